@@ -1,0 +1,69 @@
+/**
+ * The doorbell's second way, where the kernel has no asynchronous poll: a thread that waits for
+ * the epoll set and rings.
+ *
+ * @module
+ */
+import { libcPath } from "../libc.ts";
+import { EFD, eventfd } from "../syscalls/eventfd.ts";
+import { write } from "../syscalls/fd.ts";
+import type { Ringer } from "./doorbell.ts";
+
+/**
+ * Waits for a token, then for the set, then rings; a token of 2^32 ends it. It is text, because a
+ * single-file executable holds no module that its user has not named; and it has its own prototypes,
+ * because a blob can import nothing of this package.
+ */
+const program = `
+import { dlopen } from "bun:ffi";
+self.onmessage = ({ data: { libc, epfd, bell, tokens } }) => {
+  const c = dlopen(libc, {
+    close: { args: ["i32"], returns: "i32" },
+    poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
+    read: { args: ["i32", "ptr", "u64"], returns: "i64" },
+    write: { args: ["i32", "ptr", "u64"], returns: "i64" },
+  }).symbols;
+  const one = new BigUint64Array([1n]);
+  const token = new BigUint64Array(1);
+  // struct pollfd { int fd; short events, revents; }[2], both with POLLIN
+  const fds = new Int32Array([tokens, 1, epfd, 1]);
+  for (;;) {
+    c.read(tokens, token, 8);
+    do {
+      fds[1] = fds[3] = 1;
+      c.poll(fds, 2, -1);
+    } while (token[0] < 1n << 32n && fds[1] === 1 && fds[3] === 1);
+    if (token[0] >= 1n << 32n || fds[1] !== 1) break;
+    c.write(bell, one, 8);
+  }
+  c.close(tokens);
+  self.close();
+};
+`;
+
+const ARM = new BigUint64Array([1n]);
+const STOP = new BigUint64Array([1n << 32n]);
+
+/** A thread as the one who rings. */
+export class ThreadRinger implements Ringer {
+  /** The thread's, once it runs: it closes it. */
+  readonly #tokens: number;
+
+  constructor(epfd: number, bell: number) {
+    // Blocking: the thread sleeps in read.
+    this.#tokens = eventfd(0, EFD.CLOEXEC);
+    const url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
+    const worker = new Worker(url);
+    worker.unref();
+    worker.postMessage({ libc: libcPath(), epfd, bell, tokens: this.#tokens });
+    URL.revokeObjectURL(url);
+  }
+
+  arm(): void {
+    write(this.#tokens, ARM);
+  }
+
+  [Symbol.dispose](): void {
+    write(this.#tokens, STOP);
+  }
+}

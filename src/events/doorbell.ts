@@ -1,0 +1,142 @@
+/**
+ * Tells Bun's event loop that an epoll set has something ready.
+ *
+ * The bell is an eventfd that Bun polls as a stream. The kernel rings it itself: an asynchronous poll
+ * of the set (`IOCB_CMD_POLL`) adds 1 to the eventfd when it completes. Where the kernel
+ * refuses that, a thread that waits for the set rings instead. A stream of the set itself is no way,
+ * because an epoll descriptor can't be read.
+ *
+ * @module
+ */
+import { Readable } from "node:stream";
+
+import { type Pinned, pinned } from "../libc.ts";
+import {
+  type AioContext,
+  io_cancel,
+  IO_EVENT_SIZE,
+  io_getevents,
+  io_setup,
+  io_submit,
+  IOCB_SIZE,
+  write_iocb_poll,
+} from "../syscalls/aio.ts";
+import { EPOLL } from "../syscalls/epoll.ts";
+import { EFD, eventfd } from "../syscalls/eventfd.ts";
+import { close } from "../syscalls/fd.ts";
+import { ThreadRinger } from "./doorbell-thread.ts";
+
+/** Rings once when the set is ready, after each {@linkcode Ringer.arm}. */
+export interface Ringer extends Disposable {
+  arm(): void;
+}
+
+/** `Readable` has these in Bun; they count, like a socket's. */
+interface Referable {
+  ref(): void;
+  unref(): void;
+}
+
+/**
+ * Contexts without a poll under way. Giving one back takes the kernel some 50 ms (it waits for all
+ * processors), with this thread blocked, so they are kept for the next bell: one for each that this
+ * thread ever had at once, which is one.
+ */
+const contexts: AioContext[] = [];
+
+/** The kernel as the one who rings. */
+class AioRinger implements Ringer {
+  readonly #context: AioContext;
+  readonly #iocb: Pinned = pinned(8 + IOCB_SIZE);
+  /** More than the one poll that is under way at most: a full ring would refuse the next. */
+  readonly #completed: Pinned = pinned(4 * IO_EVENT_SIZE);
+
+  constructor(epfd: number, bell: number) {
+    write_iocb_poll(this.#iocb, epfd, EPOLL.IN, bell);
+    this.#context = contexts.pop() ?? io_setup(4);
+  }
+
+  arm(): void {
+    io_getevents(this.#context, this.#completed);
+    io_submit(this.#context, this.#iocb);
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      io_cancel(this.#context, this.#iocb, this.#completed);
+    } catch {
+      // Under way or complete: either way it is over, and its completion is taken at the next use.
+    }
+    contexts.push(this.#context);
+    this.#iocb[Symbol.dispose]();
+    this.#completed[Symbol.dispose]();
+  }
+}
+
+/** A bell for one epoll set, in one thread. */
+export class Doorbell implements Disposable {
+  readonly #bell: number;
+  readonly #ringer: Ringer;
+  readonly #stream: Readable & Referable;
+  #armed = false;
+  #closed = false;
+  #held = false;
+
+  /**
+   * @param epfd The set, borrowed.
+   * @param onRing Called in a turn of the event loop of its own when the set is ready.
+   * @param onError Called if the bell breaks; it never rings again.
+   */
+  constructor(epfd: number, onRing: () => void, onError: (error: unknown) => void) {
+    this.#bell = eventfd(0, EFD.NONBLOCK | EFD.CLOEXEC);
+    try {
+      this.#ringer = ringer(epfd, this.#bell);
+    } catch (error) {
+      close(this.#bell);
+      throw error;
+    }
+    this.#stream = Readable.fromWeb(Bun.file(this.#bell).stream() as never) as Readable & Referable;
+    this.#stream.on("data", () => {
+      this.#armed = false;
+      if (!this.#closed) onRing();
+    });
+    this.#stream.on("error", (error) => {
+      if (!this.#closed) onError(error);
+    });
+    // The count that unref() takes away must be there first.
+    this.#stream.ref();
+    this.#stream.unref();
+  }
+
+  /** Lets it ring once more. Rings at once if the set is ready. */
+  arm(): void {
+    if (this.#armed) return;
+    this.#ringer.arm();
+    this.#armed = true;
+  }
+
+  /** Whether waiting for it keeps the process alive. */
+  hold(held: boolean): void {
+    if (held === this.#held) return;
+    this.#held = held;
+    if (held) this.#stream.ref();
+    else this.#stream.unref();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ringer[Symbol.dispose]();
+    this.#stream.destroy();
+    close(this.#bell);
+  }
+}
+
+function ringer(epfd: number, bell: number): Ringer {
+  try {
+    return new AioRinger(epfd, bell);
+  } catch {
+    // No AIO in this kernel or sandbox, or fs.aio-max-nr is used up.
+    return new ThreadRinger(epfd, bell);
+  }
+}

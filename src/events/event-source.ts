@@ -1,0 +1,408 @@
+/**
+ * What every source of events has in common: one descriptor, one queue, and the ways to read it.
+ *
+ * @module
+ */
+import { ERRNO, ValueError } from "../errors.ts";
+import type { Pinned } from "../libc.ts";
+import { read_nonblock } from "../syscalls/fd.ts";
+import { deadline, LONGEST_DELAY, type WaitOptions } from "./deadline.ts";
+import { type Batch, Intake, readBuffer, type Waiter } from "./intake.ts";
+
+/** More than any record that the kernel writes: with less room left than this, more may be there. */
+const LONGEST_RECORD = 4096;
+
+/** Options of every source. */
+export interface EventSourceOptions {
+  /**
+   * Milliseconds between reads while events come in bursts, so that a storm costs a few large reads and
+   * not a wake-up for each event. A lone event is delivered at once in any case. 0 turns it off.
+   *
+   * @default 1
+   */
+  readonly latency?: number;
+  /** Closes the source when it aborts. Pending reads reject with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A descriptor that events come out of, in order, each to one reader.
+ *
+ * Read it with a loop (`for await (const event of source)`), one event at a time
+ * ({@linkcode readEvent}, {@linkcode wait}), many at a time ({@linkcode readEvents},
+ * {@linkcode batches}), without waiting ({@linkcode readEventsSync}) or as a web stream
+ * ({@linkcode stream}). Only one reader at a time: a second one fails with `EBUSY`. What nobody
+ * reads stays in the kernel's queue.
+ *
+ * It owns its descriptor. {@linkcode close} gives it back, and so do `using`, an aborted
+ * `signal` and, some time after the last reference to the source is gone, the garbage
+ * collector. `Worker.terminate()` runs no code, so what is open in that Worker stays open: let a Worker end
+ * by itself.
+ */
+export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, AsyncDisposable {
+  readonly #intake: Intake<E>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort: (() => void) | undefined;
+  /** Why it was closed, if a signal closed it. */
+  #aborted: { readonly error: unknown } | undefined;
+  /** The way of reading that is in use. */
+  #reader: string | undefined;
+
+  /** @param fd Owned from here on, non-blocking. */
+  protected constructor(fd: number, options: EventSourceOptions, events?: number) {
+    this.#intake = new Intake(this, fd, () => this.receive(), events, options.latency);
+    const { signal } = options;
+    if (signal === undefined) return;
+    // Weak, so that a signal that lives as long as the process doesn't keep every source alive.
+    const weak = new WeakRef(this);
+    this.#signal = signal;
+    this.#onAbort = () => weak.deref()?.shut({ error: signal.reason });
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** Decodes what one read returned. The buffer is used again afterwards: copy what stays. */
+  protected abstract decode(buffer: Pinned, length: number): E[];
+
+  /** Looks once, without waiting. */
+  protected receive(): Batch<E> {
+    const buffer = readBuffer();
+    const length = read_nonblock(this.#intake.fd, buffer);
+    if (length <= 0) return { events: [], more: false };
+    return {
+      events: this.decode(buffer, length),
+      more: length > buffer.byteLength - LONGEST_RECORD,
+    };
+  }
+
+  /** What an inspection shows beside `fd` and `queued`. */
+  protected details(): Readonly<Record<string, unknown>> {
+    return {};
+  }
+
+  /** The descriptor, owned by the source; -1 once closed. */
+  get fd(): number {
+    return this.#intake.fd;
+  }
+
+  /**
+   * The descriptor, for calls that take an object with `fileno()`.
+   *
+   * @throws {ValueError} `EBADF`: the source is closed.
+   */
+  fileno(): number {
+    this.#assertOpen("fileno()");
+    return this.#intake.fd;
+  }
+
+  /** Whether {@linkcode close} was called, or the signal aborted. */
+  get closed(): boolean {
+    return this.#intake.fd === -1;
+  }
+
+  /** How many events are decoded and not yet taken. The kernel's queue may hold more. */
+  get queued(): number {
+    return this.#intake.queued;
+  }
+
+  /** Whether something reads it now: a loop, a stream, or a pending read. */
+  get locked(): boolean {
+    return this.#reader !== undefined;
+  }
+
+  /**
+   * Waits for the next event.
+   *
+   * @throws {DOMException} `TimeoutError`: nothing came in time.
+   * @throws {ValueError} `EBADF`: the source is closed, or was while waiting. `EBUSY`: something else reads it.
+   * @throws What `signal` was aborted with.
+   */
+  wait(options: WaitOptions = {}): Promise<E> {
+    return this.#readOnce("wait()", options, () => this.#intake.shift());
+  }
+
+  /** Waits for the next event: {@linkcode wait} without options. */
+  readEvent(): Promise<E> {
+    return this.#readOnce("readEvent()", {}, () => this.#intake.shift());
+  }
+
+  /** Waits for at least one event, and takes all that are there. Rejects as {@linkcode wait} does. */
+  readEvents(options: WaitOptions = {}): Promise<E[]> {
+    return this.#readOnce("readEvents()", options, () =>
+      this.#intake.takeAll().concat(this.#intake.drain()),
+    );
+  }
+
+  /**
+   * Takes all events that are there now; `[]` if there are none.
+   *
+   * @throws {ValueError} `EBADF`: the source is closed. `EBUSY`: something else reads it.
+   */
+  readEventsSync(): E[] {
+    this.#assertOpen("readEventsSync()");
+    this.#assertFree("readEventsSync()");
+    return this.#intake.drain();
+  }
+
+  /**
+   * Drops all events that are there now, those in the kernel's queue as well.
+   *
+   * @returns How many.
+   * @throws {ValueError} `EBADF`: the source is closed.
+   */
+  truncate(): number {
+    this.#assertOpen("truncate()");
+    return this.#intake.drain().length;
+  }
+
+  /** One event after another. Leaving the loop frees the source for another reader, and does not close it. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<E> {
+    return this.#iterate("for await", () => this.#intake.shift());
+  }
+
+  /** All events that are there, again and again: the cheapest way to take a storm. Never empty. */
+  batches(): AsyncIterableIterator<E[]> {
+    return this.#iterate("batches()", () => this.#intake.takeAll());
+  }
+
+  /**
+   * The events as a web stream, which takes no event before it is asked for one. Cancelling it closes
+   * the source.
+   *
+   * @throws {ValueError} `EBADF`: the source is closed. `EBUSY`: something else reads it.
+   */
+  stream(): ReadableStream<E> {
+    this.#acquire("stream()");
+    const intake = this.#intake;
+    return new ReadableStream<E>(
+      {
+        pull: (controller) =>
+          new Promise<void>((resolve) => {
+            this.#next({
+              ready: () => {
+                controller.enqueue(intake.shift());
+                resolve();
+              },
+              fail: (error) => {
+                this.#release();
+                controller.error(error);
+                resolve();
+              },
+              closed: (reason) => {
+                if (reason === undefined) controller.close();
+                else controller.error(reason.error);
+                resolve();
+              },
+            });
+          }),
+        cancel: () => this.close(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** Lets a pending read keep the process alive, as it does by default. */
+  ref(): this {
+    this.#intake.hold(true);
+    return this;
+  }
+
+  /** Lets the process end although a read is pending. Events still arrive. */
+  unref(): this {
+    this.#intake.hold(false);
+    return this;
+  }
+
+  /** Whether a pending read keeps the process alive. */
+  hasRef(): boolean {
+    return this.#intake.held;
+  }
+
+  /**
+   * Closes the descriptor and drops what was not read: loops end, streams close, pending reads reject.
+   * Closing twice is nothing.
+   */
+  close(): void {
+    this.shut();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  // oxlint-disable-next-line require-await -- `await using` wants a promise, even of nothing
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  /** `Inotify { fd: 5, queued: 0, … }` */
+  [Bun.inspect.custom](
+    _depth: number,
+    options: Bun.BunInspectOptions,
+    inspect: (value: unknown, options?: Bun.BunInspectOptions) => string,
+  ): string {
+    if (this.closed) return `${this[Symbol.toStringTag]} { closed }`;
+    const shown = { fd: this.fd, queued: this.queued, ...this.details() };
+    return `${this[Symbol.toStringTag]} ${inspect(shown, options)}`;
+  }
+
+  /** The class, whatever a minifier made of its name. */
+  abstract get [Symbol.toStringTag](): string;
+
+  /** Closes, and tells pending reads why. */
+  protected shut(reason?: { readonly error: unknown }): void {
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.closed) return;
+    this.#aborted = reason;
+    this.#intake.close(reason);
+    this.#release();
+  }
+
+  #assertOpen(by: string): void {
+    if (this.closed) throw this.#closedError(by);
+  }
+
+  #closedError(by: string): ValueError {
+    return new ValueError(ERRNO.EBADF[0], {
+      syscall: by,
+      path: this[Symbol.toStringTag],
+      hint: "it is closed",
+    });
+  }
+
+  #assertFree(by: string): void {
+    if (this.#reader === undefined) return;
+    throw new ValueError(ERRNO.EBUSY[0], {
+      syscall: by,
+      path: this[Symbol.toStringTag],
+      hint: `${this.#reader} reads it already, and each event goes to one reader`,
+    });
+  }
+
+  #acquire(by: string): void {
+    this.#assertOpen(by);
+    this.#assertFree(by);
+    this.#reader = by;
+  }
+
+  #release(): void {
+    this.#reader = undefined;
+  }
+
+  /** Calls the waiter when there is an event: now, or later. */
+  #next(waiter: Waiter): void {
+    if (this.closed) return waiter.closed(this.#aborted);
+    if (this.#intake.queued > 0) return waiter.ready();
+    try {
+      this.#intake.wait(waiter);
+    } catch (error) {
+      this.#intake.cancel();
+      waiter.fail(error);
+    }
+  }
+
+  #readOnce<T>(by: string, options: WaitOptions, take: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#assertOpen(by);
+      this.#assertFree(by);
+      const end = (settle: () => void): void => {
+        limit[Symbol.dispose]();
+        this.#release();
+        settle();
+      };
+      const limit = deadline(
+        options,
+        `${by} on ${this[Symbol.toStringTag]}`,
+        this.hasRef(),
+        (reason) => {
+          this.#intake.cancel();
+          end(() => reject(reason));
+        },
+        (error) => {
+          this.#intake.cancel();
+          // The event loop may have been busy for longer than the time-out while events came.
+          end(() => this.#attempt(take, resolve, reject, error));
+        },
+      );
+      this.#reader = by;
+      this.#next({
+        ready: () => end(() => resolve(take())),
+        fail: (error) => end(() => reject(error)),
+        closed: (reason) =>
+          end(() => reject(reason === undefined ? this.#closedError(by) : reason.error)),
+      });
+    });
+  }
+
+  /** Looks once more before giving up. */
+  #attempt<T>(
+    take: () => T,
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
+    otherwise: unknown,
+  ): void {
+    try {
+      if (this.#intake.fill()) resolve(take());
+      else reject(otherwise);
+    } catch (error) {
+      reject(error);
+    }
+  }
+
+  #iterate<T>(by: string, take: () => T): AsyncIterableIterator<T> {
+    let state: "new" | "open" | "waiting" | "done" = "new";
+    const finish = (): void => {
+      if (state === "waiting") this.#intake.cancel();
+      if (state !== "new" && state !== "done") this.#release();
+      state = "done";
+    };
+    const over = { value: undefined, done: true } as const;
+    return {
+      next: () => {
+        if (state === "open" && this.#intake.queued > 0)
+          return Promise.resolve({ value: take(), done: false });
+        return new Promise((resolve, reject) => {
+          if (state === "done") return resolve(over);
+          if (state === "waiting") this.#assertFree("next()");
+          else if (state === "new") this.#acquire(by);
+          state = "waiting";
+          this.#next({
+            ready: () => {
+              state = "open";
+              resolve({ value: take(), done: false });
+            },
+            fail: (error) => {
+              state = "open";
+              finish();
+              reject(error);
+            },
+            closed: (reason) => {
+              state = "done";
+              if (reason === undefined) resolve(over);
+              else reject(reason.error);
+            },
+          });
+        });
+      },
+      return: () => {
+        finish();
+        return Promise.resolve(over);
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+}
+
+/** Checks options before anything is opened with them. */
+export function checkOptions(options: EventSourceOptions): void {
+  const { latency = 1, signal } = options;
+  if (typeof latency !== "number")
+    throw new TypeError(`Cannot take latency: expected milliseconds, got ${typeof latency}`);
+  if (!(latency >= 0 && latency <= LONGEST_DELAY)) {
+    throw new RangeError(
+      `Cannot take latency: ${latency} is not between 0 and ${LONGEST_DELAY} ms`,
+    );
+  }
+  signal?.throwIfAborted();
+}

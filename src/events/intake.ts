@@ -1,0 +1,257 @@
+/**
+ * A source's inner half: its descriptor, the queue of what was decoded, and when to read again.
+ *
+ * @module
+ */
+import { type Pinned, pinned } from "../libc.ts";
+import { EPOLL } from "../syscalls/epoll.ts";
+import { close } from "../syscalls/fd.ts";
+import { Poller, type Wait } from "./poller.ts";
+
+/** What one look at a descriptor brought. */
+export interface Batch<E> {
+  readonly events: E[];
+  /** Whether the kernel had more than one look could take. */
+  readonly more: boolean;
+}
+
+/** Who waits for the queue to fill. One of the three is called, once. */
+export interface Waiter {
+  ready(): void;
+  fail(error: unknown): void;
+  /** The source was closed. `reason` is there if it was aborted. */
+  closed(reason: { readonly error: unknown } | undefined): void;
+}
+
+/** The part of a source that outlives it, for the collector's sake. */
+interface Handle {
+  fd: number;
+  poller: Poller | undefined;
+}
+
+/** Bytes of one read. The kernel's own loop is no faster with more. */
+const BUFFER_SIZE = 64 * 1024;
+
+let shared: Pinned | undefined;
+
+/** One buffer serves every source of a thread: a read is decoded before the next one starts. */
+export function readBuffer(): Pinned {
+  return (shared ??= pinned(BUFFER_SIZE));
+}
+
+/** Closes what a source that nobody can reach any more has left open. */
+const dropped = new FinalizationRegistry<Handle>(shut);
+
+function shut(handle: Handle): void {
+  const { fd, poller } = handle;
+  if (fd === -1) return;
+  handle.fd = -1;
+  handle.poller = undefined;
+  poller?.forget(fd);
+  try {
+    close(fd);
+  } catch {
+    // Closed behind our back. It is gone, which is what was wanted.
+  } finally {
+    poller?.release();
+  }
+}
+
+/** The descriptor and the queue of one source. */
+export class Intake<E> {
+  readonly #handle: Handle;
+  readonly #receive: () => Batch<E>;
+  readonly #events: number;
+  readonly #latency: number;
+  #queue: E[] = [];
+  #next = 0;
+  #held = true;
+  #waiter: Waiter | undefined;
+  #wait: Wait | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Immediate | undefined;
+  /** Set by a look that left something behind. */
+  #more = false;
+  /** When the next look is due after one that found a burst, as `performance.now()` has it. */
+  #due = 0;
+
+  /**
+   * @param owner The source. When it is collected, the descriptor is closed.
+   * @param fd Owned from here on.
+   * @param receive Looks once, without waiting.
+   * @param events What the poller waits for: {@linkcode EPOLL} members.
+   * @param latency Milliseconds between looks while events come in bursts.
+   */
+  constructor(
+    owner: object,
+    fd: number,
+    receive: () => Batch<E>,
+    events: number = EPOLL.IN,
+    latency: number = 1,
+  ) {
+    this.#handle = { fd, poller: undefined };
+    this.#receive = receive;
+    this.#events = events;
+    this.#latency = latency;
+    dropped.register(owner, this.#handle, this);
+  }
+
+  /** -1 once closed. */
+  get fd(): number {
+    return this.#handle.fd;
+  }
+
+  get queued(): number {
+    return this.#queue.length - this.#next;
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** Takes the oldest event of a queue that is not empty. */
+  shift(): E {
+    const event = this.#queue[this.#next] as E;
+    if (++this.#next === this.#queue.length) this.#reset();
+    return event;
+  }
+
+  /** Takes the whole queue. */
+  takeAll(): E[] {
+    const events = this.#next === 0 ? this.#queue : this.#queue.slice(this.#next);
+    this.#reset();
+    return events;
+  }
+
+  /** Looks until nothing more is there, and takes everything. */
+  drain(): E[] {
+    let events = this.takeAll();
+    do {
+      this.#look();
+      events = events.length === 0 ? this.takeAll() : events.concat(this.takeAll());
+    } while (this.#more);
+    return events;
+  }
+
+  /** Looks, and tells whether the queue is not empty. */
+  fill(): boolean {
+    if (this.queued === 0) this.#look();
+    return this.queued > 0;
+  }
+
+  /**
+   * Waits for the queue to fill. Even if something is there at once, the waiter is called in a later
+   * turn of the event loop, so that a source that is never empty doesn't starve it.
+   */
+  wait(waiter: Waiter): void {
+    this.#waiter = waiter;
+    if (this.#more) {
+      this.#soon = setImmediate(() => this.#lookAgain());
+      if (!this.#held) this.#soon.unref();
+      return;
+    }
+    const delay = this.#due - performance.now();
+    if (delay <= 0) return this.#arm();
+    this.#timer = setTimeout(() => this.#lookAgain(), delay);
+    if (!this.#held) this.#timer.unref();
+  }
+
+  /** Ends the wait, without calling the waiter. */
+  cancel(): void {
+    this.#waiter = undefined;
+    if (this.#wait !== undefined) this.#handle.poller?.remove(this.#wait);
+    this.#wait = undefined;
+    clearTimeout(this.#timer);
+    clearImmediate(this.#soon);
+    this.#timer = this.#soon = undefined;
+  }
+
+  /** Whether waiting keeps the process alive. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (this.#wait !== undefined) this.#handle.poller?.hold(this.#wait, held);
+    const change = held ? "ref" : "unref";
+    this.#timer?.[change]();
+    this.#soon?.[change]();
+  }
+
+  /** Closes the descriptor and drops the queue. Once more is nothing. */
+  close(reason?: { readonly error: unknown }): void {
+    if (this.fd === -1) return;
+    const waiter = this.#waiter;
+    this.cancel();
+    this.#reset();
+    dropped.unregister(this);
+    shut(this.#handle);
+    waiter?.closed(reason);
+  }
+
+  #reset(): void {
+    this.#queue = [];
+    this.#next = 0;
+  }
+
+  #look(): void {
+    const { events, more } = this.#receive();
+    this.#more = more;
+    // A lone event is worth a wake-up of its own, a burst is not over yet.
+    this.#due = events.length > 1 && this.#latency > 0 ? performance.now() + this.#latency : 0;
+    this.#queue = events;
+    this.#next = 0;
+  }
+
+  #lookAgain(): void {
+    this.#timer = this.#soon = undefined;
+    this.#settle(() => {
+      if (this.fill()) return true;
+      this.#arm();
+      return false;
+    });
+  }
+
+  #arm(): void {
+    const wait: Wait = {
+      fd: this.fd,
+      events: this.#events,
+      held: this.#held,
+      ready: () => {
+        this.#wait = undefined;
+        this.#settle(() => {
+          if (this.fill()) return true;
+          // Another reader of the same open file was faster.
+          this.#arm();
+          return false;
+        });
+      },
+      fail: (error) => {
+        this.#wait = undefined;
+        // It is broken; the next wait gets a new one.
+        this.#handle.poller?.release();
+        this.#handle.poller = undefined;
+        this.#fail(error);
+      },
+    };
+    this.#handle.poller ??= Poller.acquire();
+    this.#handle.poller.add(wait);
+    this.#wait = wait;
+  }
+
+  /** Tells the waiter, if `attempt` has something for it or fails. */
+  #settle(attempt: () => boolean): void {
+    try {
+      if (!attempt()) return;
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    waiter?.ready();
+  }
+
+  #fail(error: unknown): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    waiter?.fail(error);
+  }
+}

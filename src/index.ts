@@ -1,0 +1,35 @@
+/**
+ * Linux's file descriptor features for Bun: typed sources of events, straight from the kernel.
+ *
+ * @module
+ */
+export {
+  ERRNO,
+  errnoName,
+  InternalError,
+  MemoryError,
+  OSError,
+  PermissionError,
+  RetryError,
+  UnknownError,
+  UnsupportedError,
+  ValueError,
+  type ErrnoName,
+  type ErrorMap,
+  type ErrorMaps,
+  type ErrorRule,
+  type OSErrorClass,
+  type OSErrorDetails,
+} from "./errors.ts";
+export type { WaitOptions } from "./events/deadline.ts";
+export { EventSource, type EventSourceOptions } from "./events/event-source.ts";
+export {
+  InotifyEvent,
+  type InotifyEventData,
+  type InotifyFlag,
+  type InotifyWatch,
+} from "./events/inotify-event.ts";
+export { Inotify, type InotifyOptions } from "./events/inotify.ts";
+export { poll, type PollEvent, type PollResult } from "./events/poll.ts";
+export type { FdLike, PathLike } from "./libc.ts";
+export { IN, IN_REPORTED } from "./syscalls/inotify.ts";

@@ -1,0 +1,425 @@
+/**
+ * The one place that opens libc: prototypes become callables, results become
+ * values or exceptions, JavaScript values become C arguments, and memory that
+ * the kernel sees is allocated where no garbage collector moves it.
+ *
+ * It knows no syscall. Those are in `syscalls/`, which is all that imports it
+ * beside the poller's own memory.
+ *
+ * @module
+ */
+import {
+  dlopen,
+  type FFIFunction,
+  FFIType,
+  type Library,
+  type Pointer,
+  read,
+  toArrayBuffer,
+} from "bun:ffi";
+import { readFileSync, writeSync } from "node:fs";
+import { release } from "node:os";
+import { fileURLToPath } from "node:url";
+
+import {
+  ERRNO,
+  type ErrnoName,
+  errnoName,
+  type ErrorMap,
+  type ErrorRule,
+  MemoryError,
+  type OSError,
+  PermissionError,
+  UnknownError,
+  UnsupportedError,
+} from "./errors.ts";
+
+/** An address as `bun:ffi` has it: a number. */
+export type Address = Pointer;
+
+/** A descriptor, or an object that has one: an event source, a `net.Server`, a `FileHandle`. */
+export type FdLike = number | { readonly fd: number } | { fileno(): number };
+
+/** A path: text, exact bytes, or a `file:` URL. */
+export type PathLike = string | Uint8Array | URL;
+
+/** `size_t`, as a number where it fits. */
+export const size_t = FFIType.u64_fast;
+
+/** `ssize_t` and `long`, as a number where it fits. */
+export const ssize_t = FFIType.i64_fast;
+
+// --- Numbers that differ between architectures -------------------------------
+
+const numbers = {
+  x64: {
+    io_setup: 206,
+    io_destroy: 207,
+    io_getevents: 208,
+    io_submit: 209,
+    io_cancel: 210,
+  },
+  arm64: {
+    io_setup: 0,
+    io_destroy: 1,
+    io_submit: 2,
+    io_cancel: 3,
+    io_getevents: 4,
+  },
+} as const;
+
+const arch = process.arch === "arm64" ? "arm64" : "x64";
+
+/** Numbers of the calls that libc has no function for, on this architecture. */
+export const SYS: Readonly<Record<keyof (typeof numbers)["x64"], number>> = numbers[arch];
+
+/** `struct epoll_event`: packed on x64 alone. */
+export const EPOLL_EVENT = {
+  x64: { size: 12, data: 4 },
+  arm64: { size: 16, data: 8 },
+}[arch];
+
+// --- Calls ---------------------------------------------------------------------
+
+/** The calls of a family, callable. */
+export type Calls<Family extends Record<string, FFIFunction>> = Library<Family>["symbols"];
+
+/**
+ * Returns a result that is not -1, and throws what the table makes of `errno`
+ * for one that is. Nothing may run between the call and this.
+ */
+export type Check<Errors> = <Result extends number | bigint>(
+  call: keyof Errors & string,
+  result: Result,
+  path?: PathLike,
+  dest?: PathLike,
+) => Result;
+
+/** What {@linkcode bind} makes of a family. */
+export interface Bound<Family extends Record<string, FFIFunction>, Errors> {
+  /** libc's functions. */
+  readonly c: Calls<Family>;
+  readonly check: Check<Errors>;
+  /** Whether the call that just failed would have had to wait, or was interrupted before it began. */
+  readonly wouldBlock: () => boolean;
+}
+
+/** A function of libc, with its address. */
+type Traced = ((...args: unknown[]) => unknown) & { readonly ptr?: Address | undefined };
+
+/** glibc's name first: on musl systems with a glibc shim it leads to musl as well. */
+const libcNames = [
+  "libc.so.6",
+  arch === "x64" ? "libc.musl-x86_64.so.1" : "libc.musl-aarch64.so.1",
+] as const;
+
+let libcName: string | undefined;
+
+/** The name that libc is opened by. */
+export function libcPath(): string {
+  return (libcName ??= libcNames.find(canOpen) ?? libcNames[0]);
+}
+
+function canOpen(name: string): boolean {
+  try {
+    dlopen(name, { getpid: { args: [], returns: "i32" } });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function open<Family extends Record<string, FFIFunction>>(family: Family): Calls<Family> {
+  return dlopen(libcPath(), family).symbols;
+}
+
+/**
+ * Opens a family one by one, for a libc that lacks one of its functions: calling
+ * that one throws, the others work.
+ */
+function openEach(family: Record<string, FFIFunction>): Record<string, unknown> {
+  const calls: Record<string, unknown> = {};
+  for (const [name, prototype] of Object.entries(family)) {
+    try {
+      calls[name] = open({ [name]: prototype })[name];
+    } catch {
+      calls[name] = () => {
+        throw new UnsupportedError(ERRNO.ENOSYS[0], {
+          syscall: name,
+          hint: "this libc does not have it",
+        });
+      };
+    }
+  }
+  return calls;
+}
+
+let errnoAddress = 0 as Address;
+
+/** `errno` of the last failed call in this thread. */
+function errno(): number {
+  return read.i32(errnoAddress, 0);
+}
+
+const EINTR = ERRNO.EINTR[0];
+const EAGAIN = ERRNO.EAGAIN[0];
+
+function wouldBlock(): boolean {
+  const error = errno();
+  return error === EAGAIN || error === EINTR;
+}
+
+function load(family: Record<string, FFIFunction>): Record<string, unknown> {
+  // Before any call of the family, because looking it up later would overwrite errno.
+  if (errnoAddress === 0) {
+    errnoAddress = open({
+      __errno_location: { args: [], returns: "ptr" },
+    }).__errno_location() as Address;
+  }
+  let calls: Record<string, unknown>;
+  try {
+    calls = open(family);
+  } catch {
+    calls = openEach(family);
+  }
+  if (process.env["BUTTER_DEBUG"] !== "1") return calls;
+  return Object.fromEntries(
+    Object.entries(calls).map(([name, call]) => [name, traced(name, call as Traced)]),
+  );
+}
+
+/** A call that prints itself to stderr, and leaves `errno` as it was. */
+function traced(name: string, call: Traced): Traced {
+  const location = new Int32Array(toArrayBuffer(errnoAddress, 0, 4));
+  const print = (...args: unknown[]) => {
+    const result = call(...args);
+    const error = errno();
+    const shown = args.map(shownArgument).join(", ");
+    const failed = result === -1 || result === -1n ? ` ${errnoName(error)}` : "";
+    writeSync(2, `butter: ${name}(${shown}) = ${result}${failed}\n`);
+    location[0] = error;
+    return result;
+  };
+  return Object.assign(print, { ptr: call.ptr });
+}
+
+function shownArgument(value: unknown): string {
+  if (ArrayBuffer.isView(value)) return `<${value.byteLength} bytes>`;
+  return typeof value === "string" ? JSON.stringify(value) : `${value}`;
+}
+
+/**
+ * Prototypes of one family of libc's functions, and what their errors become.
+ * libc is opened at the first call, not at import; with `BUTTER_DEBUG=1` each
+ * call is printed to stderr with its arguments and its result.
+ */
+export function bind<
+  const Family extends Record<string, FFIFunction>,
+  const Errors extends Record<string, ErrorMap>,
+>(family: Family, errors: Errors): Bound<Family, Errors> {
+  const calls: Record<string, unknown> = {};
+  for (const name of Object.keys(family)) {
+    calls[name] = (...args: unknown[]) => {
+      // The stubs are replaced, so that the engine sees libc's own functions from now on.
+      Object.assign(calls, load(family));
+      return (calls[name] as Traced)(...args);
+    };
+  }
+  const check: Check<Errors> = (call, result, path, dest) => {
+    if (result !== -1) return result;
+    throw failure(call, errno(), errors[call], path, dest);
+  };
+  return { c: calls as Calls<Family>, check, wouldBlock };
+}
+
+/** The exception that a table makes of an error number. */
+export function failure(
+  syscall: string,
+  number: number,
+  map: ErrorMap | undefined,
+  path?: PathLike,
+  dest?: PathLike,
+): OSError {
+  const rule: ErrorRule = map?.[errnoName(number) as ErrnoName] ?? UnknownError;
+  const [Class, advice] = typeof rule === "function" ? [rule] : rule;
+  return new Class(number, {
+    syscall,
+    path: path === undefined ? undefined : pathText(path),
+    dest: dest === undefined ? undefined : pathText(dest),
+    hint: typeof advice === "function" ? advice() : advice,
+  });
+}
+
+/** The rows that every call's table has: a kernel without the call, and a sandbox that refuses it. */
+export function since(kernel: string): { readonly ENOSYS: ErrorRule; readonly EPERM: ErrorRule } {
+  return {
+    ENOSYS: [
+      UnsupportedError,
+      () =>
+        `it needs Linux ${kernel} (this is ${release()}), unless a sandbox such as seccomp refuses it`,
+    ],
+    EPERM: [PermissionError, "a sandbox such as seccomp refuses it"],
+  };
+}
+
+/** The value of a sysctl for an error's hint, `"unknown"` where /proc does not tell. */
+export function sysctl(name: string): string {
+  try {
+    return readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8").trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+// --- Arguments -----------------------------------------------------------------
+
+/** An `int`. `bun:ffi` makes 0 of anything else, and 0 is stdin. */
+export function int(value: number, name: string): number {
+  if ((value | 0) === value) return value;
+  throw badInteger(value, name, "-2147483648 to 2147483647");
+}
+
+/** An `unsigned int`. What JavaScript's signed bit operators make of its highest bit is taken as well. */
+export function uint(value: number, name: string): number {
+  if (value >>> 0 === value || (value | 0) === value) return value >>> 0;
+  throw badInteger(value, name, "0 to 4294967295");
+}
+
+/** A `size_t`. */
+export function size(value: number, name: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw badInteger(value, name, "0 to 9007199254740991");
+}
+
+function badInteger(value: unknown, name: string, range: string): Error {
+  return typeof value === "number"
+    ? new RangeError(`Cannot take ${name}: ${value} is not an integer from ${range}`)
+    : new TypeError(`Cannot take ${name}: expected an integer, got ${describe(value)}`);
+}
+
+/** The number of a descriptor, or of an object that has one. It is borrowed, never closed. */
+export function fileno(fd: FdLike): number {
+  if (typeof fd === "number") return int(fd, "fd");
+  if (typeof fd === "object" && fd !== null) {
+    if ("fileno" in fd && typeof fd.fileno === "function") return int(fd.fileno(), "fileno()");
+    if ("fd" in fd) return int(fd.fd, "fd");
+  }
+  throw new TypeError(
+    `Cannot take fd: expected an integer or an object with fd or fileno(), got ${describe(fd)}`,
+  );
+}
+
+/**
+ * A C string for one call. Text with a NUL inside would be cut there, and text
+ * with half a surrogate pair would name another file: both are refused.
+ */
+export function cstring(value: PathLike, name: string): string | Uint8Array {
+  if (typeof value === "string") {
+    if (value.includes("\0"))
+      throw new TypeError(`Cannot take ${name}: ${JSON.stringify(value)} contains a NUL`);
+    if (!value.isWellFormed()) {
+      throw new TypeError(
+        `Cannot take ${name}: ${JSON.stringify(value)} is not well-formed Unicode, give its bytes`,
+      );
+    }
+    return value;
+  }
+  if (value instanceof Uint8Array) {
+    if (value.includes(0))
+      throw new TypeError(`Cannot take ${name}: ${JSON.stringify(pathText(value))} contains a NUL`);
+    const terminated = new Uint8Array(value.byteLength + 1);
+    terminated.set(value);
+    return terminated;
+  }
+  if (value instanceof URL) {
+    if (value.protocol !== "file:")
+      throw new TypeError(`Cannot take ${name}: ${value.href} is not a file: URL`);
+    return cstring(fileURLToPath(value), name);
+  }
+  throw new TypeError(
+    `Cannot take ${name}: expected a string, a Uint8Array or a file: URL, got ${describe(value)}`,
+  );
+}
+
+/** A path as text, for messages and for joining. Bytes that are not UTF-8 become U+FFFD. */
+export function pathText(path: PathLike): string {
+  if (typeof path === "string") return path;
+  return path instanceof URL ? fileURLToPath(path) : new TextDecoder().decode(path);
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return `${value}`;
+  return typeof value === "object"
+    ? (value.constructor?.name ?? "an object")
+    : `${typeof value} ${String(value)}`;
+}
+
+// --- Memory --------------------------------------------------------------------
+
+const memory_errors = { malloc: { ENOMEM: MemoryError } } as const;
+
+const memory = bind(
+  {
+    calloc: { args: [size_t /* nmemb */, size_t /* size */], returns: "ptr" },
+    free: { args: ["ptr" /* void *ptr */], returns: "void" },
+  },
+  memory_errors,
+);
+
+/** `toArrayBuffer` with the C function that frees the memory, which its types leave out. */
+const owningArrayBuffer = toArrayBuffer as unknown as (
+  address: Address,
+  byteOffset: number,
+  byteLength: number,
+  deallocator: Address,
+) => ArrayBuffer;
+
+/**
+ * Memory that stays where it is: allocated by libc, zeroed, and freed when it is
+ * disposed, when nothing refers to it any more, or when its Worker ends. After
+ * disposal its views have length 0 and its address throws, so that a late use is
+ * an exception and not a read of freed memory.
+ */
+export class Pinned implements Disposable {
+  #address: Address;
+  readonly #buffer: ArrayBuffer;
+  /** Its bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Its bytes, for structs. */
+  readonly view: DataView<ArrayBuffer>;
+
+  constructor(byteLength: number) {
+    if (size(byteLength, "byteLength") === 0)
+      throw new RangeError("Cannot take byteLength: 0 is not at least 1");
+    const address = memory.c.calloc(1, byteLength) as Address | null;
+    if (address === null) throw failure("malloc", ERRNO.ENOMEM[0], memory_errors.malloc);
+    this.#address = address;
+    const free = (memory.c.free as unknown as { readonly ptr: Address }).ptr;
+    this.#buffer = owningArrayBuffer(address, 0, byteLength, free);
+    this.bytes = new Uint8Array(this.#buffer);
+    this.view = new DataView(this.#buffer);
+  }
+
+  /** Where it is. Keep the object, not this number: the number alone keeps nothing alive. */
+  get address(): Address {
+    if (this.#address === 0) throw new TypeError("Cannot use pinned memory: it was freed");
+    return this.#address;
+  }
+
+  /** How many bytes it has, 0 after disposal. */
+  get byteLength(): number {
+    return this.#buffer.byteLength;
+  }
+
+  /** Frees it. Once more is nothing. */
+  [Symbol.dispose](): void {
+    this.#address = 0 as Address;
+    // Moving the buffer to nothing detaches every view and runs libc's free.
+    if (!this.#buffer.detached) this.#buffer.transfer(0);
+  }
+}
+
+/** Allocates {@linkcode Pinned} memory of `byteLength` zeroed bytes. */
+export function pinned(byteLength: number): Pinned {
+  return new Pinned(byteLength);
+}

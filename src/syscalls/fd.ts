@@ -1,0 +1,282 @@
+/**
+ * Descriptors themselves: {@link https://man7.org/linux/man-pages/man2/read.2.html | read(2)},
+ * {@link https://man7.org/linux/man-pages/man2/write.2.html | write(2)},
+ * {@link https://man7.org/linux/man-pages/man2/close.2.html | close(2)},
+ * {@link https://man7.org/linux/man-pages/man2/dup.2.html | dup(2)},
+ * {@link https://man7.org/linux/man-pages/man2/pipe.2.html | pipe(2)},
+ * {@link https://man7.org/linux/man-pages/man2/fcntl.2.html | fcntl(2)} and
+ * {@link https://man7.org/linux/man-pages/man2/ioctl.2.html | ioctl(2)}.
+ *
+ * @module
+ */
+import { readlinkSync } from "node:fs";
+
+import { InternalError, OSError, ValueError } from "../errors.ts";
+import {
+  bind,
+  type FdLike,
+  fileno,
+  int,
+  Pinned,
+  since,
+  size,
+  size_t,
+  ssize_t,
+  sysctl,
+} from "../libc.ts";
+
+const { ENOSYS, EPERM } = since("2.6.27");
+
+const atLimit = {
+  EMFILE: [OSError, "this process is at its limit of open descriptors (ulimit -n)"],
+  ENFILE: [OSError, () => `the system is at fs.file-max (${sysctl("fs.file-max")} now)`],
+} as const;
+
+/** What each errno of these calls becomes. */
+export const fd_errors = {
+  close: {
+    ENOSYS,
+    EPERM,
+    EBADF: ValueError,
+    EDQUOT: OSError,
+    EINTR: OSError,
+    EIO: OSError,
+    ENOSPC: OSError,
+  },
+  read: {
+    ENOSYS,
+    EPERM,
+    EAGAIN: OSError,
+    EBADF: ValueError,
+    EFAULT: InternalError,
+    EINTR: OSError,
+    EINVAL: [
+      ValueError,
+      "the descriptor cannot be read, or the buffer is too small for one record",
+    ],
+    EIO: OSError,
+    EISDIR: ValueError,
+  },
+  write: {
+    ENOSYS,
+    EPERM,
+    EAGAIN: OSError,
+    EBADF: ValueError,
+    EDESTADDRREQ: ValueError,
+    EDQUOT: OSError,
+    EFAULT: InternalError,
+    EFBIG: OSError,
+    EINTR: OSError,
+    EINVAL: ValueError,
+    EIO: OSError,
+    ENOSPC: OSError,
+    EPIPE: OSError,
+  },
+  dup: { ENOSYS, EPERM, EBADF: ValueError, ...atLimit },
+  pipe2: { ENOSYS, EPERM, EFAULT: InternalError, EINVAL: ValueError, ENOPKG: OSError, ...atLimit },
+  fcntl: {
+    ENOSYS,
+    EPERM,
+    EACCES: OSError,
+    EAGAIN: OSError,
+    EBADF: ValueError,
+    EBUSY: OSError,
+    EINTR: OSError,
+    EINVAL: ValueError,
+    EMFILE: atLimit.EMFILE,
+  },
+  ioctl: {
+    ENOSYS,
+    EPERM,
+    EBADF: ValueError,
+    EFAULT: InternalError,
+    EINVAL: ValueError,
+    ENOTTY: ValueError,
+  },
+} as const;
+
+const { c, check, wouldBlock } = bind(
+  {
+    close: { args: ["i32" /* int fd */], returns: "i32" },
+    read: {
+      args: ["i32" /* int fd */, "ptr" /* void *buf */, size_t /* count */],
+      returns: ssize_t,
+    },
+    write: {
+      args: ["i32" /* int fd */, "ptr" /* const void *buf */, size_t /* count */],
+      returns: ssize_t,
+    },
+    dup: { args: ["i32" /* int oldfd */], returns: "i32" },
+    pipe2: { args: ["ptr" /* int pipefd[2] */, "i32" /* int flags */], returns: "i32" },
+    fcntl: {
+      args: ["i32" /* int fd */, "i32" /* int op */, ssize_t /* long arg */],
+      returns: "i32",
+    },
+    ioctl: {
+      args: ["i32" /* int fd */, "u64" /* unsigned long op */, "ptr" /* void *argp */],
+      returns: "i32",
+    },
+  },
+  fd_errors,
+);
+
+/** Flags of {@linkcode pipe2} and file status flags of {@linkcode fcntl}. */
+export const O = {
+  /** Read, write and open return at once. */
+  NONBLOCK: 0o4000,
+  /** Closed by execve. */
+  CLOEXEC: 0o2000000,
+} as const;
+
+/** Operations of {@linkcode fcntl} on any descriptor. */
+export const F = {
+  /** Returns a new descriptor of at least `arg`, closed by execve. */
+  DUPFD_CLOEXEC: 1030,
+  /** Returns the descriptor's flags. */
+  GETFD: 1,
+  /** Sets the descriptor's flags. */
+  SETFD: 2,
+  /** Returns the status flags of the open file. */
+  GETFL: 3,
+  /** Sets the status flags of the open file. */
+  SETFL: 4,
+} as const;
+
+/** Descriptor flags of {@linkcode F.GETFD}. */
+export const FD = {
+  /** Closed by execve. */
+  CLOEXEC: 1,
+} as const;
+
+const FIONREAD = 0x541bn;
+
+/**
+ * `close(fd)`: gives the descriptor back. It is gone whatever is thrown, so it is
+ * never retried.
+ *
+ * @throws {ValueError} `EBADF`: not open.
+ * @throws {OSError} `EIO`, `ENOSPC`, `EDQUOT`: an earlier write failed.
+ */
+export function close(fd: FdLike): void {
+  check("close", c.close(fileno(fd)));
+}
+
+/**
+ * `read(fd, buf, count)`: reads at most `count` bytes into `buf`.
+ *
+ * @param buf Memory to write to. A typed array is borrowed for the call alone.
+ * @param count Bytes, by default all of `buf`.
+ * @returns How many bytes were read, 0 at the end.
+ * @throws {OSError} `EAGAIN`: nothing is there now. `EINTR`, `EIO`.
+ * @throws {ValueError} `EBADF`, `EINVAL`, `EISDIR`: not a descriptor to read.
+ */
+export function read(
+  fd: FdLike,
+  buf: Pinned | NodeJS.TypedArray,
+  count: number = buf.byteLength,
+): number {
+  return Number(check("read", c.read(fileno(fd), memory(buf, count), count)));
+}
+
+/**
+ * `read(fd, buf, buf.byteLength)` of a non-blocking descriptor, for which having
+ * nothing (`EAGAIN`) is the usual case and no error.
+ *
+ * @returns How many bytes were read, 0 at the end, -1 if nothing is there now.
+ * @throws What {@linkcode read} throws, but for `EAGAIN` and `EINTR`.
+ */
+export function read_nonblock(fd: FdLike, buf: Pinned): number {
+  const result = Number(c.read(fileno(fd), buf.address, buf.byteLength));
+  if (result === -1 && wouldBlock()) return -1;
+  return check("read", result);
+}
+
+/**
+ * `write(fd, buf, count)`: writes at most `count` bytes of `buf`.
+ *
+ * @param count Bytes, by default all of `buf`.
+ * @returns How many bytes were written, which can be fewer.
+ * @throws {OSError} `EAGAIN`: nothing fits now. `EPIPE`: nobody reads. `ENOSPC`, `EDQUOT`, `EFBIG`, `EINTR`, `EIO`.
+ * @throws {ValueError} `EBADF`, `EINVAL`, `EDESTADDRREQ`: not a descriptor to write.
+ */
+export function write(
+  fd: FdLike,
+  buf: Pinned | NodeJS.TypedArray,
+  count: number = buf.byteLength,
+): number {
+  return Number(check("write", c.write(fileno(fd), memory(buf, count), count)));
+}
+
+/**
+ * `dup(oldfd)`: a second descriptor of the same open file, without close-on-exec.
+ *
+ * @returns A descriptor for the caller to close.
+ * @throws {ValueError} `EBADF`: not open.
+ * @throws {OSError} `EMFILE`: at the descriptor limit.
+ */
+export function dup(oldfd: FdLike): number {
+  return check("dup", c.dup(fileno(oldfd)));
+}
+
+/**
+ * `pipe2(pipefd, flags)`: makes a pipe.
+ *
+ * @param flags {@linkcode O} members, or 0.
+ * @returns The end to read and the end to write, for the caller to close.
+ * @throws {ValueError} `EINVAL`: unknown flag.
+ * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit.
+ */
+export function pipe2(flags: number): [reader: number, writer: number] {
+  const pipefd = new Int32Array(2);
+  check("pipe2", c.pipe2(pipefd, int(flags, "flags")));
+  return [pipefd[0] ?? -1, pipefd[1] ?? -1];
+}
+
+/**
+ * `fcntl(fd, op, arg)`: asks or changes what an open descriptor is.
+ *
+ * @param op An {@linkcode F} member.
+ * @returns What the operation returns.
+ * @throws {ValueError} `EBADF`: not open. `EINVAL`: unknown operation or argument.
+ * @throws {OSError} `EMFILE`: at the descriptor limit.
+ */
+export function fcntl(fd: FdLike, op: number, arg: number = 0): number {
+  return check("fcntl", c.fcntl(fileno(fd), int(op, "op"), int(arg, "arg")));
+}
+
+/**
+ * `ioctl(fd, FIONREAD)`: how many bytes wait to be read. butter's
+ * `get_buffered_length`.
+ *
+ * @throws {ValueError} `EBADF`: not open. `ENOTTY`, `EINVAL`: not a descriptor that counts.
+ */
+export function ioctl_fionread(fd: FdLike): number {
+  const argp = new Int32Array(1);
+  check("ioctl", c.ioctl(fileno(fd), FIONREAD, argp));
+  return argp[0] ?? 0;
+}
+
+/**
+ * `readlink("/proc/self/fd/N")`: what a descriptor is, as the kernel names it:
+ * `"anon_inode:inotify"`, `"pipe:[4711]"`, a path. `undefined` if it is not open
+ * or /proc is not mounted.
+ */
+export function fd_name(fd: FdLike): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fileno(fd)}`);
+  } catch {
+    return undefined;
+  }
+}
+
+function memory(buf: Pinned | NodeJS.TypedArray, count: number) {
+  if (!(buf instanceof Pinned) && !ArrayBuffer.isView(buf)) {
+    throw new TypeError("Cannot take buf: expected pinned memory or a typed array");
+  }
+  if (size(count, "count") > buf.byteLength) {
+    throw new RangeError(
+      `Cannot take count: ${count} is more than the ${buf.byteLength} bytes of buf`,
+    );
+  }
+  return buf instanceof Pinned ? buf.address : buf;
+}

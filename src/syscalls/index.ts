@@ -1,0 +1,14 @@
+/**
+ * The kernel's calls, 1:1: C names, C arguments. Errors become exceptions,
+ * out-parameters become results, C strings become JavaScript strings; nothing is retried, cached
+ * or chosen for you.
+ *
+ * @module
+ */
+export { pinned, type Address, type FdLike, type PathLike, type Pinned } from "../libc.ts";
+export * from "./aio.ts";
+export * from "./epoll.ts";
+export * from "./eventfd.ts";
+export * from "./fd.ts";
+export * from "./inotify.ts";
+export * from "./poll.ts";
