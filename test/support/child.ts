@@ -5,7 +5,7 @@ export interface ChildResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly exitCode: number | null;
-  readonly signalCode: string | null;
+  readonly signalCode: string | number | null;
 }
 
 export interface ChildOptions {
