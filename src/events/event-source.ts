@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { close as closeInBackground } from "node:fs";
+
 import { ERRNO, ValueError } from "../errors.ts";
 import type { Pinned } from "../libc.ts";
 import { read_nonblock } from "../syscalls/fd.ts";
 import { deadline, LONGEST_DELAY, type WaitOptions } from "./deadline.ts";
-import { type Batch, Intake, readBuffer, type Waiter } from "./intake.ts";
+import { type Batch, closeQuietly, Intake, readBuffer, type Waiter } from "./intake.ts";
 
 /** More than any record that the kernel writes: with less room left than this, more may be there. */
 const LONGEST_RECORD = 4096;
@@ -219,7 +221,8 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
 
   /**
    * Closes the descriptor and drops what was not read: loops end, streams close, pending reads reject.
-   * Closing twice is nothing.
+   * Closing twice is nothing. Some descriptors take the kernel milliseconds to close, inotify's with watches
+   * for one: `await using` lets another thread wait for that.
    */
   close(): void {
     this.shut();
@@ -229,9 +232,12 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     this.close();
   }
 
-  // oxlint-disable-next-line require-await -- `await using` wants a promise, even of nothing
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
+  /** Does what {@linkcode close} does, but the event loop goes on meanwhile. */
+  [Symbol.asyncDispose](): Promise<void> {
+    const fd = this.#give();
+    if (fd === -1) return Promise.resolve();
+    // Whatever it answers, the descriptor is gone then.
+    return new Promise((resolve) => closeInBackground(fd, () => resolve()));
   }
 
   /** `Inotify { fd: 5, queued: 0, … }` */
@@ -250,11 +256,17 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
 
   /** Closes, and tells pending reads why. */
   protected shut(reason?: { readonly error: unknown }): void {
+    closeQuietly(this.#give(reason));
+  }
+
+  /** Ends everything but the descriptor, which is the caller's then. */
+  #give(reason?: { readonly error: unknown }): number {
     if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
-    if (this.closed) return;
+    if (this.closed) return -1;
     this.#aborted = reason;
-    this.#intake.close(reason);
+    const fd = this.#intake.release(reason);
     this.#release();
+    return fd;
   }
 
   #assertOpen(by: string): void {
@@ -363,7 +375,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
         return new Promise((resolve, reject) => {
           if (state === "done") return resolve(over);
           if (state === "waiting") this.#assertFree("next()");
-          else if (state === "new") this.#acquire(by);
+          else if (state === "new" && !this.closed) this.#acquire(by);
           state = "waiting";
           this.#next({
             ready: () => {

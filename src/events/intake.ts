@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { OSError } from "../errors.ts";
 import { type Pinned, pinned } from "../libc.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
 import { close } from "../syscalls/fd.ts";
@@ -40,21 +41,29 @@ export function readBuffer(): Pinned {
 }
 
 /** Closes what a source that nobody can reach any more has left open. */
-const dropped = new FinalizationRegistry<Handle>(shut);
+const dropped = new FinalizationRegistry<Handle>((handle) => {
+  const { fd } = handle;
+  lose(handle);
+  closeQuietly(fd);
+});
 
-function shut(handle: Handle): void {
-  const { fd, poller } = handle;
+/** Closes a descriptor that may have been closed behind our back: then it is gone, which is what is wanted. */
+export function closeQuietly(fd: number): void {
   if (fd === -1) return;
-  handle.fd = -1;
-  handle.poller = undefined;
-  poller?.forget(fd);
   try {
     close(fd);
   } catch {
-    // Closed behind our back. It is gone, which is what was wanted.
-  } finally {
-    poller?.release();
+    // Gone.
   }
+}
+
+/** Gives up a descriptor without closing it. */
+function lose(handle: Handle): void {
+  const { fd, poller } = handle;
+  handle.fd = -1;
+  handle.poller = undefined;
+  poller?.forget(fd);
+  poller?.release();
 }
 
 /** The descriptor and the queue of one source. */
@@ -145,6 +154,10 @@ export class Intake<E> {
    */
   wait(waiter: Waiter): void {
     this.#waiter = waiter;
+    this.#attempt(() => this.#schedule());
+  }
+
+  #schedule(): void {
     if (this.#more) {
       this.#soon = setImmediate(() => this.#lookAgain());
       if (!this.#held) this.#soon.unref();
@@ -175,15 +188,21 @@ export class Intake<E> {
     this.#soon?.[change]();
   }
 
-  /** Closes the descriptor and drops the queue. Once more is nothing. */
-  close(reason?: { readonly error: unknown }): void {
-    if (this.fd === -1) return;
+  /**
+   * Drops the queue and gives up the descriptor. Once more is nothing.
+   *
+   * @returns The descriptor, for the caller to close, or -1.
+   */
+  release(reason?: { readonly error: unknown }): number {
+    const { fd } = this;
+    if (fd === -1) return fd;
     const waiter = this.#waiter;
     this.cancel();
     this.#reset();
     dropped.unregister(this);
-    shut(this.#handle);
+    lose(this.#handle);
     waiter?.closed(reason);
+    return fd;
   }
 
   #reset(): void {
@@ -192,7 +211,7 @@ export class Intake<E> {
   }
 
   #look(): void {
-    const { events, more } = this.#receive();
+    const { events, more } = this.#attempt(this.#receive);
     this.#more = more;
     // A lone event is worth a wake-up of its own, a burst is not over yet.
     this.#due = events.length > 1 && this.#latency > 0 ? performance.now() + this.#latency : 0;
@@ -204,7 +223,7 @@ export class Intake<E> {
     this.#timer = this.#soon = undefined;
     this.#settle(() => {
       if (this.fill()) return true;
-      this.#arm();
+      this.#attempt(() => this.#arm());
       return false;
     });
   }
@@ -219,7 +238,7 @@ export class Intake<E> {
         this.#settle(() => {
           if (this.fill()) return true;
           // Another reader of the same open file was faster.
-          this.#arm();
+          this.#attempt(() => this.#arm());
           return false;
         });
       },
@@ -231,9 +250,22 @@ export class Intake<E> {
         this.#fail(error);
       },
     };
-    this.#handle.poller ??= Poller.acquire();
+    this.#handle.poller ??= Poller.acquire(this.fd);
     this.#handle.poller.add(wait);
     this.#wait = wait;
+  }
+
+  /**
+   * A descriptor that is not open any more was closed behind our back: its number may be another file's
+   * by now, so it is forgotten and never closed.
+   */
+  #attempt<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      if (error instanceof OSError && error.code === "EBADF") lose(this.#handle);
+      throw error;
+    }
   }
 
   /** Tells the waiter, if `attempt` has something for it or fails. */

@@ -48,10 +48,11 @@ export function poll(
   return new Promise((resolve, reject) => {
     const number = fileno(fd);
     const mask = maskOf(typeof events === "string" ? [events] : events);
+    let poller: Poller | undefined;
     const end = (settle: () => void): void => {
       limit[Symbol.dispose]();
-      poller.remove(wait);
-      poller.release();
+      poller?.remove(wait);
+      poller?.release();
       settle();
     };
     const limit = deadline(
@@ -63,7 +64,7 @@ export function poll(
         end(() => {
           // The event loop may have been busy for longer than the time-out.
           const [ready = 0] = look([{ fd: number, events: mask }], 0);
-          if (ready === 0) reject(error);
+          if ((ready & ~POLL_REPORTED.NVAL) === 0) reject(error);
           else resolve(setOf(ready));
         }),
     );
@@ -74,8 +75,8 @@ export function poll(
       ready: (ready) => end(() => resolve(setOf(ready))),
       fail: (error) => end(() => reject(error)),
     };
-    const poller = Poller.acquire();
     try {
+      poller = Poller.acquire(number);
       poller.add(wait);
     } catch (error) {
       wait.fail(error);

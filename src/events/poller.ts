@@ -15,7 +15,7 @@ import {
   epoll_wait,
   read_epoll_event,
 } from "../syscalls/epoll.ts";
-import { close } from "../syscalls/fd.ts";
+import { close, F, fcntl } from "../syscalls/fd.ts";
 import { Doorbell } from "./doorbell.ts";
 
 /** Somebody who waits for a descriptor, once. */
@@ -50,8 +50,14 @@ export class Poller {
   #held = 0;
   #broken: { readonly error: unknown } | undefined;
 
-  /** The poller, for one more user who will {@linkcode Poller.release} it. */
-  static acquire(): Poller {
+  /**
+   * The poller, for one more user who will {@linkcode Poller.release} it.
+   *
+   * @param fd What will be waited for. If it were not open, the poller's own descriptors could take its number.
+   * @throws {ValueError} `EBADF`: not open.
+   */
+  static acquire(fd: number): Poller {
+    fcntl(fd, F.GETFD);
     current ??= new Poller();
     current.#users++;
     return current;
@@ -98,15 +104,17 @@ export class Poller {
     if (wait.held) this.#hold(1);
   }
 
-  /** Ends a wait that is not over. */
+  /** Ends a wait, if it is not over, and takes its descriptor out of the set, unless others wait for it. */
   remove(wait: Wait): void {
     const waits = this.#waits.get(wait.fd);
-    const at = waits?.indexOf(wait) ?? -1;
-    if (waits === undefined || at === -1) return;
-    waits.splice(at, 1);
-    this.#over(wait);
+    if (waits === undefined) return;
+    const at = waits.indexOf(wait);
+    if (at !== -1) {
+      waits.splice(at, 1);
+      this.#over(wait);
+    }
     if (waits.length === 0) this.forget(wait.fd);
-    else this.#register(wait.fd, union(waits), true);
+    else if (at !== -1) this.#register(wait.fd, union(waits), true);
   }
 
   /** Changes whether a wait keeps the process alive. */

@@ -1,0 +1,46 @@
+/** Every source of events, for the tests that hold for all of them. A new source is a new row. */
+import { writeFileSync } from "node:fs";
+
+import { type EventSource, type EventSourceOptions, IN, Inotify } from "bun-butter";
+
+import { tempDir } from "./temp.ts";
+
+/** A source, and what makes its events. */
+export interface Fixture extends Disposable {
+  readonly source: EventSource<unknown>;
+  /** Makes exactly one event, now. Called again before that is read, it makes a second one or adds to the first. */
+  fire(): void;
+}
+
+export interface SourceCase {
+  readonly name: string;
+  /** Whether two events that nobody read stay two: a counter adds them up. */
+  readonly distinct: boolean;
+  /** Why it can't run here. */
+  readonly skip?: string | undefined;
+  open(options?: EventSourceOptions): Fixture;
+  /** Opens the source alone, on a descriptor that the test gave up. */
+  adopt?(fd: number): EventSource<unknown>;
+}
+
+export const sources: readonly SourceCase[] = [
+  {
+    name: "Inotify",
+    distinct: true,
+    open(options) {
+      const source = new Inotify(options);
+      const dir = tempDir();
+      source.watch(dir.path, IN.CREATE);
+      let made = 0;
+      return {
+        source,
+        fire: () => writeFileSync(dir.at(`${made++}`), ""),
+        [Symbol.dispose]() {
+          source.close();
+          dir[Symbol.dispose]();
+        },
+      };
+    },
+    adopt: (fd) => Inotify.adopt(fd),
+  },
+];
