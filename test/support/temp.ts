@@ -3,8 +3,19 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** Those that were not disposed, for tests that drop things on purpose. */
+const left = new Set<TempDir>();
+
+process.on("exit", () => {
+  for (const dir of left) dir[Symbol.dispose]();
+});
+
 export class TempDir implements Disposable {
   readonly path: string = mkdtempSync(join(tmpdir(), "butter-"));
+
+  constructor() {
+    left.add(this);
+  }
 
   /** A path inside it. */
   at(...names: readonly string[]): string {
@@ -12,6 +23,7 @@ export class TempDir implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    left.delete(this);
     rmSync(this.path, { recursive: true, force: true });
   }
 }
