@@ -27,13 +27,13 @@ self.onmessage = ({ data: { libc, epfd, bell, tokens } }) => {
   const token = new BigUint64Array(1);
   // struct pollfd { int fd; short events, revents; }[2], both with POLLIN
   const fds = new Int32Array([tokens, 1, epfd, 1]);
-  for (;;) {
-    c.read(tokens, token, 8);
+  const STOP = 1n << 32n;
+  while (c.read(tokens, token, 8) === 8n && token[0] < STOP) {
     do {
       fds[1] = fds[3] = 1;
-      c.poll(fds, 2, -1);
-    } while (token[0] < 1n << 32n && fds[1] === 1 && fds[3] === 1);
-    if (token[0] >= 1n << 32n || fds[1] !== 1) break;
+    } while (c.poll(fds, 2, -1) < 0);
+    // A token while one is in use can only be the last one.
+    if (fds[1] !== 1) break;
     c.write(bell, one, 8);
   }
   c.close(tokens);
@@ -44,6 +44,9 @@ self.onmessage = ({ data: { libc, epfd, bell, tokens } }) => {
 const ARM = new BigUint64Array([1n]);
 const STOP = new BigUint64Array([1n << 32n]);
 
+/** Never revoked: a thread loads it some time after it was started. */
+let url: string | undefined;
+
 /** A thread as the one who rings. */
 export class ThreadRinger implements Ringer {
   /** The thread's, once it runs: it closes it. */
@@ -52,11 +55,10 @@ export class ThreadRinger implements Ringer {
   constructor(epfd: number, bell: number) {
     // Blocking: the thread sleeps in read.
     this.#tokens = eventfd(0, EFD.CLOEXEC);
-    const url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
+    url ??= URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     const worker = new Worker(url);
     worker.unref();
     worker.postMessage({ libc: libcPath(), epfd, bell, tokens: this.#tokens });
-    URL.revokeObjectURL(url);
   }
 
   arm(): void {

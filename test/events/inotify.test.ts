@@ -445,13 +445,13 @@ describe("InotifyEvent", () => {
 
   test("has the right name for every length, through the table of names and past it", () => {
     inotify.watch(dir.path, IN.CREATE | IN.DELETE);
-    const names = Array.from({ length: 255 }, (_, n) => "n".repeat(n + 1));
+    const names = Array.from({ length: 51 }, (_, n) => "n".repeat(5 * n + 1));
     for (let round = 0; round < 2; round++) {
       for (const name of names) writeFileSync(dir.at(name), "");
       for (const name of names) unlinkSync(dir.at(name));
       expect(inotify.readEventsSync().map(({ name }) => name)).toEqual([...names, ...names]);
     }
-    const many = Array.from({ length: 5000 }, (_, n) => `${n}`);
+    const many = Array.from({ length: 2500 }, (_, n) => `${n}`);
     for (const name of many) writeFileSync(dir.at(name), "");
     expect(inotify.readEventsSync().map(({ name }) => name)).toEqual(many);
   });
@@ -524,12 +524,12 @@ describe("Inotify", () => {
     const writer = Bun.spawn([
       "sh",
       "-c",
-      `i=0; while [ $i -lt 3000 ]; do : > "${dir.path}/$i"; i=$((i+1)); done`,
+      `i=0; while [ $i -lt 1000 ]; do : > "${dir.path}/$i"; i=$((i+1)); done`,
     ]);
     let next = 0;
     for await (const { name } of inotify) {
       expect(name).toBe(`${next++}`);
-      if (next === 3000) break;
+      if (next === 1000) break;
     }
     await writer.exited;
   }, 20_000);
@@ -538,7 +538,7 @@ describe("Inotify", () => {
     const writer = Bun.spawn([
       "sh",
       "-c",
-      `i=0; while [ $i -lt 2000 ]; do : > "${dir.path}/f"; rm "${dir.path}/f"; i=$((i+1)); done`,
+      `i=0; while [ $i -lt 500 ]; do : > "${dir.path}/f"; rm "${dir.path}/f"; i=$((i+1)); done`,
     ]);
     let rounds = 0;
     while (writer.exitCode === null) {

@@ -135,11 +135,14 @@ test("poll() says why a file can't be waited for, and that a descriptor is not o
   writeFileSync(dir.at("file"), "x");
   const file = openSync(dir.at("file"), "r");
   const error = await rejection(poll(file, "in"));
+  // A number that nothing takes meanwhile.
+  const gone = fcntl(file, F.DUPFD_CLOEXEC, 900);
+  close(gone);
   close(file);
   expect(error).toBeInstanceOf(ValueError);
   expect(error).toMatchObject({ code: "EPERM", syscall: "epoll_ctl" });
   expect(`${error}`).toContain("always ready");
-  expect(await rejection(poll(file, "in"))).toMatchObject({ code: "EBADF" });
+  expect(await rejection(poll(gone, "in"))).toMatchObject({ code: "EBADF" });
   expect(await rejection(poll(-1, "in"))).toMatchObject({ code: "EBADF" });
 });
 
