@@ -23,7 +23,7 @@ import { IN, IN_REPORTED, Inotify, InotifyEvent, ValueError } from "bun-butter";
 import { dup, F, fcntl, fd_name, ioctl_fionread, O } from "bun-butter/syscalls";
 
 import { can } from "../support/capabilities.ts";
-import { run, runScript } from "../support/child.ts";
+import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { sysctl } from "../support/sysctl.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -695,19 +695,11 @@ async function inNewUserNamespace(code: string, limits: Readonly<Record<string, 
     "sh",
     "-c",
     `${set.join("")} exec "$0" --eval "$1"`,
-    process.execPath,
+    bun,
     code,
   ]);
 }
 
 async function inNewMountNamespace(code: string) {
-  return await run([
-    "unshare",
-    "--mount",
-    "--propagation",
-    "private",
-    process.execPath,
-    "--eval",
-    code,
-  ]);
+  return await run(["unshare", "--mount", "--propagation", "private", bun, "--eval", code]);
 }

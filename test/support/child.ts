@@ -17,8 +17,11 @@ export interface ChildOptions {
 }
 
 /** Runs TypeScript in another Bun process, to its end. Modules are imported from the package by its own name. */
+/** What runs scripts: this Bun, or the wrapper that an emulated one needs. */
+export const bun: string = process.env["BUTTER_TEST_BUN"] ?? process.execPath;
+
 export async function runScript(code: string, options: ChildOptions = {}): Promise<ChildResult> {
-  return await run([process.execPath, "--eval", code, ...(options.args ?? [])], options);
+  return await run([bun, "--eval", code, ...(options.args ?? [])], options);
 }
 
 /** Runs a program to its end. */
