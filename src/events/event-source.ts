@@ -49,6 +49,8 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
   #aborted: { readonly error: unknown } | undefined;
   /** The way of reading that is in use. */
   #reader: string | undefined;
+  /** Of the stream, while that is how it is read. */
+  #controller: ReadableStreamDefaultController<E> | undefined;
 
   /** @param fd Owned from here on, non-blocking. */
   protected constructor(fd: number, options: EventSourceOptions, events?: number) {
@@ -174,29 +176,31 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
    */
   stream(): ReadableStream<E> {
     this.#acquire("stream()");
-    const intake = this.#intake;
     return new ReadableStream<E>(
       {
+        start: (controller) => {
+          this.#controller = controller;
+        },
         pull: (controller) =>
           new Promise<void>((resolve) => {
             this.#next({
               ready: () => {
-                controller.enqueue(intake.shift());
+                controller.enqueue(this.#intake.shift());
                 resolve();
               },
               fail: (error) => {
+                this.#controller = undefined;
                 this.#release();
                 controller.error(error);
                 resolve();
               },
-              closed: (reason) => {
-                if (reason === undefined) controller.close();
-                else controller.error(reason.error);
-                resolve();
-              },
+              closed: () => resolve(),
             });
           }),
-        cancel: () => this.close(),
+        cancel: () => {
+          this.#controller = undefined;
+          this.close();
+        },
       },
       { highWaterMark: 0 },
     );
@@ -266,6 +270,9 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     this.#aborted = reason;
     const fd = this.#intake.release(reason);
     this.#release();
+    if (reason === undefined) this.#controller?.close();
+    else this.#controller?.error(reason.error);
+    this.#controller = undefined;
     return fd;
   }
 

@@ -160,6 +160,21 @@ describe.each(sources.filter(({ skip }) => skip === undefined))(
       const pending = reader.read();
       fixture.source.close();
       expect((await pending).done).toBe(true);
+      using other = open();
+      const idle = other.source.stream().getReader();
+      other.source.close();
+      expect(await idle.closed).toBeUndefined();
+    });
+
+    test("stream() fails with the signal's reason", async () => {
+      const controller = new AbortController();
+      using fixture = open({ signal: controller.signal });
+      const reader = fixture.source.stream().getReader();
+      const reason = new Error("shutting down");
+      const pending = rejection(reader.read());
+      controller.abort(reason);
+      expect(await pending).toBe(reason);
+      expect(await rejection(reader.closed)).toBe(reason);
     });
 
     test("a second reader is told that there is a first one", async () => {
