@@ -146,19 +146,22 @@ export const ERRNO = {
 /** The symbol of an error number that this library knows. */
 export type ErrnoName = keyof typeof ERRNO;
 
-const names = new Map<number, string>(
-  Object.entries(ERRNO).map(([name, [number]]) => [number, name]),
-);
-const texts = new Map<string, string>(
-  Object.entries(ERRNO).map(([name, [, text]]) => [name, text]),
-);
+/** Made at the first error, because most programs that start see none. */
+let names: ReadonlyMap<number, string> | undefined;
 
 /**
  * The symbol of a positive error number: `errnoName(2)` is `"ENOENT"`. A number
  * that no table has yet becomes `"E999"`, so that nothing is lost.
  */
 export function errnoName(errno: number): string {
+  names ??= new Map(Object.entries(ERRNO).map(([name, [number]]) => [number, name]));
   return names.get(errno) ?? `E${errno}`;
+}
+
+/** What an error number says. */
+function errnoText(errno: number): string {
+  const name = errnoName(errno);
+  return name in ERRNO ? ERRNO[name as ErrnoName][1] : "unknown error";
 }
 
 /** What a failed call was about. */
@@ -199,8 +202,9 @@ export class OSError extends Error {
     const { syscall, path, dest, hint } = details;
     const on = path === undefined ? "" : ` on ${JSON.stringify(path)}`;
     const to = dest === undefined ? "" : ` to ${JSON.stringify(dest)}`;
-    const text = texts.get(code) ?? "unknown error";
-    super(`Cannot ${syscall}${on}${to}: ${text} (${code})${hint === undefined ? "" : `: ${hint}`}`);
+    super(
+      `Cannot ${syscall}${on}${to}: ${errnoText(errno)} (${code})${hint === undefined ? "" : `: ${hint}`}`,
+    );
     this.code = code;
     this.errno = -errno;
     this.syscall = syscall;

@@ -8,9 +8,9 @@
  *
  * @module
  */
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 
-import { type Pinned, pinned } from "../libc.ts";
+import { builtin, type Pinned, pinned } from "../libc.ts";
 import {
   type AioContext,
   io_cancel,
@@ -95,7 +95,9 @@ export class Doorbell implements Disposable {
       close(this.#bell);
       throw error;
     }
-    this.#stream = Readable.fromWeb(Bun.file(this.#bell).stream() as never) as Readable & Referable;
+    const { Readable: NodeReadable } = builtin("node:stream");
+    this.#stream = NodeReadable.fromWeb(Bun.file(this.#bell).stream() as never) as Readable &
+      Referable;
     this.#stream.on("data", () => {
       this.#armed = false;
       if (!this.#closed) onRing();

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { close as closeInBackground } from "node:fs";
-
 import { ERRNO, ValueError } from "../errors.ts";
-import type { Pinned } from "../libc.ts";
+import { builtin, type Pinned } from "../libc.ts";
 import { read_nonblock } from "../syscalls/fd.ts";
 import { deadline, LONGEST_DELAY, type WaitOptions } from "./deadline.ts";
 import { type Batch, closeQuietly, Intake, readBuffer, type Waiter } from "./intake.ts";
@@ -241,7 +239,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     const fd = this.#give();
     if (fd === -1) return Promise.resolve();
     // Whatever it answers, the descriptor is gone then.
-    return new Promise((resolve) => closeInBackground(fd, () => resolve()));
+    return new Promise((resolve) => builtin("node:fs").close(fd, () => resolve()));
   }
 
   /** `Inotify { fd: 5, queued: 0, … }` */

@@ -9,14 +9,14 @@
  *
  * @module
  */
-import { readlinkSync } from "node:fs";
-
 import { InternalError, OSError, ValueError } from "../errors.ts";
 import {
   bind,
+  builtin,
   type FdLike,
   fileno,
   int,
+  OPEN,
   Pinned,
   since,
   size,
@@ -120,12 +120,34 @@ const { c, check, wouldBlock } = bind(
   fd_errors,
 );
 
-/** Flags of {@linkcode pipe2} and file status flags of {@linkcode fcntl}. */
+/** Flags of {@linkcode pipe2} and `openat`, and file status flags of {@linkcode fcntl}. */
 export const O = {
+  /** To read. */
+  RDONLY: 0,
+  /** To write. */
+  WRONLY: 1,
+  /** To read and write. */
+  RDWR: 2,
+  /** Made if it is missing. */
+  CREAT: 0o100,
+  /** With `CREAT`: `EEXIST` if it is there. */
+  EXCL: 0o200,
+  /** Emptied. */
+  TRUNC: 0o1000,
+  /** Written at the end. */
+  APPEND: 0o2000,
   /** Read, write and open return at once. */
   NONBLOCK: 0o4000,
+  /** Past the page cache; for a pipe, in packets. */
+  DIRECT: OPEN.DIRECT,
+  /** Only if it is a directory. */
+  DIRECTORY: OPEN.DIRECTORY,
+  /** `ELOOP` if it is a symbolic link. */
+  NOFOLLOW: OPEN.NOFOLLOW,
   /** Closed by execve. */
   CLOEXEC: 0o2000000,
+  /** Only as a place in the file system, not to read or write. */
+  PATH: 0o10000000,
 } as const;
 
 /** Operations of {@linkcode fcntl} on any descriptor. */
@@ -263,7 +285,7 @@ export function ioctl_fionread(fd: FdLike): number {
  */
 export function fd_name(fd: FdLike): string | undefined {
   try {
-    return readlinkSync(`/proc/self/fd/${fileno(fd)}`);
+    return builtin("node:fs").readlinkSync(`/proc/self/fd/${fileno(fd)}`);
   } catch {
     return undefined;
   }
