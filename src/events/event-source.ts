@@ -50,9 +50,18 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
   /** Of the stream, while that is how it is read. */
   #controller: ReadableStreamDefaultController<E> | undefined;
 
-  /** @param fd Owned from here on, non-blocking. */
-  protected constructor(fd: number, options: EventSourceOptions, events?: number) {
-    this.#intake = new Intake(this, fd, () => this.receive(), events, options.latency);
+  /**
+   * @param fd Owned from here on, non-blocking.
+   * @param events What to wait for: EPOLL members, `IN` by default.
+   * @param companion What is to be given back together with the descriptor. It must not refer to the source.
+   */
+  protected constructor(
+    fd: number,
+    options: EventSourceOptions,
+    events?: number,
+    companion?: Disposable,
+  ) {
+    this.#intake = new Intake(this, fd, () => this.receive(), events, options.latency, companion);
     const { signal } = options;
     if (signal === undefined) return;
     // Weak, so that a signal that lives as long as the process doesn't keep every source alive.
@@ -116,6 +125,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
    *
    * @throws {DOMException} `TimeoutError`: nothing came in time.
    * @throws {ValueError} `EBADF`: the source is closed, or was while waiting. `EBUSY`: something else reads it.
+   * `ENODATA`: its last event was read.
    * @throws What `signal` was aborted with.
    */
   wait(options: WaitOptions = {}): Promise<E> {
@@ -192,7 +202,14 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
                 controller.error(error);
                 resolve();
               },
-              closed: () => resolve(),
+              closed: () => {
+                if (!this.closed) {
+                  this.#controller = undefined;
+                  this.#release();
+                  controller.close();
+                }
+                resolve();
+              },
             });
           }),
         cancel: () => {
@@ -286,6 +303,15 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     });
   }
 
+  #endError(by: string): ValueError {
+    if (this.closed) return this.#closedError(by);
+    return new ValueError(ERRNO.ENODATA[0], {
+      syscall: by,
+      path: this[Symbol.toStringTag],
+      hint: "it is over, and no event follows",
+    });
+  }
+
   #assertFree(by: string): void {
     if (this.#reader === undefined) return;
     throw new ValueError(ERRNO.EBUSY[0], {
@@ -309,6 +335,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
   #next(waiter: Waiter): void {
     if (this.closed) return waiter.closed(this.#aborted);
     if (this.#intake.queued > 0) return waiter.ready();
+    if (this.#intake.over) return waiter.closed(undefined);
     try {
       this.#intake.wait(waiter);
     } catch (error) {
@@ -345,7 +372,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
         ready: () => end(() => resolve(take())),
         fail: (error) => end(() => reject(error)),
         closed: (reason) =>
-          end(() => reject(reason === undefined ? this.#closedError(by) : reason.error)),
+          end(() => reject(reason === undefined ? this.#endError(by) : reason.error)),
       });
     });
   }
@@ -393,7 +420,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
               reject(error);
             },
             closed: (reason) => {
-              state = "done";
+              finish();
               if (reason === undefined) resolve(over);
               else reject(reason.error);
             },

@@ -14,13 +14,15 @@ export interface Batch<E> {
   readonly events: E[];
   /** Whether the kernel had more than one look could take. */
   readonly more: boolean;
+  /** Whether these were the last: nothing will ever follow. */
+  readonly over?: boolean;
 }
 
 /** Who waits for the queue to fill. One of the three is called, once. */
 export interface Waiter {
   ready(): void;
   fail(error: unknown): void;
-  /** The source was closed. `reason` is there if it was aborted. */
+  /** The source was closed, or is over. `reason` is there if it was aborted. */
   closed(reason: { readonly error: unknown } | undefined): void;
 }
 
@@ -28,6 +30,7 @@ export interface Waiter {
 interface Handle {
   fd: number;
   poller: Poller | undefined;
+  companion: Disposable | undefined;
 }
 
 /** Bytes of one read. The kernel's own loop is no faster with more. */
@@ -59,9 +62,11 @@ export function closeQuietly(fd: number): void {
 
 /** Gives up a descriptor without closing it. */
 function lose(handle: Handle): void {
-  const { fd, poller } = handle;
+  const { fd, poller, companion } = handle;
   handle.fd = -1;
   handle.poller = undefined;
+  handle.companion = undefined;
+  companion?.[Symbol.dispose]();
   poller?.forget(fd);
   poller?.release();
 }
@@ -70,17 +75,20 @@ function lose(handle: Handle): void {
 export class Intake<E> {
   readonly #handle: Handle;
   readonly #receive: () => Batch<E>;
-  readonly #events: number;
   readonly #latency: number;
+  /** What the poller gets, again and again. */
+  readonly #wait: Wait;
   #queue: E[] = [];
   #next = 0;
   #held = true;
   #waiter: Waiter | undefined;
-  #wait: Wait | undefined;
+  #armed = false;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
   /** Set by a look that left something behind. */
   #more = false;
+  /** Set by the last look of all. */
+  #over = false;
   /** When the next look is due after one that found a burst, as `performance.now()` has it. */
   #due = 0;
 
@@ -90,6 +98,7 @@ export class Intake<E> {
    * @param receive Looks once, without waiting.
    * @param events What the poller waits for: {@linkcode EPOLL} members.
    * @param latency Milliseconds between looks while events come in bursts.
+   * @param companion Disposed with the descriptor, in whatever way that goes. It must not refer to the owner.
    */
   constructor(
     owner: object,
@@ -97,11 +106,27 @@ export class Intake<E> {
     receive: () => Batch<E>,
     events: number = EPOLL.IN,
     latency: number = 1,
+    companion?: Disposable,
   ) {
-    this.#handle = { fd, poller: undefined };
+    this.#handle = { fd, poller: undefined, companion };
     this.#receive = receive;
-    this.#events = events;
     this.#latency = latency;
+    this.#wait = {
+      fd,
+      events,
+      held: true,
+      ready: () => {
+        this.#armed = false;
+        this.#turn();
+      },
+      fail: (error) => {
+        this.#armed = false;
+        // It is broken; the next wait gets a new one.
+        this.#handle.poller?.release();
+        this.#handle.poller = undefined;
+        this.#fail(error);
+      },
+    };
     dropped.register(owner, this.#handle, this);
   }
 
@@ -116,6 +141,11 @@ export class Intake<E> {
 
   get held(): boolean {
     return this.#held;
+  }
+
+  /** Whether the last event of all was decoded. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** Takes the oldest event of a queue that is not empty. */
@@ -136,7 +166,13 @@ export class Intake<E> {
   drain(): E[] {
     let events = this.takeAll();
     do {
-      this.#look();
+      try {
+        this.#look();
+      } catch (error) {
+        // What was there before is not lost; the next read meets the error again.
+        if (events.length > 0) return events;
+        throw error;
+      }
       events = events.length === 0 ? this.takeAll() : events.concat(this.takeAll());
     } while (this.#more);
     return events;
@@ -154,26 +190,22 @@ export class Intake<E> {
    */
   wait(waiter: Waiter): void {
     this.#waiter = waiter;
-    this.#attempt(() => this.#schedule());
-  }
-
-  #schedule(): void {
     if (this.#more) {
-      this.#soon = setImmediate(() => this.#lookAgain());
+      this.#soon = setImmediate(() => this.#turn());
       if (!this.#held) this.#soon.unref();
       return;
     }
-    const delay = this.#due - performance.now();
+    const delay = this.#due === 0 ? 0 : this.#due - performance.now();
     if (delay <= 0) return this.#arm();
-    this.#timer = setTimeout(() => this.#lookAgain(), delay);
+    this.#timer = setTimeout(() => this.#turn(), delay);
     if (!this.#held) this.#timer.unref();
   }
 
   /** Ends the wait, without calling the waiter. */
   cancel(): void {
     this.#waiter = undefined;
-    if (this.#wait !== undefined) this.#handle.poller?.remove(this.#wait);
-    this.#wait = undefined;
+    if (this.#armed) this.#handle.poller?.remove(this.#wait);
+    this.#armed = false;
     clearTimeout(this.#timer);
     clearImmediate(this.#soon);
     this.#timer = this.#soon = undefined;
@@ -182,7 +214,8 @@ export class Intake<E> {
   /** Whether waiting keeps the process alive. */
   hold(held: boolean): void {
     this.#held = held;
-    if (this.#wait !== undefined) this.#handle.poller?.hold(this.#wait, held);
+    if (this.#armed) this.#handle.poller?.hold(this.#wait, held);
+    else this.#wait.held = held;
     const change = held ? "ref" : "unref";
     this.#timer?.[change]();
     this.#soon?.[change]();
@@ -211,70 +244,40 @@ export class Intake<E> {
   }
 
   #look(): void {
-    const { events, more } = this.#attempt(this.#receive);
-    this.#more = more;
+    let batch: Batch<E>;
+    try {
+      batch = this.#receive();
+    } catch (error) {
+      this.#examine(error);
+      throw error;
+    }
+    this.#more = batch.more;
     // A lone event is worth a wake-up of its own, a burst is not over yet.
-    this.#due = events.length > 1 && this.#latency > 0 ? performance.now() + this.#latency : 0;
-    this.#queue = events;
+    const burst = batch.events.length > 1 && this.#latency > 0;
+    this.#due = burst ? performance.now() + this.#latency : 0;
+    this.#queue = batch.events;
     this.#next = 0;
   }
 
-  #lookAgain(): void {
-    this.#timer = this.#soon = undefined;
-    this.#settle(() => {
-      if (this.fill()) return true;
-      this.#attempt(() => this.#arm());
-      return false;
-    });
-  }
-
   #arm(): void {
-    const wait: Wait = {
-      fd: this.fd,
-      events: this.#events,
-      held: this.#held,
-      ready: () => {
-        this.#wait = undefined;
-        this.#settle(() => {
-          if (this.fill()) return true;
-          // Another reader of the same open file was faster.
-          this.#attempt(() => this.#arm());
-          return false;
-        });
-      },
-      fail: (error) => {
-        this.#wait = undefined;
-        // It is broken; the next wait gets a new one.
-        this.#handle.poller?.release();
-        this.#handle.poller = undefined;
-        this.#fail(error);
-      },
-    };
-    this.#handle.poller ??= Poller.acquire(this.fd);
-    this.#handle.poller.add(wait);
-    this.#wait = wait;
-  }
-
-  /**
-   * A descriptor that is not open any more was closed behind our back: its number may be another file's
-   * by now, so it is forgotten and never closed.
-   */
-  #attempt<T>(action: () => T): T {
     try {
-      return action();
+      this.#handle.poller ??= Poller.acquire(this.fd);
+      this.#handle.poller.add(this.#wait);
     } catch (error) {
-      if (error instanceof OSError && error.code === "EBADF") lose(this.#handle);
+      this.#examine(error);
       throw error;
     }
+    this.#armed = true;
   }
 
-  /** Tells the waiter, if `attempt` has something for it or fails. */
-  #settle(attempt: () => boolean): void {
+  /** A turn of the event loop in which something may be there. */
+  #turn(): void {
+    this.#timer = this.#soon = undefined;
     try {
-      if (!attempt()) return;
+      // Nothing, if a burst is over or another reader of the same open file was faster.
+      if (!this.fill()) return this.#arm();
     } catch (error) {
-      this.#fail(error);
-      return;
+      return this.#fail(error);
     }
     const waiter = this.#waiter;
     this.#waiter = undefined;
@@ -285,5 +288,13 @@ export class Intake<E> {
     const waiter = this.#waiter;
     this.#waiter = undefined;
     waiter?.fail(error);
+  }
+
+  /**
+   * A descriptor that is not open any more was closed behind our back: its number may be another file's
+   * by now, so it is forgotten and never closed.
+   */
+  #examine(error: unknown): void {
+    if (error instanceof OSError && error.code === "EBADF") lose(this.#handle);
   }
 }
