@@ -23,6 +23,7 @@ export {
 } from "./errors.ts";
 export type { WaitOptions } from "./events/deadline.ts";
 export { EventSource, type EventSourceOptions } from "./events/event-source.ts";
+export { Eventfd, type EventfdEvent, type EventfdOptions } from "./events/eventfd.ts";
 export {
   InotifyEvent,
   type InotifyEventData,

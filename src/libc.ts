@@ -62,6 +62,9 @@ const numbers = {
     io_getevents: 208,
     io_submit: 209,
     io_cancel: 210,
+    rt_sigqueueinfo: 129,
+    gettid: 186,
+    rt_tgsigqueueinfo: 297,
     pidfd_send_signal: 424,
     pidfd_open: 434,
     pidfd_getfd: 438,
@@ -72,6 +75,9 @@ const numbers = {
     io_submit: 2,
     io_cancel: 3,
     io_getevents: 4,
+    rt_sigqueueinfo: 138,
+    gettid: 178,
+    rt_tgsigqueueinfo: 240,
     pidfd_send_signal: 424,
     pidfd_open: 434,
     pidfd_getfd: 438,
@@ -242,7 +248,7 @@ export function bind<
     };
   }
   const check: Check<Errors> = (call, result, path, dest) => {
-    if (result !== -1) return result;
+    if (result !== -1 && result !== -1n) return result;
     throw failure(call, errno(), errors[call], path, dest);
   };
   return { c: calls as Calls<Family>, check, wouldBlock };
@@ -293,13 +299,14 @@ export function sysctl(name: string): string {
 
 /** An `int`. `bun:ffi` makes 0 of anything else, and 0 is stdin. */
 export function int(value: number, name: string): number {
-  if ((value | 0) === value) return value;
+  if (typeof value === "number" && (value | 0) === value) return value;
   throw badInteger(value, name, "-2147483648 to 2147483647");
 }
 
 /** An `unsigned int`. What JavaScript's signed bit operators make of its highest bit is taken as well. */
 export function uint(value: number, name: string): number {
-  if (value >>> 0 === value || (value | 0) === value) return value >>> 0;
+  if (typeof value === "number" && (value >>> 0 === value || (value | 0) === value))
+    return value >>> 0;
   throw badInteger(value, name, "0 to 4294967295");
 }
 
@@ -309,18 +316,34 @@ export function size(value: number, name: string): number {
   throw badInteger(value, name, "0 to 9007199254740991");
 }
 
+const UINT64 = "0 to 18446744073709551615";
+
 /** A `uint64_t`. */
 export function uint64(value: number | bigint, name: string): bigint {
   if (typeof value === "bigint") {
     if (BigInt.asUintN(64, value) === value) return value;
-  } else if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
-  throw badInteger(value, name, "0 to 18446744073709551615");
+    throw outOfRange(value, name, UINT64);
+  }
+  if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  throw badInteger(value, name, UINT64);
+}
+
+/** An `int64_t`. */
+export function int64(value: number | bigint, name: string): bigint {
+  if (typeof value === "bigint" && BigInt.asIntN(64, value) === value) return value;
+  if (Number.isSafeInteger(value)) return BigInt(value);
+  const range = "-9223372036854775808 to 9223372036854775807";
+  throw typeof value === "bigint" ? outOfRange(value, name, range) : badInteger(value, name, range);
 }
 
 function badInteger(value: unknown, name: string, range: string): Error {
-  return typeof value === "number" || typeof value === "bigint"
-    ? new RangeError(`Cannot take ${name}: ${value} is not an integer from ${range}`)
+  return typeof value === "number"
+    ? outOfRange(value, name, range)
     : new TypeError(`Cannot take ${name}: expected an integer, got ${describe(value)}`);
+}
+
+function outOfRange(value: number | bigint, name: string, range: string): RangeError {
+  return new RangeError(`Cannot take ${name}: ${value} is not an integer from ${range}`);
 }
 
 /** The number of a descriptor, or of an object that has one. It is borrowed, never closed. */
@@ -360,7 +383,11 @@ export function cstring(value: PathLike, name: string): string | Uint8Array {
   if (value instanceof URL) {
     if (value.protocol !== "file:")
       throw new TypeError(`Cannot take ${name}: ${value.href} is not a file: URL`);
-    return cstring(Bun.fileURLToPath(value), name);
+    const path = Bun.fileURLToPath(value);
+    // What Bun makes of percent-encoded bytes that are not UTF-8, and no URL's path otherwise.
+    if (path === "")
+      throw new TypeError(`Cannot take ${name}: ${value.href} is not UTF-8, give its bytes`);
+    return cstring(path, name);
   }
   throw new TypeError(
     `Cannot take ${name}: expected a string, a Uint8Array or a file: URL, got ${describe(value)}`,
@@ -411,6 +438,8 @@ export class Pinned implements Disposable {
   readonly #buffer: ArrayBuffer;
   /** Its bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Its bytes in units of four, as far as they go: compared faster than one read at an address after another. */
+  readonly words: Int32Array<ArrayBuffer>;
   /** Its bytes, for structs. */
   readonly view: DataView<ArrayBuffer>;
 
@@ -421,8 +450,14 @@ export class Pinned implements Disposable {
     if (address === null) throw failure("malloc", ERRNO.ENOMEM[0], memory_errors.malloc);
     this.#address = address;
     const free = (memory.c.free as unknown as { readonly ptr: Address }).ptr;
-    this.#buffer = owningArrayBuffer(address, 0, byteLength, free);
+    try {
+      this.#buffer = owningArrayBuffer(address, 0, byteLength, free);
+    } catch {
+      // More than an ArrayBuffer can have, and Bun has freed it.
+      throw failure("malloc", ERRNO.ENOMEM[0], memory_errors.malloc);
+    }
     this.bytes = new Uint8Array(this.#buffer);
+    this.words = new Int32Array(this.#buffer, 0, byteLength >>> 2);
     this.view = new DataView(this.#buffer);
   }
 
@@ -443,6 +478,19 @@ export class Pinned implements Disposable {
     // Moving the buffer to nothing detaches every view and runs libc's free.
     if (!this.#buffer.detached) this.#buffer.transfer(0);
   }
+}
+
+/**
+ * The address of pinned memory with room for `byteLength` bytes. `bun:ffi` makes NULL of what has none.
+ */
+export function room(block: Pinned, name: string, byteLength: number = 0): Address {
+  if (!(block instanceof Pinned))
+    throw new TypeError(`Cannot take ${name}: expected pinned memory, got ${describe(block)}`);
+  const { address } = block;
+  if (block.byteLength >= byteLength) return address;
+  throw new RangeError(
+    `Cannot take ${name}: its ${block.byteLength} bytes are fewer than ${byteLength}`,
+  );
 }
 
 /** Allocates {@linkcode Pinned} memory of `byteLength` zeroed bytes. */

@@ -1,6 +1,5 @@
 /**
- * The doorbell's second way, where the kernel has no asynchronous poll: a thread that waits for
- * the epoll set and rings.
+ * A bell's second way, where the kernel has no asynchronous poll: a thread that waits and rings.
  *
  * @module
  */
@@ -10,13 +9,13 @@ import { write } from "../syscalls/fd.ts";
 import type { Ringer } from "./doorbell.ts";
 
 /**
- * Waits for a token, then for the set, then rings; a token of 2^32 ends it. It is text, because a
+ * Waits for a token, then for the descriptor, then rings; a token of 2^32 ends it. It is text, because a
  * single-file executable holds no module that its user has not named; and it has its own prototypes,
  * because a blob can import nothing of this package.
  */
 const program = `
 import { dlopen } from "bun:ffi";
-self.onmessage = ({ data: { libc, epfd, bell, tokens } }) => {
+self.onmessage = ({ data: { libc, fd, events, bell, tokens } }) => {
   const c = dlopen(libc, {
     close: { args: ["i32"], returns: "i32" },
     poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
@@ -25,12 +24,13 @@ self.onmessage = ({ data: { libc, epfd, bell, tokens } }) => {
   }).symbols;
   const one = new BigUint64Array([1n]);
   const token = new BigUint64Array(1);
-  // struct pollfd { int fd; short events, revents; }[2], both with POLLIN
-  const fds = new Int32Array([tokens, 1, epfd, 1]);
+  // struct pollfd { int fd; short events, revents; }[2], the first with POLLIN
+  const fds = new Int32Array([tokens, 1, fd, events]);
   const STOP = 1n << 32n;
   while (c.read(tokens, token, 8) === 8n && token[0] < STOP) {
     do {
-      fds[1] = fds[3] = 1;
+      fds[1] = 1;
+      fds[3] = events;
     } while (c.poll(fds, 2, -1) < 0);
     // A token while one is in use can only be the last one.
     if (fds[1] !== 1) break;
@@ -52,13 +52,13 @@ export class ThreadRinger implements Ringer {
   /** The thread's, once it runs: it closes it. */
   readonly #tokens: number;
 
-  constructor(epfd: number, bell: number) {
+  constructor(fd: number, events: number, bell: number) {
     // Blocking: the thread sleeps in read.
     this.#tokens = eventfd(0, EFD.CLOEXEC);
     url ??= URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     const worker = new Worker(url);
     worker.unref();
-    worker.postMessage({ libc: libcPath(), epfd, bell, tokens: this.#tokens });
+    worker.postMessage({ libc: libcPath(), fd, events, bell, tokens: this.#tokens });
   }
 
   arm(): void {

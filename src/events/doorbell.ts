@@ -26,7 +26,7 @@ import { EFD, eventfd } from "../syscalls/eventfd.ts";
 import { close } from "../syscalls/fd.ts";
 import { ThreadRinger } from "./doorbell-thread.ts";
 
-/** Rings once when the set is ready, after each {@linkcode Ringer.arm}. */
+/** Adds 1 to an eventfd once when a descriptor is ready, after each {@linkcode Ringer.arm}. */
 export interface Ringer extends Disposable {
   arm(): void;
 }
@@ -51,8 +51,8 @@ class AioRinger implements Ringer {
   /** More than the one poll that is under way at most: a full ring would refuse the next. */
   readonly #completed: Pinned = pinned(4 * IO_EVENT_SIZE);
 
-  constructor(epfd: number, bell: number) {
-    write_iocb_poll(this.#iocb, epfd, EPOLL.IN, bell);
+  constructor(fd: number, events: number, bell: number) {
+    write_iocb_poll(this.#iocb, fd, events, bell);
     this.#context = contexts.pop() ?? io_setup(4);
   }
 
@@ -90,7 +90,7 @@ export class Doorbell implements Disposable {
   constructor(epfd: number, onRing: () => void, onError: (error: unknown) => void) {
     this.#bell = eventfd(0, EFD.NONBLOCK | EFD.CLOEXEC);
     try {
-      this.#ringer = ringer(epfd, this.#bell);
+      this.#ringer = ringer(epfd, EPOLL.IN, this.#bell);
     } catch (error) {
       close(this.#bell);
       throw error;
@@ -134,11 +134,18 @@ export class Doorbell implements Disposable {
   }
 }
 
-function ringer(epfd: number, bell: number): Ringer {
+/**
+ * The best way there is here to ring a bell.
+ *
+ * @param fd What is waited for, borrowed.
+ * @param events {@linkcode EPOLL} members.
+ * @param bell The eventfd, borrowed.
+ */
+export function ringer(fd: number, events: number, bell: number): Ringer {
   try {
-    return new AioRinger(epfd, bell);
+    return new AioRinger(fd, events, bell);
   } catch {
     // No AIO in this kernel or sandbox, or fs.aio-max-nr is used up.
-    return new ThreadRinger(epfd, bell);
+    return new ThreadRinger(fd, events, bell);
   }
 }

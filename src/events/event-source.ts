@@ -85,6 +85,9 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     };
   }
 
+  /** Called before the source is closed, with what was decoded and nobody took. */
+  protected unread(_events: readonly E[]): void {}
+
   /** What an inspection shows beside `fd` and `queued`. */
   protected details(): Readonly<Record<string, unknown>> {
     return {};
@@ -283,6 +286,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
     if (this.closed) return -1;
     this.#aborted = reason;
+    this.unread(this.#intake.takeAll());
     const fd = this.#intake.release(reason);
     this.#release();
     if (reason === undefined) this.#controller?.close();

@@ -12,8 +12,14 @@ import { Poller, type Wait } from "./poller.ts";
 /** What one look at a descriptor brought. */
 export interface Batch<E> {
   readonly events: E[];
-  /** Whether the kernel had more than one look could take. */
-  readonly more: boolean;
+  /** Whether there is more than one look could take; `"later"` if it is too much for taking all of it at once. */
+  readonly more: boolean | "later";
+  /**
+   * Whether so much follows that the next look waits for more of it.
+   *
+   * @default Whether there is more than one event.
+   */
+  readonly burst?: boolean;
   /** Whether these were the last: nothing will ever follow. */
   readonly over?: boolean;
 }
@@ -67,7 +73,7 @@ function lose(handle: Handle): void {
   handle.poller = undefined;
   handle.companion = undefined;
   companion?.[Symbol.dispose]();
-  poller?.forget(fd);
+  (poller ?? Poller.current)?.forget(fd);
   poller?.release();
 }
 
@@ -86,7 +92,7 @@ export class Intake<E> {
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
   /** Set by a look that left something behind. */
-  #more = false;
+  #more: boolean | "later" = false;
   /** Set by the last look of all. */
   #over = false;
   /** When the next look is due after one that found a burst, as `performance.now()` has it. */
@@ -164,18 +170,18 @@ export class Intake<E> {
 
   /** Looks until nothing more is there, and takes everything. */
   drain(): E[] {
-    let events = this.takeAll();
+    const batches: E[][] = [this.takeAll()];
     do {
       try {
         this.#look();
       } catch (error) {
         // What was there before is not lost; the next read meets the error again.
-        if (events.length > 0) return events;
+        if (batches.some((batch) => batch.length > 0)) break;
         throw error;
       }
-      events = events.length === 0 ? this.takeAll() : events.concat(this.takeAll());
-    } while (this.#more);
-    return events;
+      batches.push(this.takeAll());
+    } while (this.#more === true);
+    return batches.flat();
   }
 
   /** Looks, and tells whether the queue is not empty. */
@@ -190,7 +196,7 @@ export class Intake<E> {
    */
   wait(waiter: Waiter): void {
     this.#waiter = waiter;
-    if (this.#more) {
+    if (this.#more !== false) {
       this.#soon = setImmediate(() => this.#turn());
       if (!this.#held) this.#soon.unref();
       return;
@@ -252,8 +258,9 @@ export class Intake<E> {
       throw error;
     }
     this.#more = batch.more;
+    this.#over = batch.over === true;
     // A lone event is worth a wake-up of its own, a burst is not over yet.
-    const burst = batch.events.length > 1 && this.#latency > 0;
+    const burst = (batch.burst ?? batch.events.length > 1) && this.#latency > 0;
     this.#due = burst ? performance.now() + this.#latency : 0;
     this.#queue = batch.events;
     this.#next = 0;
@@ -275,13 +282,14 @@ export class Intake<E> {
     this.#timer = this.#soon = undefined;
     try {
       // Nothing, if a burst is over or another reader of the same open file was faster.
-      if (!this.fill()) return this.#arm();
+      if (!this.fill() && !this.#over) return this.#arm();
     } catch (error) {
       return this.#fail(error);
     }
     const waiter = this.#waiter;
     this.#waiter = undefined;
-    waiter?.ready();
+    if (this.queued > 0) waiter?.ready();
+    else waiter?.closed(undefined);
   }
 
   #fail(error: unknown): void {

@@ -4,8 +4,6 @@
  *
  * @module
  */
-import { read } from "bun:ffi";
-
 import type { Pinned } from "../libc.ts";
 
 /** A decoded name. */
@@ -31,25 +29,23 @@ export class NameCache {
   readonly #entries: (Entry | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
 
   /**
-   * The name at `offset`, NUL-padded to `length` bytes, which is a multiple of four.
+   * The name at `offset`, NUL-padded to `length` bytes; both are multiples of four.
    * The caller has made sure that they are inside the buffer.
    */
   get(buffer: Pinned, offset: number, length: number): Name {
     if (length === 0) return NONE;
-    const { address } = buffer;
+    const { words } = buffer;
+    const first = offset >>> 2;
+    const count = length >>> 2;
     let hash = length;
-    for (let at = 0; at < length; at += 4)
-      hash = Math.imul(hash ^ read.i32(address, offset + at), 0x9e3779b1);
+    for (let at = 0; at < count; at++)
+      hash = Math.imul(hash ^ (words[first + at] ?? 0), 0x9e3779b1);
     const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
     const entry = this.#entries[slot];
-    if (entry !== undefined && entry.words.length * 4 === length) {
-      let word = 0;
-      while (
-        word < entry.words.length &&
-        entry.words[word] === read.i32(address, offset + word * 4)
-      )
-        word++;
-      if (word === entry.words.length) return entry;
+    if (entry !== undefined && entry.words.length === count) {
+      let at = 0;
+      while (at < count && entry.words[at] === words[first + at]) at++;
+      if (at === count) return entry;
     }
     const made = decode(buffer.bytes.slice(offset, offset + length));
     this.#entries[slot] = made;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { OSError } from "../errors.ts";
+import { ERRNO, OSError, ValueError } from "../errors.ts";
 import { type Pinned, pinned } from "../libc.ts";
 import {
   EPOLL,
@@ -60,6 +60,11 @@ export class Poller {
     fcntl(fd, F.GETFD);
     current ??= new Poller();
     current.#users++;
+    return current;
+  }
+
+  /** The poller, if there is one: others may wait for what a source that was never read gives back. */
+  static get current(): Poller | undefined {
     return current;
   }
 
@@ -124,13 +129,21 @@ export class Poller {
     if (this.#waits.get(wait.fd)?.includes(wait) === true) this.#hold(held ? 1 : -1);
   }
 
-  /** Takes a descriptor out of the set, before it is closed. */
+  /** Takes a descriptor out of the set, before it is closed. Who still waits for it is told that. */
   forget(fd: number): void {
-    if (!this.#waits.delete(fd)) return;
+    const waits = this.#waits.get(fd);
+    if (waits === undefined) return;
+    this.#waits.delete(fd);
     try {
       epoll_ctl(this.#epfd, EPOLL_CTL.DEL, fd, 0);
     } catch {
       // It was closed behind our back, and took itself out.
+    }
+    for (const wait of waits) {
+      this.#over(wait);
+      wait.fail(
+        new ValueError(ERRNO.EBADF[0], { syscall: "poll", path: `${fd}`, hint: "it was closed" }),
+      );
     }
   }
 

@@ -11,8 +11,8 @@ import {
   type FdLike,
   fileno,
   Pinned,
+  room,
   since,
-  size,
   ssize_t,
   SYS,
   sysctl,
@@ -118,9 +118,9 @@ export function io_destroy(ctx_id: AioContext): void {
  * @throws {ValueError} `EBADF`, `EINVAL`: not a descriptor, or not one to poll.
  */
 export function io_submit(ctx_id: AioContext, iocbpp: Pinned): void {
-  if (iocbpp.byteLength < 8 + IOCB_SIZE) throw new RangeError("Cannot take iocbpp: too small");
-  iocbpp.view.setBigUint64(0, BigInt(iocbpp.address + 8), true);
-  check("io_submit", c.syscall(SYS.io_submit, ctx_id, 1, iocbpp.address, 0, 0));
+  const address = room(iocbpp, "iocbpp", 8 + IOCB_SIZE);
+  iocbpp.view.setBigUint64(0, BigInt(address + 8), true);
+  check("io_submit", c.syscall(SYS.io_submit, ctx_id, 1, address, 0, 0));
 }
 
 /**
@@ -132,8 +132,9 @@ export function io_submit(ctx_id: AioContext, iocbpp: Pinned): void {
  * @throws {ValueError} `EINVAL`: no such operation is under way.
  */
 export function io_cancel(ctx_id: AioContext, iocbpp: Pinned, result: Pinned): void {
-  size(result.byteLength - IO_EVENT_SIZE, "result.byteLength - IO_EVENT_SIZE");
-  check("io_cancel", c.syscall(SYS.io_cancel, ctx_id, iocbpp.address + 8, result.address, 0, 0));
+  const iocb = room(iocbpp, "iocbpp", 8 + IOCB_SIZE) + 8;
+  const address = room(result, "result", IO_EVENT_SIZE);
+  check("io_cancel", c.syscall(SYS.io_cancel, ctx_id, iocb, address, 0, 0));
 }
 
 /**
@@ -145,10 +146,9 @@ export function io_cancel(ctx_id: AioContext, iocbpp: Pinned, result: Pinned): v
  * @throws {OSError} `EINTR`: a signal came first.
  */
 export function io_getevents(ctx_id: AioContext, events: Pinned): number {
-  const nr = Math.floor(size(events.byteLength, "events") / IO_EVENT_SIZE);
-  return Number(
-    check("io_getevents", c.syscall(SYS.io_getevents, ctx_id, 0, nr, events.address, 0)),
-  );
+  const address = room(events, "events");
+  const nr = Math.floor(events.byteLength / IO_EVENT_SIZE);
+  return Number(check("io_getevents", c.syscall(SYS.io_getevents, ctx_id, 0, nr, address, 0)));
 }
 
 /**
@@ -159,6 +159,7 @@ export function io_getevents(ctx_id: AioContext, events: Pinned): number {
  * @param events `poll(2)` events: the low {@linkcode EPOLL} bits.
  */
 export function write_iocb_poll(iocbpp: Pinned, fd: FdLike, events: number, resfd: FdLike): void {
+  room(iocbpp, "iocbpp", 8 + IOCB_SIZE);
   const iocb = new DataView(iocbpp.view.buffer, 8, IOCB_SIZE);
   iocb.setUint16(16, IOCB_CMD.POLL, true);
   iocb.setUint32(20, fileno(fd), true);

@@ -4,11 +4,22 @@
  *
  * @module
  */
-import { type Pointer, read } from "bun:ffi";
+import { read } from "bun:ffi";
 
 import { InternalError, MemoryError, OSError, ValueError } from "../errors.ts";
 import type { Pinned } from "../libc.ts";
-import { bind, EPOLL_EVENT, type FdLike, fileno, int, since, sysctl, uint } from "../libc.ts";
+import {
+  bind,
+  EPOLL_EVENT,
+  type FdLike,
+  fileno,
+  int,
+  room,
+  since,
+  size,
+  sysctl,
+  uint,
+} from "../libc.ts";
 
 /** What each errno of these calls becomes. */
 export const epoll_errors = {
@@ -145,19 +156,17 @@ export function epoll_ctl(epfd: FdLike, op: EpollCtl, fd: FdLike, events: number
  * @throws {ValueError} `EBADF`, `EINVAL`: not an epoll set.
  */
 export function epoll_wait(epfd: FdLike, events: Pinned, timeout: number): number {
+  const address = room(events, "events");
   const maxevents = Math.floor(events.byteLength / EPOLL_EVENT.size);
   return check(
     "epoll_wait",
-    c.epoll_wait(fileno(epfd), events.address, maxevents, int(timeout, "timeout")),
+    c.epoll_wait(fileno(epfd), address, maxevents, int(timeout, "timeout")),
   );
 }
 
 /** Reads the `struct epoll_event` at `index` of what {@linkcode epoll_wait} filled. */
 export function read_epoll_event(events: Pinned, index: number): EpollEvent {
-  const offset = index * EPOLL_EVENT.size;
-  if (offset < 0 || offset + EPOLL_EVENT.size > events.byteLength) {
-    throw new RangeError(`Cannot take index: ${index} is not in the buffer`);
-  }
-  const address: Pointer = events.address;
+  const offset = size(index, "index") * EPOLL_EVENT.size;
+  const address = room(events, "events", offset + EPOLL_EVENT.size);
   return { events: read.u32(address, offset), fd: read.i32(address, offset + EPOLL_EVENT.data) };
 }

@@ -18,6 +18,7 @@ import {
   int,
   OPEN,
   Pinned,
+  room,
   since,
   size,
   size_t,
@@ -48,6 +49,7 @@ export const fd_errors = {
     EPERM,
     EAGAIN: OSError,
     EBADF: ValueError,
+    ECANCELED: [OSError, "the clock of a timer with TFD_TIMER_CANCEL_ON_SET was set"],
     EFAULT: InternalError,
     EINTR: OSError,
     EINVAL: [
@@ -208,7 +210,7 @@ export function read(
  * @throws What {@linkcode read} throws, but for `EAGAIN` and `EINTR`.
  */
 export function read_nonblock(fd: FdLike, buf: Pinned): number {
-  const result = Number(c.read(fileno(fd), buf.address, buf.byteLength));
+  const result = Number(c.read(fileno(fd), room(buf, "buf"), buf.byteLength));
   if (result === -1 && wouldBlock()) return -1;
   return check("read", result);
 }
@@ -286,6 +288,20 @@ export function ioctl_fionread(fd: FdLike): number {
 export function fd_name(fd: FdLike): string | undefined {
   try {
     return builtin("node:fs").readlinkSync(`/proc/self/fd/${fileno(fd)}`);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * One field of `/proc/self/fdinfo/N`, by its name there: what the kernel tells of a descriptor beyond the calls,
+ * such as `"Pid"` of a pidfd. `undefined` if there is no such field or no /proc.
+ */
+export function fd_info(fd: FdLike, field: string): string | undefined {
+  try {
+    const text = builtin("node:fs").readFileSync(`/proc/self/fdinfo/${fileno(fd)}`, "utf8");
+    const line = text.split("\n").find((candidate) => candidate.startsWith(`${field}:`));
+    return line?.slice(field.length + 1).trim();
   } catch {
     return undefined;
   }

@@ -8,7 +8,6 @@ import { read } from "bun:ffi";
 
 import { InternalError, MemoryError, OSError, PermissionError, ValueError } from "../errors.ts";
 import {
-  type Address,
   bind,
   cstring,
   type FdLike,
@@ -16,7 +15,9 @@ import {
   int,
   type PathLike,
   type Pinned,
+  room,
   since,
+  size,
   sysctl,
   uint,
 } from "../libc.ts";
@@ -209,13 +210,12 @@ export type InotifyVisitor = (
  * @returns How many bytes were visited.
  */
 export function read_inotify_events(buf: Pinned, length: number, visit: InotifyVisitor): number {
-  const end = Math.min(length, buf.byteLength);
-  const address: Address = buf.address;
+  const address = room(buf, "buf", size(length, "length"));
   let offset = 0;
-  while (offset + INOTIFY_EVENT_SIZE <= end) {
+  while (offset + INOTIFY_EVENT_SIZE <= length) {
     const len = read.u32(address, offset + 12);
     const name = offset + INOTIFY_EVENT_SIZE;
-    if (name + len > end) break;
+    if (name + len > length) break;
     visit(
       read.i32(address, offset),
       read.u32(address, offset + 4),
@@ -240,12 +240,11 @@ export function read_inotify_event(
   offset: number,
   length: number,
 ): InotifyEventStruct | undefined {
-  const end = Math.min(length, buf.byteLength);
-  if (offset < 0 || offset + INOTIFY_EVENT_SIZE > end) return undefined;
-  const address: Address = buf.address;
+  const address = room(buf, "buf", size(length, "length"));
+  if (size(offset, "offset") + INOTIFY_EVENT_SIZE > length) return undefined;
   const len = read.u32(address, offset + 12);
   const from = offset + INOTIFY_EVENT_SIZE;
-  if (from + len > end) return undefined;
+  if (from + len > length) return undefined;
   const padded = buf.bytes.subarray(from, from + len);
   const nul = padded.indexOf(0);
   return {

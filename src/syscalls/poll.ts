@@ -71,7 +71,9 @@ export function poll(fds: readonly Pollfd[], timeout: number): number[] {
   const view = new DataView(new ArrayBuffer(fds.length * POLLFD_SIZE));
   for (const [index, { fd, events }] of fds.entries()) {
     view.setInt32(index * POLLFD_SIZE, fileno(fd), true);
-    view.setInt16(index * POLLFD_SIZE + 4, int(events, "events"), true);
+    if (int(events, "events") >>> 16 !== 0)
+      throw new RangeError(`Cannot take events: ${events} is not a short's bits`);
+    view.setUint16(index * POLLFD_SIZE + 4, events, true);
   }
   const bytes = new Uint8Array(view.buffer);
   check("poll", c.poll(fds.length === 0 ? null : bytes, fds.length, int(timeout, "timeout")));

@@ -209,9 +209,9 @@ test("a busy source delays no other, and no timer", async () => {
   using calm = new Pipe();
   write(busy.writer, ONE);
   let rounds = 0;
-  let stop = false;
+  const stop = new AbortController();
   const spin = (async () => {
-    while (!stop) {
+    while (!stop.signal.aborted) {
       await poll(busy.reader, "in");
       rounds++;
     }
@@ -220,7 +220,7 @@ test("a busy source delays no other, and no timer", async () => {
   await new Promise((resolve) => setTimeout(resolve, 1));
   write(calm.writer, ONE);
   expect(await ready).toEqual(new Set(["in"]));
-  stop = true;
+  stop.abort();
   await spin;
   expect(rounds).toBeGreaterThan(0);
 });

@@ -16,10 +16,10 @@ export interface ChildOptions {
   readonly timeout?: number;
 }
 
-/** Runs TypeScript in another Bun process, to its end. Modules are imported from the package by its own name. */
 /** What runs scripts: this Bun, or the wrapper that an emulated one needs. */
 export const bun: string = process.env["BUTTER_TEST_BUN"] ?? process.execPath;
 
+/** Runs TypeScript in another Bun process, to its end. Modules are imported from the package by its own name. */
 export async function runScript(code: string, options: ChildOptions = {}): Promise<ChildResult> {
   return await run([bun, "--eval", code, ...(options.args ?? [])], options);
 }

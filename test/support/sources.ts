@@ -1,7 +1,7 @@
 /** Every source of events, for the tests that hold for all of them. A new source is a new row. */
 import { writeFileSync } from "node:fs";
 
-import { type EventSource, type EventSourceOptions, IN, Inotify } from "bun-butter";
+import { Eventfd, type EventSource, type EventSourceOptions, IN, Inotify } from "bun-butter";
 
 import { tempDir } from "./temp.ts";
 
@@ -16,6 +16,10 @@ export interface SourceCase {
   readonly name: string;
   /** Whether two events that nobody read stay two: a counter adds them up. */
   readonly distinct: boolean;
+  /** Whether its first event is its last, however often it is made. */
+  readonly once?: boolean;
+  /** Whether its events can't be made at will: only what needs none is tested. */
+  readonly silent?: boolean;
   /** Why it can't run here. */
   readonly skip?: string | undefined;
   open(options?: EventSourceOptions): Fixture;
@@ -42,5 +46,14 @@ export const sources: readonly SourceCase[] = [
       };
     },
     adopt: (fd) => Inotify.adopt(fd),
+  },
+  {
+    name: "Eventfd",
+    distinct: false,
+    open(options) {
+      const source = new Eventfd(options);
+      return { source, fire: () => source.add(), [Symbol.dispose]: () => source.close() };
+    },
+    adopt: (fd) => Eventfd.adopt(fd),
   },
 ];

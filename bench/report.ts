@@ -1,0 +1,74 @@
+/** The table, and the file. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Result, Row, Verdict } from "./harness.ts";
+
+/** One benchmark as text. */
+export function table({ name, title, rounds, rows, notes, failures }: Result): string {
+  const lines = [`${name}: ${title}`];
+  const sides = rows.map((row) => row.side.length);
+  const width = Math.max(...sides, ...rows.map((row) => row.metric.length), 0) + 2;
+  let metric: string | undefined;
+  for (const row of rows) {
+    if (row.metric !== metric) {
+      metric = row.metric;
+      const heads = ["median", "min..max", "ratio"].map((head, at) =>
+        head.padStart(columns[at] ?? 0),
+      );
+      lines.push(`  ${metric.padEnd(width)}${heads.join("")}  target`);
+    }
+    lines.push(`    ${row.side.padEnd(width - 2)}${figures(row)}`);
+  }
+  for (const row of rows) {
+    if (row.target?.limit !== undefined)
+      lines.push(`  ${row.side}, ${row.metric}: ${row.target.limit}`);
+  }
+  if (rounds < 5) lines.push(`  ${rounds} rounds only: figures to compare need 5`);
+  for (const note of notes) lines.push(`  ${note}`);
+  for (const failure of failures) lines.push(`  FAILED ${failure}`);
+  return `${lines.join("\n")}\n`;
+}
+
+const columns = [10, 20, 8] as const;
+
+function figures(row: Row): string {
+  const cells = [
+    number(row.median),
+    `${number(row.min)}..${number(row.max)}`,
+    row.ratio === undefined ? "" : `${row.ratio.toFixed(2)}x`,
+  ].map((cell, at) => cell.padStart(columns[at] ?? 0));
+  return `${cells.join("")}  ${row.target === undefined ? "" : judged(row.target)}`.trimEnd();
+}
+
+function judged({ atMost, as, value, met }: Verdict): string {
+  const limit = as === "ratio" ? `${atMost.toFixed(1)}x` : number(atMost);
+  const over = as === "difference" ? ` more (${number(value)})` : "";
+  return `<= ${limit}${over}: ${met ? "met" : "MISSED"}`;
+}
+
+/** Four digits, without an exponent. */
+function number(value: number): string {
+  if (Number.isInteger(value)) return `${value}`;
+  return value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2);
+}
+
+/** How many targets are met. */
+export function summary(results: readonly Result[]): string {
+  const verdicts = results.flatMap(({ rows }) => rows.flatMap(({ target }) => target ?? []));
+  const met = verdicts.filter((verdict) => verdict.met).length;
+  return `${met} of ${verdicts.length} targets met`;
+}
+
+/** Writes `results/<date>.json`, and tells where that is. */
+export function save(report: {
+  readonly date: string;
+  readonly machine: Readonly<Record<string, unknown>>;
+  readonly results: readonly Result[];
+}): string {
+  const directory = join(import.meta.dir, "results");
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, `${report.date.replaceAll(":", "-")}.json`);
+  writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`);
+  return path;
+}

@@ -1,0 +1,2 @@
+/** An empty program, to compare with. */
+void 0;

@@ -1,0 +1,118 @@
+/**
+ * The command line: options, numbers, words, and paths that need not be UTF-8.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
+
+import { UsageError } from "./command.ts";
+
+/**
+ * Parses options and positional arguments.
+ *
+ * @throws {UsageError} An unknown option, or one whose value is missing or too much.
+ */
+export function parse<const Options extends ParseArgsOptionsConfig>(
+  args: readonly string[],
+  options: Options,
+) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options,
+      allowPositionals: true,
+      strict: true,
+      tokens: true,
+    });
+  } catch (error) {
+    throw usageError(error);
+  }
+}
+
+/** A whole number of at least 1. */
+export function count(text: string, option: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
+  throw new UsageError(
+    `Cannot take --${option}: ${JSON.stringify(text)} is not a whole number of at least 1`,
+  );
+}
+
+/** Seconds, fractions allowed, as milliseconds. */
+export function seconds(text: string, option: string): number {
+  const value = Number(text);
+  if (/^(\d+\.?\d*|\.\d+)$/.test(text) && Number.isFinite(value)) return value * 1000;
+  throw new UsageError(
+    `Cannot take --${option}: ${JSON.stringify(text)} is not a number of seconds of at least 0`,
+  );
+}
+
+/** Words separated by commas, in the spelling of their list: any case, `-` or `_`. */
+export function words<Word extends string>(
+  texts: readonly string[],
+  option: string,
+  known: readonly Word[],
+): Word[] {
+  return texts
+    .flatMap((text) => text.split(","))
+    .map((text) => {
+      const plain = text.trim().toLowerCase().replaceAll("-", "_");
+      const word = known.find((candidate) => candidate === plain);
+      if (word !== undefined) return word;
+      throw new UsageError(
+        `Cannot take --${option}: ${JSON.stringify(text)} is none of ${known.join(", ")}`,
+      );
+    });
+}
+
+/** A positional argument, and where it stands. */
+export interface Positional {
+  readonly index: number;
+  readonly value: string;
+}
+
+/**
+ * Paths as they were given. Bun has replaced the bytes that are not UTF-8; the kernel still has them.
+ *
+ * @param args All arguments that the process was given last.
+ */
+export function paths(
+  args: readonly string[],
+  positionals: readonly Positional[],
+): (string | Uint8Array)[] {
+  return positionals.map(({ index, value }) => {
+    if (!value.includes("\uFFFD")) return value;
+    const exact = commandLine().at(index - args.length);
+    return exact !== undefined && new TextDecoder().decode(exact) === value ? exact : value;
+  });
+}
+
+/** `/proc/self/cmdline`: each argument with a NUL behind it. */
+function commandLine(): Uint8Array[] {
+  const bytes = readFileSync("/proc/self/cmdline");
+  const found: Uint8Array[] = [];
+  for (let start = 0, nul = 0; (nul = bytes.indexOf(0, start)) !== -1; start = nul + 1)
+    found.push(new Uint8Array(bytes.subarray(start, nul)));
+  return found;
+}
+
+/** What `parseArgs` complains about, in our words. */
+function usageError(error: unknown): unknown {
+  if (!(error instanceof TypeError)) return error;
+  const code = "code" in error ? error.code : undefined;
+  // It says '-n, --count <value>' or '--count'.
+  const option = /'(?:-\w, )?(-[^' ]*)/.exec(error.message)?.[1] ?? "the options";
+  if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
+    return new UsageError(
+      `Cannot take ${option}: there is no such option (a path that begins with "-" goes behind "--")`,
+    );
+  }
+  if (code !== "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") return error;
+  if (error.message.includes("does not take"))
+    return new UsageError(`Cannot take ${option}: it takes no value`);
+  const dash = error.message.includes("ambiguous");
+  return new UsageError(
+    `Cannot take ${option}: ${dash ? `a value that begins with "-" needs "=": ${option}=VALUE` : "its value is missing"}`,
+  );
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env bun
+/**
+ * The `butter` command: finds the subcommand, and prints what went wrong in one line.
+ *
+ * @module
+ */
+import manifest from "../../package.json" with { type: "json" };
+import { OSError } from "../index.ts";
+import { type Command, EXIT, note, UsageError } from "./command.ts";
+import { OutputError } from "./output.ts";
+import { watch } from "./watch.ts";
+
+const commands: readonly Command[] = [watch];
+
+const HELP = `Usage: butter COMMAND [OPTION…]
+
+${manifest.description}.
+
+Commands:
+${commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join("\n")}
+
+Options:
+  -h, --help     print this, or with a command what it takes
+  -V, --version  print the version
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const [first, ...rest] = args;
+  switch (first) {
+    case undefined:
+      note(HELP.trimEnd());
+      return EXIT.ERROR;
+    case "-h":
+    case "--help":
+    case "help":
+      process.stdout.write(rest[0] === undefined ? HELP : find(rest[0]).help);
+      return EXIT.OK;
+    case "-V":
+    case "--version":
+      process.stdout.write(`${manifest.version}\n`);
+      return EXIT.OK;
+    default:
+      return await run(find(first), rest);
+  }
+}
+
+function find(name: string): Command {
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command !== undefined) return command;
+  const known = commands.map((candidate) => candidate.name).join(", ");
+  throw new UsageError(`Cannot run ${JSON.stringify(name)}: the commands are ${known}`);
+}
+
+async function run({ name, run: start }: Command, args: readonly string[]): Promise<number> {
+  try {
+    return await start(args);
+  } catch (error) {
+    return failed(`butter ${name}`, error);
+  }
+}
+
+/** A stack trace is for defects of ours, and with `BUTTER_DEBUG=1` for everything. */
+function failed(who: string, error: unknown): number {
+  const expected =
+    error instanceof UsageError || error instanceof OutputError || error instanceof OSError;
+  if (!expected || process.env["BUTTER_DEBUG"] === "1") note(Bun.inspect(error));
+  else note(`${who}: ${error.message}`);
+  if (error instanceof UsageError) note(`Try "${who} --help"`);
+  return EXIT.ERROR;
+}
+
+process.exit(await main(process.argv.slice(2)).catch((error: unknown) => failed("butter", error)));

@@ -1,0 +1,60 @@
+/** Single-file executables: the command and an example, built and run where nothing else is. */
+import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+
+import { Butter, rowsOf } from "../support/butter.ts";
+import { emulated } from "../support/capabilities.ts";
+import { run } from "../support/child.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+
+const top = new URL("../..", import.meta.url).pathname;
+
+async function compile(dir: TempDir, source: string): Promise<string> {
+  const outfile = dir.at("program");
+  const cmd = [process.execPath, "build", "--compile", source, "--outfile", outfile];
+  const { exitCode, stderr } = await run(cmd, { cwd: top });
+  expect(`${exitCode} ${exitCode === 0 ? "" : stderr}`).toBe("0 ");
+  mkdirSync(dir.at("w"));
+  return outfile;
+}
+
+/** What runs something with an environment that is empty. */
+const through = ["/usr/bin/env", "-i"];
+
+test.skipIf(emulated)(
+  "butter as an executable watches, and runs commands, in an empty environment (not emulated)",
+  async () => {
+    using dir = tempDir();
+    const program = [await compile(dir, "src/cli/main.ts")];
+    const version = await run([...through, ...program, "--version"], { cwd: dir.path });
+    expect(version).toMatchObject({ exitCode: 0, stderr: "" });
+    const args = ["w", "--count", "2", "--exec", 'echo "ran $BUTTER_EVENTS"'];
+    await using watch = await Butter.watch(args, { cwd: dir.path, through, program });
+    mkdirSync(dir.at("w/a"));
+    mkdirSync(dir.at("w/b"));
+    expect(await watch.end()).toBe(0);
+    expect(rowsOf(watch.stdout.text)).toEqual(["CREATE,ISDIR w/a", "CREATE,ISDIR w/b"]);
+    expect(watch.stderr.text).toBe("Watching 1 directory\nran 2\n");
+    const options = { cwd: dir.path, through, program };
+    await using missing = Butter.start(["watch", "missing"], options);
+    expect(await missing.end()).toBe(1);
+    expect(missing.stderr.text).toContain("(ENOENT)");
+  },
+  60_000,
+);
+
+test.skipIf(emulated)(
+  "an example as an executable works in an empty environment (not emulated)",
+  async () => {
+    using dir = tempDir();
+    const program = [await compile(dir, "examples/watch.ts")];
+    await using watch = Butter.start(["w"], { cwd: dir.path, through, program });
+    await watch.stdout.until((text) => text.includes("Watching w\n"));
+    writeFileSync(dir.at("w/file"), "");
+    await watch.stdout.until((text) => text.endsWith("CLOSE_WRITE w/file\n"));
+    watch.signal("SIGINT");
+    expect(await watch.end()).toBe(0);
+    expect(watch.stderr.text).toBe("");
+  },
+  60_000,
+);

@@ -1,0 +1,202 @@
+/** Commands that `butter watch` runs: when, how often, with what, and their end. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+
+import { Runner } from "../../src/cli/exec.ts";
+import { Butter } from "../support/butter.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+
+let dir: TempDir;
+
+beforeEach(() => {
+  dir = tempDir();
+  mkdirSync(dir.at("w"));
+});
+
+afterEach(() => {
+  dir[Symbol.dispose]();
+});
+
+const lines = (text: string, word: string): number => text.split(`${word}\n`).length - 1;
+
+/** The lines that commands added to a file. */
+const logged = (): string[] =>
+  existsSync(dir.at("log")) ? readFileSync(dir.at("log"), "utf8").split("\n").slice(0, -1) : [];
+
+const change = (path: string) => [{ path, lost: false }];
+
+describe("Runner", () => {
+  const quietly = { restart: false, report: () => undefined, quiet: 1 };
+
+  test("finish() runs what has changed, once, and waits for it", async () => {
+    const command = `echo "$BUTTER_EVENTS $BUTTER_PATHS$BUTTER_TRUNCATED" >>${dir.at("log")}`;
+    const runner = new Runner({ ...quietly, command, quiet: 60_000 });
+    runner.changed(change("a"));
+    runner.changed([...change("b"), ...change("a")]);
+    await runner.finish();
+    expect(logged()).toEqual(["3 a", "b"]);
+    await runner.finish();
+    expect(logged()).toHaveLength(2);
+  });
+
+  test("a burst that does not end runs the command nevertheless", async () => {
+    const runner = new Runner({
+      ...quietly,
+      command: `echo run >>${dir.at("log")}`,
+      quiet: 60_000,
+      longest: 20,
+    });
+    while (logged().length < 2) {
+      runner.changed(change("a"));
+      await Bun.sleep(1);
+    }
+    await runner.stop();
+  });
+
+  test("what changes while the command runs is one more run, and never a second at the same time", async () => {
+    const command = `echo "begin $BUTTER_EVENTS" >>${dir.at("log")}; while ! test -e ${dir.at("go")}; do sleep 0.01; done; echo end >>${dir.at("log")}`;
+    const runner = new Runner({ ...quietly, command });
+    runner.changed(change("a"));
+    while (logged().length < 1) await Bun.sleep(1);
+    for (let n = 0; n < 5; n++) {
+      runner.changed(change(`${n}`));
+      // Long enough for the burst to be over.
+      await Bun.sleep(5);
+    }
+    writeFileSync(dir.at("go"), "");
+    await runner.finish();
+    expect(logged()).toEqual(["begin 1", "end", "begin 5", "end"]);
+  });
+
+  test("more paths than fit are left out, and it says so", async () => {
+    const command = `printf %s "$BUTTER_PATHS" | wc -c >>${dir.at("log")}; echo "$BUTTER_EVENTS $BUTTER_TRUNCATED" >>${dir.at("log")}`;
+    const runner = new Runner({ ...quietly, command });
+    runner.changed(Array.from({ length: 50_000 }, (_, n) => ({ path: `${n}`, lost: false })));
+    await runner.finish();
+    const [bytes, rest] = logged();
+    expect(Number(bytes)).toBeGreaterThan(99_000);
+    expect(Number(bytes)).toBeLessThanOrEqual(100_000);
+    expect(rest).toBe("50000 1");
+  });
+
+  test("events that were lost make the list incomplete", async () => {
+    const command = `echo "$BUTTER_EVENTS $BUTTER_TRUNCATED $BUTTER_PATHS" >>${dir.at("log")}`;
+    const runner = new Runner({ ...quietly, command });
+    runner.changed([...change("a"), { path: "", lost: true }]);
+    await runner.finish();
+    expect(logged()).toEqual(["2 1 a"]);
+  });
+
+  test("a command that fails is reported, one that was ended on purpose is not", async () => {
+    const reports: string[] = [];
+    const report = (text: string): number => reports.push(text);
+    const run = async (command: string): Promise<void> => {
+      const runner = new Runner({ ...quietly, command, report });
+      runner.changed(change("a"));
+      await runner.finish();
+    };
+    await run("exit 3");
+    await run("kill -KILL $$");
+    await run("true");
+    expect(reports).toEqual(["the command exited with 3", "the command was ended by SIGKILL"]);
+    const runner = new Runner({
+      ...quietly,
+      command: `echo up >>${dir.at("log")}; sleep 100`,
+      report,
+    });
+    runner.changed(change("a"));
+    while (logged().length < 1) await Bun.sleep(1);
+    await runner.stop();
+    expect(reports).toHaveLength(2);
+  });
+
+  test("stop() ends the whole process group, and kills what does not listen", async () => {
+    const member = `trap "" TERM; echo $$ >>${dir.at("log")}; while :; do sleep 0.05; done`;
+    const command = `sh -c '${member}' & echo $$ >>${dir.at("log")}; wait`;
+    const runner = new Runner({ ...quietly, command, grace: 50 });
+    runner.changed(change("a"));
+    while (logged().length < 2) await Bun.sleep(1);
+    await runner.stop();
+    // It is gone, or about to be reaped.
+    const left = logged().filter((pid) => {
+      try {
+        return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+      } catch {
+        return false;
+      }
+    });
+    expect(left).toEqual([]);
+    runner.changed(change("b"));
+    await runner.finish();
+    expect(logged()).toHaveLength(2);
+  });
+});
+
+describe("butter watch --exec", () => {
+  test("runs the command after a burst, with what changed, apart from the rows", async () => {
+    const command = `printf '%s\\n' "$BUTTER_EVENTS:$BUTTER_PATHS."; pwd; cat`;
+    await using watch = await Butter.watch(["w", "--exec", command], { cwd: dir.path });
+    writeFileSync(dir.at("w/a\tb"), "text");
+    await watch.stderr.until((text) => text.includes(`3:w/a\\tb.\n${dir.path}\n`));
+    watch.signal("SIGTERM");
+    expect(await watch.end()).toBe(0);
+    expect(watch.stdout.text).not.toContain(dir.path);
+    expect(watch.stdout.text.trimEnd().split("\n")).toHaveLength(3);
+  });
+
+  test("reports a command that fails, and goes on", async () => {
+    const command = 'echo "$BUTTER_PATHS"; exit 3';
+    await using watch = await Butter.watch(["w", "--exec", command], { cwd: dir.path });
+    const failure = "butter watch: the command exited with 3\n";
+    mkdirSync(dir.at("w/a"));
+    await watch.stderr.until((text) => text.endsWith(`w/a\n${failure}`));
+    mkdirSync(dir.at("w/b"));
+    await watch.stderr.until((text) => text.endsWith(`w/b\n${failure}`));
+    watch.signal("SIGTERM");
+    expect(await watch.end()).toBe(0);
+  });
+
+  test("--once waits for its command, and a signal ends that too", async () => {
+    await using done = await Butter.watch(["w", "--once", "--exec", "sleep 0.1; echo done"], {
+      cwd: dir.path,
+    });
+    await using ended = await Butter.watch(["w", "--once", "--exec", "echo up; sleep 100"], {
+      cwd: dir.path,
+    });
+    mkdirSync(dir.at("w/a"));
+    expect(await done.end()).toBe(0);
+    expect(done.stderr.text).toEndWith("\ndone\n");
+    await ended.stderr.until((text) => text.includes("up\n"));
+    ended.signal("SIGTERM");
+    expect(await ended.end()).toBe(0);
+  });
+
+  test("--timeout and the end of what is watched wait for it too", async () => {
+    const command = "sleep 0.6; echo done";
+    const late = ["w", "--timeout", "0.5", "--exec", command];
+    await using timeout = await Butter.watch(late, { cwd: dir.path });
+    await using unwatched = await Butter.watch(["w/gone", "--exec", command], {
+      cwd: (mkdirSync(dir.at("w/gone")), dir.path),
+    });
+    await Bun.$`rmdir w/gone`.cwd(dir.path).quiet();
+    expect([await timeout.end(), await unwatched.end()]).toEqual([2, 1]);
+    expect(timeout.stderr.text).toContain("\ndone\n");
+    expect(unwatched.stderr.text).toContain("\ndone\n");
+  });
+
+  test("--restart ends the command with its group, and starts it again", async () => {
+    const command = `trap 'echo ended; exit' TERM; sleep 100 & echo "child $!"; echo started; wait`;
+    const args = ["w", "--restart", "--exec", command];
+    await using watch = await Butter.watch(args, { cwd: dir.path });
+    mkdirSync(dir.at("w/a"));
+    await watch.stderr.until((text) => lines(text, "started") === 1);
+    mkdirSync(dir.at("w/b"));
+    await watch.stderr.until((text) => lines(text, "started") === 2);
+    watch.signal("SIGINT");
+    expect(await watch.end()).toBe(0);
+    const text = watch.stderr.text;
+    expect(text.match(/started|ended/g)).toEqual(["started", "ended", "started", "ended"]);
+    // Each child was in the group: standard error would not have ended otherwise.
+    expect(lines(text.replaceAll(/child \d+/g, "child"), "child")).toBe(2);
+  });
+});

@@ -1,0 +1,56 @@
+/** `butter` itself: its help, and what it finds. */
+import { expect, test } from "bun:test";
+
+import manifest from "../../package.json" with { type: "json" };
+import { butter, plainEnv } from "../support/butter.ts";
+import { type ChildResult, run } from "../support/child.ts";
+
+async function main(...args: readonly string[]): Promise<ChildResult> {
+  return await run([...butter, ...args], { env: plainEnv });
+}
+
+test("butter prints its help to standard error and exits with 1", async () => {
+  const { stdout, stderr, exitCode } = await main();
+  expect(stdout).toBe("");
+  expect(stderr).toStartWith("Usage: butter COMMAND");
+  expect(exitCode).toBe(1);
+});
+
+test.each(["--help", "-h", "help"])("butter %s prints every command", async (flag) => {
+  const { stdout, stderr, exitCode } = await main(flag);
+  expect(stdout).toContain("\n  watch ");
+  expect(stderr).toBe("");
+  expect(exitCode).toBe(0);
+});
+
+test.each(["watch --help", "watch some -h", "help watch"])(
+  "butter %s prints the command's own help, no line too wide",
+  async (line) => {
+    const { stdout, stderr, exitCode } = await main(...line.split(" "));
+    expect(stdout).toStartWith("Usage: butter watch ");
+    expect(stdout.split("\n").filter((printed) => printed.length > 100)).toEqual([]);
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+  },
+);
+
+test.each(["--version", "-V"])("butter %s prints the package's version", async (flag) => {
+  const { stdout, exitCode } = await main(flag);
+  expect(stdout).toBe(`${manifest.version}\n`);
+  expect(exitCode).toBe(0);
+});
+
+test.each(["swim", "help swim"])("butter %s names the commands it has", async (line) => {
+  const { stdout, stderr, exitCode } = await main(...line.split(" "));
+  expect(stdout).toBe("");
+  expect(stderr).toStartWith('butter: Cannot run "swim": the commands are watch');
+  expect(exitCode).toBe(1);
+});
+
+test("BUTTER_DEBUG=1 shows where an error comes from", async () => {
+  const env = { ...plainEnv, BUTTER_DEBUG: "1" };
+  const { stderr, exitCode } = await run([...butter, "watch", "missing"], { env });
+  expect(stderr).toContain("butter: inotify_add_watch(");
+  expect(stderr).toContain("    at ");
+  expect(exitCode).toBe(1);
+});

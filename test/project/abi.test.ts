@@ -1,0 +1,289 @@
+/** The constants and structs of `bun-butter/syscalls`, compared with the headers of this machine. */
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+
+import * as syscalls from "bun-butter/syscalls";
+
+import { SYS } from "../../src/libc.ts";
+import { compile, evaluate, missingHeaders } from "../support/headers.ts";
+import { type Syscall, syscallNumber, syscallNumbers } from "../support/seccomp.ts";
+
+/** Where C has the members of an exported table. */
+interface TableRow {
+  readonly headers: readonly string[];
+  /** What comes before a member's name, by default the table's name and `_`. */
+  readonly prefix?: string;
+  /** Members that C has by another name. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** Members that headers may not have yet, and the kernel that does. */
+  readonly newer?: Readonly<Record<string, string>>;
+}
+
+const tables: Readonly<Record<string, TableRow>> = {
+  EFD: { headers: ["sys/eventfd.h"] },
+  EPOLL: { headers: ["sys/epoll.h"], prefix: "EPOLL", names: { CLOEXEC: "EPOLL_CLOEXEC" } },
+  EPOLL_CTL: { headers: ["sys/epoll.h"] },
+  F: { headers: ["fcntl.h"] },
+  FD: { headers: ["fcntl.h"] },
+  IN: { headers: ["sys/inotify.h"] },
+  IN_REPORTED: { headers: ["sys/inotify.h"], prefix: "IN_" },
+  IOCB_CMD: { headers: ["linux/aio_abi.h"] },
+  O: { headers: ["fcntl.h"] },
+  POLL: { headers: ["poll.h"], prefix: "POLL" },
+  POLL_REPORTED: { headers: ["poll.h"], prefix: "POLL" },
+};
+
+/** What C calls the exported sizes. */
+const sizes: Readonly<
+  Record<string, { readonly headers: readonly string[]; readonly is: string; newer?: string }>
+> = {
+  EPOLL_EVENT_SIZE: { headers: ["sys/epoll.h"], is: "sizeof(struct epoll_event)" },
+  INOTIFY_EVENT_SIZE: { headers: ["sys/inotify.h"], is: "offsetof(struct inotify_event, name)" },
+  IOCB_SIZE: { headers: ["linux/aio_abi.h"], is: "sizeof(struct iocb)" },
+  IO_EVENT_SIZE: { headers: ["linux/aio_abi.h"], is: "sizeof(struct io_event)" },
+};
+
+const headers = [
+  ...new Set([...Object.values(tables), ...Object.values(sizes)].flatMap((row) => row.headers)),
+  "sys/syscall.h",
+];
+const missing = new Set(missingHeaders(headers));
+
+/** Whether these can be included, and what to say in a test's title if not. */
+function without(needed: readonly string[]): { readonly skip: boolean; readonly why: string } {
+  const lost = needed.filter((header) => missing.has(header));
+  return { skip: lost.length > 0, why: lost.length === 0 ? "" : ` (needs <${lost.join(">, <")}>)` };
+}
+
+function members(table: string): [member: string, value: bigint][] {
+  const exported = Object.entries(syscalls).find(([name]) => name === table)?.[1] ?? {};
+  return Object.entries(exported as Readonly<Record<string, number | bigint>>).map(
+    ([member, value]) => [member, BigInt(value)],
+  );
+}
+
+function exportedSize(name: string): bigint {
+  return BigInt(Number(Object.entries(syscalls).find(([exported]) => exported === name)?.[1]));
+}
+
+function exportsOf(type: "object" | "number"): string[] {
+  return Object.entries(syscalls)
+    .filter(([name, value]) => typeof value === type && !name.endsWith("_errors"))
+    .map(([name]) => name)
+    .toSorted();
+}
+
+test("every exported table and size has a row here, and every row its export", () => {
+  expect(Object.keys(tables).toSorted()).toEqual(exportsOf("object"));
+  expect(Object.keys(sizes).toSorted()).toEqual(exportsOf("number"));
+});
+
+test("members that headers may lack, or name otherwise, are members, and say which kernel has them", () => {
+  for (const [table, { newer = {}, names = {} }] of Object.entries(tables)) {
+    const ours = members(table).map(([member]) => member);
+    expect(ours).toEqual(expect.arrayContaining([...Object.keys(newer), ...Object.keys(names)]));
+    for (const kernel of Object.values(newer)) expect(kernel).toMatch(/^\d+\.\d+$/);
+  }
+});
+
+describe("constants", () => {
+  for (const [table, row] of Object.entries(tables)) {
+    const { skip, why } = without(row.headers);
+    const macro = (member: string): string =>
+      row.names?.[member] ?? `${row.prefix ?? `${table}_`}${member}`;
+
+    test.skipIf(skip)(`${table} is what the headers have${why}`, () => {
+      const ours = members(table);
+      const theirs = evaluate(
+        row.headers,
+        ours.map(([member]) => macro(member)),
+      );
+      const unknown = ours.map(([member]) => member).filter((member) => !theirs.has(macro(member)));
+      // Nothing is unknown but what is newer than some headers.
+      expect(unknown.filter((member) => !Object.hasOwn(row.newer ?? {}, member))).toEqual([]);
+      for (const [member, value] of ours) {
+        if (unknown.includes(member)) continue;
+        expect([macro(member), value]).toEqual([macro(member), theirs.get(macro(member)) ?? -1n]);
+      }
+    });
+  }
+});
+
+describe("sizes", () => {
+  for (const [name, { headers: needed, is, newer }] of Object.entries(sizes)) {
+    const { skip, why } = without(needed);
+    const value = skip ? undefined : evaluate(needed, [is]).get(is);
+    const unknown = value === undefined && newer !== undefined;
+    test.skipIf(skip || unknown)(
+      `${name} is ${is}${why}${unknown ? ` (needs the headers of Linux ${newer})` : ""}`,
+      () => expect(value).toBe(exportedSize(name)),
+    );
+  }
+});
+
+describe("numbers of calls", () => {
+  const { skip, why } = without(["sys/syscall.h"]);
+
+  test.skipIf(skip)(`SYS is what the headers of this architecture have${why}`, () => {
+    const names = Object.keys(SYS);
+    const theirs = evaluate(
+      ["sys/syscall.h"],
+      names.map((name) => `__NR_${name}`),
+    );
+    expect(Object.fromEntries(theirs)).toEqual(
+      Object.fromEntries(
+        Object.entries(SYS).map(([name, number]) => [`__NR_${name}`, BigInt(number)]),
+      ),
+    );
+  });
+
+  test.skipIf(skip)(`those that the tests refuse are what the headers have${why}`, () => {
+    const names = (Object.keys(syscallNumbers) as Syscall[]).filter(
+      (name) => syscallNumber(name) !== undefined,
+    );
+    const theirs = evaluate(
+      ["sys/syscall.h"],
+      names.map((name) => `__NR_${name}`),
+    );
+    expect(Object.fromEntries(theirs)).toEqual(
+      Object.fromEntries(names.map((name) => [`__NR_${name}`, BigInt(syscallNumber(name) ?? -1)])),
+    );
+  });
+});
+
+describe("numbers of calls on arm64", () => {
+  /** The header of all newer architectures, which every architecture's package of headers has. */
+  const header = "/usr/include/asm-generic/unistd.h";
+  const text = existsSync(header) ? readFileSync(header, "utf8") : "";
+  const theirs = new Map(
+    [...text.matchAll(/^#define __NR(?:3264)?_(\w+) (\d+)$/gm)].map(([, name = "", number]) => [
+      name,
+      Number(number),
+    ]),
+  );
+
+  test.skipIf(text === "")(
+    "those that the tests refuse are what the headers have (needs <asm-generic/unistd.h>)",
+    () => {
+      for (const [name, [, number]] of Object.entries(syscallNumbers))
+        if (number !== undefined) expect({ [name]: theirs.get(name) }).toEqual({ [name]: number });
+    },
+  );
+
+  test.skipIf(text === "" || process.arch !== "arm64")(
+    "SYS is what the headers have (needs arm64 and <asm-generic/unistd.h>)",
+    () => {
+      for (const [name, number] of Object.entries(SYS))
+        expect({ [name]: theirs.get(name) }).toEqual({ [name]: number });
+    },
+  );
+});
+
+/** C writes what we read, and reads what we write. */
+describe("structs", () => {
+  const address = "u64";
+
+  const inotify = without(["sys/inotify.h"]);
+  test.skipIf(inotify.skip)(`read_inotify_event() reads struct inotify_event${inotify.why}`, () => {
+    const { fill } = compile(
+      ["sys/inotify.h", "string.h"],
+      `void fill(unsigned long long at) {
+        struct inotify_event *event = (void *)at;
+        event->wd = -7;
+        event->mask = IN_ONESHOT | IN_CREATE;
+        event->cookie = 0xfedcba98;
+        event->len = 8;
+        memcpy(event->name, "name", 4);
+      }`,
+      { fill: { args: [address], returns: "void" } },
+    );
+    using buf = syscalls.pinned(64);
+    fill(buf.address);
+    expect(syscalls.read_inotify_event(buf, 0, 24)).toEqual({
+      wd: -7,
+      mask: 0x80000100,
+      cookie: 0xfedcba98,
+      len: 8,
+      name: new TextEncoder().encode("name"),
+    });
+    const visited: number[][] = [];
+    expect(syscalls.read_inotify_events(buf, 24, (...fields) => void visited.push(fields))).toBe(
+      24,
+    );
+    expect(visited).toEqual([[-7, 0x80000100, 0xfedcba98, 16, 8]]);
+  });
+
+  const epoll = without(["sys/epoll.h"]);
+  test.skipIf(epoll.skip)(`read_epoll_event() reads struct epoll_event${epoll.why}`, () => {
+    const { fill } = compile(
+      ["sys/epoll.h"],
+      `void fill(unsigned long long at) {
+        struct epoll_event *events = (void *)at;
+        for (int index = 0; index < 3; index++) {
+          events[index].events = EPOLLET | index;
+          events[index].data.u64 = 0x1122334400000000 + index + 5;
+        }
+      }`,
+      { fill: { args: [address], returns: "void" } },
+    );
+    using events = syscalls.pinned(3 * syscalls.EPOLL_EVENT_SIZE);
+    fill(events.address);
+    for (let index = 0; index < 3; index++) {
+      expect(syscalls.read_epoll_event(events, index)).toEqual({
+        events: 0x80000000 + index,
+        fd: index + 5,
+      });
+    }
+  });
+
+  const aio = without(["linux/aio_abi.h"]);
+  test.skipIf(aio.skip)(`write_iocb_poll() writes struct iocb${aio.why}`, () => {
+    const fields = [
+      "aio_lio_opcode",
+      "aio_fildes",
+      "aio_buf",
+      "aio_flags",
+      "aio_resfd",
+      "aio_nbytes",
+      "aio_offset",
+      "aio_reqprio",
+    ];
+    const { field } = compile(
+      ["linux/aio_abi.h"],
+      `long long field(unsigned long long at, int index) {
+        struct iocb *iocb = (void *)at;
+        switch (index) {
+          ${fields.map((name, at) => `case ${at}: return iocb->${name};`).join("\n")}
+        }
+        return iocb->aio_flags == IOCB_FLAG_RESFD && iocb->aio_lio_opcode == IOCB_CMD_POLL;
+      }`,
+      { field: { args: [address, "i32"], returns: "i64" } },
+    );
+    using iocbpp = syscalls.pinned(8 + syscalls.IOCB_SIZE);
+    syscalls.write_iocb_poll(iocbpp, 3, syscalls.EPOLL.IN | syscalls.EPOLL.RDHUP, 4);
+    const iocb = iocbpp.address + 8;
+    const read = fields.map((name, index) => [name, Number(field(iocb, index))]);
+    expect(Object.fromEntries(read)).toEqual({
+      aio_lio_opcode: 5,
+      aio_fildes: 3,
+      aio_buf: 0x2001,
+      aio_flags: 1,
+      aio_resfd: 4,
+      aio_nbytes: 0,
+      aio_offset: 0,
+      aio_reqprio: 0,
+    });
+    expect(field(iocb, fields.length)).toBe(1n);
+  });
+
+  const poll = without(["poll.h"]);
+  test.skipIf(poll.skip)(`struct pollfd is as poll() has it${poll.why}`, () => {
+    const expressions = {
+      "sizeof(struct pollfd)": 8n,
+      "offsetof(struct pollfd, fd)": 0n,
+      "offsetof(struct pollfd, events)": 4n,
+      "offsetof(struct pollfd, revents)": 6n,
+    };
+    expect(Object.fromEntries(evaluate(["poll.h"], Object.keys(expressions)))).toEqual(expressions);
+  });
+});

@@ -1,0 +1,130 @@
+/** The examples in the documentation run and print what they say, and every export is documented. */
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+
+import { can, emulated, kernel } from "../support/capabilities.ts";
+import { runScript } from "../support/child.ts";
+import { parallel } from "../support/parallel.ts";
+import { entryPoints, exportsOf, filesOf, textOf } from "../support/source.ts";
+import { tempDir } from "../support/temp.ts";
+
+/** A fence of TypeScript: `ts`, then what it needs beyond Bun: `CAP_SYS_ADMIN`, `linux-6.13`, `/proc/pressure/memory`. */
+interface Example {
+  /** `README.md:12` */
+  readonly at: string;
+  readonly needs: readonly string[];
+  readonly code: string;
+}
+
+const fence = /^(?<margin> *(?:\* )?)```ts\b(?<needs>.*)\n(?<code>[\s\S]*?)^ *(?:\* )?```$/gm;
+
+function examplesOf(file: string): readonly Example[] {
+  const text = textOf(file);
+  return [...text.matchAll(fence)].map(({ index, groups = {} }) => {
+    const { margin = "", needs = "", code = "" } = groups;
+    const lines = code.split("\n").map((line) => line.slice(margin.length));
+    return {
+      at: `${file}:${text.slice(0, index).split("\n").length}`,
+      needs: needs.split(" ").filter((word) => word !== ""),
+      code: lines.join("\n"),
+    };
+  });
+}
+
+const files = [...filesOf("src/**/*.ts"), ...filesOf("*.md"), ...filesOf("docs/**/*.md")];
+const examples = files.flatMap(examplesOf);
+
+/** What is not here of what an example needs. */
+function lacks(needs: readonly string[]): readonly string[] {
+  return needs.filter((need) => {
+    const [, major, minor] = /^linux-(\d+)\.(\d+)$/.exec(need) ?? [];
+    // qemu's user-mode emulation has the host's release, and not all of its calls.
+    if (major !== undefined) return emulated || !kernel(Number(major), Number(minor));
+    if (need.startsWith("/")) return !existsSync(need);
+    return !can(need as Parameters<typeof can>[0]);
+  });
+}
+
+/** What its `console.log(…); // output` lines say that they print. */
+function outputsOf(code: string): readonly string[] {
+  return [...code.matchAll(/^\s*console\.log\(.*\);? \/\/ (.+)$/gm)].map(([, text = ""]) => text);
+}
+
+/** Objects as they are written in a comment: without the line breaks that `console.log` makes of their commas. */
+function onOneLine(stdout: string): string {
+  return stdout
+    .replaceAll(/([{[(])\n\s*/g, "$1 ")
+    .replaceAll(/,\n\s*([}\])])/g, " $1")
+    .replaceAll(/,\n\s*/g, ", ");
+}
+
+interface Outcome {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number | null;
+}
+
+/** As text, so that there is no file; the package is found by its own name. */
+async function runExample(code: string): Promise<Outcome> {
+  using dir = tempDir();
+  // What an example makes in /tmp goes where it is removed again.
+  const { stdout, stderr, exitCode } = await runScript(
+    code.replaceAll(/(["'`])\/tmp\//g, `$1${dir.path}/`),
+  );
+  return { stdout, stderr, exitCode };
+}
+
+describe("examples", async () => {
+  const runnable = examples.filter(({ needs }) => lacks(needs).length === 0);
+  const outcomes = new Map(
+    await parallel(runnable, async ({ at, code }) => [at, await runExample(code)] as const),
+  );
+
+  test("are found in the source and in the documents", () => {
+    const found = new Set(examples.map(({ at }) => at.split(":")[0]));
+    expect(found).toContain("src/events/inotify.ts");
+    expect(found).toContain("README.md");
+  });
+
+  for (const { at, needs, code } of examples) {
+    const lacking = lacks(needs);
+    const why = lacking.length === 0 ? "" : ` (needs ${lacking.join(", ")})`;
+    test.skipIf(lacking.length > 0)(`${at} runs, and prints what it says${why}`, () => {
+      const { stdout = "", stderr, exitCode } = outcomes.get(at) ?? {};
+      expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+      // In this order; what other lines print is between.
+      let rest = onOneLine(stdout).split("\n");
+      for (const output of outputsOf(code)) {
+        expect(rest).toContain(output);
+        rest = rest.slice(rest.indexOf(output) + 1);
+      }
+    });
+  }
+});
+
+describe("doc comments", () => {
+  const points = [...entryPoints()].map(([specifier, file]) => ({ specifier, file }));
+
+  test.each(points)("every export of $specifier has one", ({ file }) => {
+    const exported = [...exportsOf(file).values()];
+    const documented = new Set(exported.filter(({ doc }) => doc !== "").map(({ name }) => name));
+    const bare = exported.filter(({ doc, declaration }) => {
+      // The type of a table's values says nothing that the table's comment doesn't.
+      const table = /^export type \w+ = \(typeof (\w+)\)\[keyof typeof \1\];$/.exec(
+        declaration,
+      )?.[1];
+      return doc === "" && !(table !== undefined && documented.has(table));
+    });
+    expect(bare.map(({ name, file: where }) => `${name} in ${where}`)).toEqual([]);
+  });
+
+  test.each(filesOf("src/**/*.ts"))("%s says what it is, at its top", (file) => {
+    expect(textOf(file)).toMatch(/^(?:#!.*\n)?\/\*\*[\s\S]*?\*\/\n/);
+  });
+
+  test.each(filesOf("src/syscalls/*.ts"))("%s: each man page is linked at the top", (file) => {
+    const links = textOf(file).match(/\{@link https:\/\/man7\.org\S+ \| \S+\}/g) ?? [];
+    const [module = ""] = textOf(file).split("*/");
+    for (const link of links) expect(module).toContain(link);
+  });
+});

@@ -1,0 +1,138 @@
+/** Who imports whom: the table of layers, read off every import. */
+import { describe, expect, test } from "bun:test";
+
+import { bare, filesOf, importsOf, resolveFrom, textOf } from "../support/source.ts";
+
+/** Rows are what a layer may import. Of each other, modules of syscalls have structs and constants only. */
+const layers: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  libc: ["errors"],
+  syscalls: ["errors", "libc"],
+  events: ["errors", "libc", "syscalls", "events"],
+  system: ["errors", "libc", "syscalls", "events", "system"],
+  watch: ["errors", "libc", "syscalls", "events", "system", "watch"],
+  testing: ["errors", "libc", "syscalls", "events", "system", "watch", "testing", "index"],
+  cli: ["errors", "libc", "syscalls", "events", "system", "watch", "cli", "index", "package.json"],
+  index: ["errors", "libc", "syscalls", "events", "system", "watch", "testing"],
+};
+
+const files = filesOf("src/**/*.ts");
+
+/** `src/events/poll.ts` is of the layer `events`; a layer's own index is of `index`. */
+function layerOf(file: string): string {
+  if (file.endsWith("/index.ts")) return "index";
+  return /^src\/([^/.]+)/.exec(file)?.[1] ?? file;
+}
+
+/** What is wrong with one file's imports. */
+function wrongImports(file: string): readonly string[] {
+  const layer = layerOf(file);
+  return importsOf(textOf(file)).flatMap(({ specifier, names }) => {
+    if (/^(?:node|bun):/.test(specifier))
+      return layer === "errors" ? [`${file} imports ${specifier}: errors import nothing`] : [];
+    if (!/^\.\.?\/.*\.(?:ts|json)$/.test(specifier))
+      return [`${file} imports ${specifier}: neither node:, bun: nor a file with its ending`];
+    const target = resolveFrom(file, specifier);
+    const theirs = layerOf(target);
+    if (layer === "syscalls" && theirs === "syscalls")
+      return names
+        .filter((name) => !/^(?:read_|write_|[A-Z])/.test(name))
+        .map((name) => `${file} imports ${name} of ${target}: no call is made of another`);
+    if (!(layers[layer] ?? []).includes(theirs))
+      return [`${file} imports ${target}: ${layer} may not import ${theirs}`];
+    return wrongNeighbour(file, target);
+  });
+}
+
+/** Classes of `events/` that are a source: they know the base, and not each other. */
+const sources = files.filter(
+  (file) => layerOf(file) === "events" && /\bextends EventSource\b/.test(bare(textOf(file))),
+);
+
+/** `src/events/inotify-event.ts` is the neighbour of `src/events/inotify.ts`, and nobody else's. */
+function ownerOf(file: string): string | undefined {
+  return sources.find((source) => file === source || file.startsWith(source.replace(/\.ts$/, "-")));
+}
+
+function wrongNeighbour(file: string, target: string): readonly string[] {
+  if (layerOf(file) !== "events" || layerOf(target) !== "events") return [];
+  const owner = ownerOf(target);
+  if (owner === undefined || owner === ownerOf(file)) return [];
+  return [`${file} imports ${target}: that is a source's, and sources don't know each other`];
+}
+
+describe("layers", () => {
+  test("there is source to read, with sources of events in it", () => {
+    expect(files).toEqual(expect.arrayContaining(["src/errors.ts", "src/libc.ts", "src/index.ts"]));
+    expect(sources).toContain("src/events/inotify.ts");
+    expect(sources).not.toContain("src/events/event-source.ts");
+  });
+
+  test.each(files)("%s is of a layer, and imports only what that may", (file) => {
+    expect(Object.keys(layers)).toContain(layerOf(file));
+    expect(wrongImports(file)).toEqual([]);
+  });
+
+  test("the table is the order of its rows: nobody imports what comes later", () => {
+    const order = Object.keys(layers);
+    for (const [layer, allowed] of Object.entries(layers)) {
+      if (layer === "testing" || layer === "cli" || layer === "index") continue;
+      for (const theirs of allowed)
+        expect(order.indexOf(theirs)).toBeLessThanOrEqual(order.indexOf(layer));
+    }
+    const anywhere = Object.entries(layers).filter(([, allowed]) => allowed.includes("cli"));
+    expect(anywhere.map(([layer]) => layer)).toEqual(["cli"]);
+  });
+});
+
+describe("imports are seen", () => {
+  test.each([
+    ['import { a } from "./x.ts";', ["./x.ts"]],
+    ['import type { A } from "./x.ts";', ["./x.ts"]],
+    ['import {\n  a,\n  type B,\n} from "./x.ts";', ["./x.ts"]],
+    ['import { type A } from "./x.ts";', ["./x.ts"]],
+    ['import * as x from "./x.ts";\nx();', ["./x.ts"]],
+    ['import "./x.ts";', ["./x.ts"]],
+    ['export * from "./x.ts";', ["./x.ts"]],
+    ['export type { A } from "./x.ts";', ["./x.ts"]],
+    ['const x = await import("./x.ts");\nx();', ["./x.ts"]],
+    ['type A = import("./x.ts").A;', ["./x.ts"]],
+    ['import { a } from "./x.ts";\nimport { b } from "./y.ts";\na(b);', ["./x.ts", "./y.ts"]],
+    ['/**\n * ```ts\n * import { a } from "./x.ts";\n * ```\n */\nconst a = 1;', []],
+    ['const program = `\nimport { a } from "./x.ts";\n`;', []],
+  ] as const)("in %j", (text, specifiers) => {
+    expect(importsOf(text).map(({ specifier }) => specifier)).toEqual([...specifiers]);
+  });
+});
+
+describe("only libc.ts opens libraries", () => {
+  /** What makes a function out of an address. */
+  const openers = new Set(["dlopen", "linkSymbols", "CFunction", "JSCallback", "cc"]);
+
+  test.each(files)("%s", (file) => {
+    const names = importsOf(textOf(file))
+      .filter(({ specifier }) => specifier === "bun:ffi")
+      .flatMap((one) => one.names);
+    const opened = names.filter((name) => openers.has(name.split(" ")[0] ?? ""));
+    expect(opened).toEqual(file === "src/libc.ts" ? ["dlopen"] : []);
+    // A namespace import or a dynamic one would hide the names.
+    if (names.length === 0) expect(bare(textOf(file))).not.toContain("bun:ffi");
+  });
+
+  test("but for the doorbell's thread, whose program can't import it", () => {
+    const withText = files.filter((file) => /\bdlopen\(/.test(textOf(file)));
+    expect(withText).toEqual(["src/events/doorbell-thread.ts", "src/libc.ts"]);
+  });
+});
+
+describe("an index holds re-exports only", () => {
+  const indexes = files.filter((file) => file.endsWith("/index.ts"));
+
+  test.each(indexes)("%s", (file) => {
+    const rest = bare(textOf(file)).replaceAll(
+      /^export (?:type )?(?:\{[^}]*\}|\*) from "[^"]+";$/gm,
+      "",
+    );
+    expect(rest.trim()).toBe("");
+  });
+});

@@ -1,0 +1,94 @@
+/**
+ * How to let each call fail: one row for each call of each `*_errors` table of `bun-butter/syscalls`. A
+ * call without a row does not compile, and fails the test of the tables.
+ */
+import * as syscalls from "bun-butter/syscalls";
+
+import type { Syscall } from "./seccomp.ts";
+
+/** How to let one call fail with any errno. */
+export interface Injection {
+  /** What libc makes of it; several, if that depends on the libc or the architecture. */
+  readonly syscall: Syscall | readonly Syscall[];
+  /** Only with this as first argument: for calls that Bun makes as well. The filter is asked first, so nothing need be open there. */
+  readonly argument0?: number;
+  /** Runs before anything is refused, to prepare what the call needs. */
+  readonly setup?: () => void;
+  /** Makes the call. */
+  readonly call: () => unknown;
+}
+
+/** The tables: `inotify_errors`, … */
+export type Table = Extract<keyof typeof syscalls, `${string}_errors`>;
+
+/** A descriptor of nobody. */
+const FD = 900;
+
+const bytes = new Uint8Array(64);
+const room = syscalls.pinned(8 + syscalls.IOCB_SIZE);
+
+export const injections: {
+  readonly [table in Table]: {
+    readonly [call in keyof (typeof syscalls)[table]]: Injection;
+  };
+} = {
+  aio_errors: {
+    io_setup: { syscall: "io_setup", call: () => syscalls.io_setup(1) },
+    io_destroy: { syscall: "io_destroy", call: () => syscalls.io_destroy(1n) },
+    io_submit: { syscall: "io_submit", call: () => syscalls.io_submit(1n, room) },
+    io_cancel: { syscall: "io_cancel", call: () => syscalls.io_cancel(1n, room, room) },
+    io_getevents: { syscall: "io_getevents", call: () => syscalls.io_getevents(1n, room) },
+  },
+  epoll_errors: {
+    epoll_create1: {
+      syscall: "epoll_create1",
+      call: () => syscalls.epoll_create1(syscalls.EPOLL.CLOEXEC),
+    },
+    epoll_ctl: {
+      syscall: "epoll_ctl",
+      argument0: FD,
+      call: () => syscalls.epoll_ctl(FD, syscalls.EPOLL_CTL.ADD, FD, syscalls.EPOLL.IN),
+    },
+    epoll_wait: {
+      syscall: ["epoll_wait", "epoll_pwait"],
+      argument0: FD,
+      call: () => syscalls.epoll_wait(FD, room, 0),
+    },
+  },
+  eventfd_errors: {
+    eventfd: { syscall: "eventfd2", call: () => syscalls.eventfd(0, syscalls.EFD.CLOEXEC) },
+    eventfd_read: { syscall: "read", argument0: FD, call: () => syscalls.eventfd_read(FD) },
+    eventfd_write: { syscall: "write", argument0: FD, call: () => syscalls.eventfd_write(FD, 1) },
+  },
+  fd_errors: {
+    close: { syscall: "close", argument0: FD, call: () => syscalls.close(FD) },
+    read: { syscall: "read", argument0: FD, call: () => syscalls.read(FD, bytes) },
+    write: { syscall: "write", argument0: FD, call: () => syscalls.write(FD, bytes) },
+    dup: { syscall: "dup", call: () => syscalls.dup(FD) },
+    pipe2: { syscall: "pipe2", call: () => syscalls.pipe2(syscalls.O.CLOEXEC) },
+    fcntl: {
+      syscall: "fcntl",
+      argument0: FD,
+      call: () => syscalls.fcntl(FD, syscalls.F.GETFL),
+    },
+    ioctl: { syscall: "ioctl", argument0: FD, call: () => syscalls.ioctl_fionread(FD) },
+  },
+  inotify_errors: {
+    inotify_init1: {
+      syscall: "inotify_init1",
+      call: () => syscalls.inotify_init1(syscalls.IN.CLOEXEC),
+    },
+    inotify_add_watch: {
+      syscall: "inotify_add_watch",
+      call: () => syscalls.inotify_add_watch(FD, "/nowhere", syscalls.IN.CREATE),
+    },
+    inotify_rm_watch: {
+      syscall: "inotify_rm_watch",
+      call: () => syscalls.inotify_rm_watch(FD, 1),
+    },
+  },
+  poll_errors: {
+    // No descriptors, so the pointer to them is NULL.
+    poll: { syscall: ["poll", "ppoll"], argument0: 0, call: () => syscalls.poll([], 0) },
+  },
+};

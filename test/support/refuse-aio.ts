@@ -1,0 +1,4 @@
+/** To be preloaded: a process, with all that it starts, in which the kernel has no asynchronous I/O. */
+import { refuse } from "./seccomp.ts";
+
+refuse("io_setup", "ENOSYS");
