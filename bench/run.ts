@@ -14,6 +14,7 @@ import { save, summary, table } from "./report.ts";
 import { startup } from "./startup.ts";
 import { storm } from "./storm.ts";
 import { syscall } from "./syscall.ts";
+import { drift, timers, wakeups } from "./timerfd.ts";
 
 const benchmarks: Readonly<Record<string, () => Benchmark>> = {
   storm,
@@ -24,6 +25,9 @@ const benchmarks: Readonly<Record<string, () => Benchmark>> = {
   startup,
   sources,
   cycles,
+  drift,
+  wakeups,
+  timers,
 };
 
 function usage(problem: string): never {

@@ -32,5 +32,13 @@ export {
 } from "./events/inotify-event.ts";
 export { Inotify, type InotifyOptions } from "./events/inotify.ts";
 export { poll, type PollEvent, type PollResult } from "./events/poll.ts";
+export type { TimerfdMissed, TimerfdOptions, TimerfdSetting } from "./events/timerfd-options.ts";
+export type { TimerfdClock } from "./events/timerfd-time.ts";
+export {
+  Timerfd,
+  type TimerfdAdoptOptions,
+  type TimerfdEvent,
+  type TimerfdState,
+} from "./events/timerfd.ts";
 export type { FdLike, PathLike } from "./libc.ts";
 export { IN, IN_REPORTED } from "./syscalls/inotify.ts";

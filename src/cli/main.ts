@@ -8,9 +8,10 @@ import manifest from "../../package.json" with { type: "json" };
 import { OSError } from "../index.ts";
 import { type Command, EXIT, note, UsageError } from "./command.ts";
 import { OutputError } from "./output.ts";
+import { timer } from "./timer.ts";
 import { watch } from "./watch.ts";
 
-const commands: readonly Command[] = [watch];
+const commands: readonly Command[] = [watch, timer];
 
 const HELP = `Usage: butter COMMAND [OPTION…]
 

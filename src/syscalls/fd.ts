@@ -164,6 +164,8 @@ export const F = {
   GETFL: 3,
   /** Sets the status flags of the open file. */
   SETFL: 4,
+  /** Sets how many bytes a pipe holds, at most fs.pipe-max-size without CAP_SYS_RESOURCE, and returns it. */
+  SETPIPE_SZ: 1031,
 } as const;
 
 /** Descriptor flags of {@linkcode F.GETFD}. */

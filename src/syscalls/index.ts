@@ -7,8 +7,10 @@
  */
 export { pinned, type Address, type FdLike, type PathLike, type Pinned } from "../libc.ts";
 export * from "./aio.ts";
+export * from "./clock.ts";
 export * from "./epoll.ts";
 export * from "./eventfd.ts";
 export * from "./fd.ts";
 export * from "./inotify.ts";
 export * from "./poll.ts";
+export * from "./timerfd.ts";

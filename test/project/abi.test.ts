@@ -20,6 +20,7 @@ interface TableRow {
 }
 
 const tables: Readonly<Record<string, TableRow>> = {
+  CLOCK: { headers: ["time.h"] },
   EFD: { headers: ["sys/eventfd.h"] },
   EPOLL: { headers: ["sys/epoll.h"], prefix: "EPOLL", names: { CLOEXEC: "EPOLL_CLOEXEC" } },
   EPOLL_CTL: { headers: ["sys/epoll.h"] },
@@ -31,6 +32,7 @@ const tables: Readonly<Record<string, TableRow>> = {
   O: { headers: ["fcntl.h"] },
   POLL: { headers: ["poll.h"], prefix: "POLL" },
   POLL_REPORTED: { headers: ["poll.h"], prefix: "POLL" },
+  TFD: { headers: ["sys/timerfd.h"] },
 };
 
 /** What C calls the exported sizes. */
@@ -274,6 +276,47 @@ describe("structs", () => {
       aio_reqprio: 0,
     });
     expect(field(iocb, fields.length)).toBe(1n);
+  });
+
+  const timer = without(["sys/timerfd.h"]);
+  test.skipIf(timer.skip)(`struct itimerspec is read and written as C has it${timer.why}`, () => {
+    const { fill, field } = compile(
+      ["sys/timerfd.h"],
+      `void fill(struct itimerspec *spec) {
+        spec->it_interval.tv_sec = -1;
+        spec->it_interval.tv_nsec = 999999999;
+        spec->it_value.tv_sec = 0x123456789abcdef;
+        spec->it_value.tv_nsec = 7;
+      }
+      long long field(struct itimerspec *spec, int index) {
+        switch (index) {
+          case 0: return spec->it_interval.tv_sec;
+          case 1: return spec->it_interval.tv_nsec;
+          case 2: return spec->it_value.tv_sec;
+          case 3: return spec->it_value.tv_nsec;
+          default: return sizeof(struct itimerspec);
+        }
+      }`,
+      {
+        fill: { args: ["ptr"], returns: "void" },
+        field: { args: ["ptr", "i32"], returns: "i64" },
+      },
+    );
+    const words = new BigInt64Array(4);
+    fill(words);
+    const spec = syscalls.read_itimerspec(words);
+    expect(spec).toEqual({
+      it_interval: { tv_sec: -1n, tv_nsec: 999_999_999n },
+      it_value: { tv_sec: 0x123456789abcdefn, tv_nsec: 7n },
+    });
+    const written = syscalls.write_itimerspec(spec);
+    expect([0, 1, 2, 3, 4].map((index) => field(written, index))).toEqual([
+      -1n,
+      999_999_999n,
+      0x123456789abcdefn,
+      7n,
+      32n,
+    ]);
   });
 
   const poll = without(["poll.h"]);

@@ -39,6 +39,19 @@ export const injections: {
     io_cancel: { syscall: "io_cancel", call: () => syscalls.io_cancel(1n, room, room) },
     io_getevents: { syscall: "io_getevents", call: () => syscalls.io_getevents(1n, room) },
   },
+  clock_errors: {
+    // No clock, so no vDSO answers without the kernel.
+    clock_gettime: {
+      syscall: "clock_gettime",
+      argument0: FD,
+      call: () => syscalls.clock_gettime(FD),
+    },
+    clock_settime: {
+      syscall: "clock_settime",
+      argument0: FD,
+      call: () => syscalls.clock_settime(FD, { tv_sec: 0n, tv_nsec: 0n }),
+    },
+  },
   epoll_errors: {
     epoll_create1: {
       syscall: "epoll_create1",
@@ -90,5 +103,23 @@ export const injections: {
   poll_errors: {
     // No descriptors, so the pointer to them is NULL.
     poll: { syscall: ["poll", "ppoll"], argument0: 0, call: () => syscalls.poll([], 0) },
+  },
+  timerfd_errors: {
+    timerfd_create: {
+      syscall: "timerfd_create",
+      call: () => syscalls.timerfd_create(syscalls.CLOCK.MONOTONIC, syscalls.TFD.CLOEXEC),
+    },
+    timerfd_settime: {
+      syscall: "timerfd_settime",
+      call: () =>
+        syscalls.timerfd_settime(FD, 0, {
+          it_interval: { tv_sec: 0n, tv_nsec: 0n },
+          it_value: { tv_sec: 0n, tv_nsec: 0n },
+        }),
+    },
+    timerfd_gettime: {
+      syscall: "timerfd_gettime",
+      call: () => syscalls.timerfd_gettime(FD),
+    },
   },
 };

@@ -1,7 +1,15 @@
 /** Every source of events, for the tests that hold for all of them. A new source is a new row. */
 import { writeFileSync } from "node:fs";
 
-import { Eventfd, type EventSource, type EventSourceOptions, IN, Inotify } from "bun-butter";
+import {
+  Eventfd,
+  type EventSource,
+  type EventSourceOptions,
+  IN,
+  Inotify,
+  Timerfd,
+} from "bun-butter";
+import { POLL, poll } from "bun-butter/syscalls";
 
 import { tempDir } from "./temp.ts";
 
@@ -55,5 +63,22 @@ export const sources: readonly SourceCase[] = [
       return { source, fire: () => source.add(), [Symbol.dispose]: () => source.close() };
     },
     adopt: (fd) => Eventfd.adopt(fd),
+  },
+  {
+    name: "Timerfd",
+    distinct: false,
+    open(options) {
+      const source = new Timerfd(options);
+      return {
+        source,
+        fire() {
+          source.set({ delay: 0 });
+          // At once is some microseconds later.
+          poll([{ fd: source, events: POLL.IN }], -1);
+        },
+        [Symbol.dispose]: () => source.close(),
+      };
+    },
+    adopt: (fd) => Timerfd.adopt(fd),
   },
 ];

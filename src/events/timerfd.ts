@@ -1,0 +1,425 @@
+/**
+ * Timers as events:
+ * {@link https://man7.org/linux/man-pages/man2/timerfd_create.2.html | timerfd_create(2)}.
+ *
+ * @module
+ */
+import { OSError } from "../errors.ts";
+import type { Pinned } from "../libc.ts";
+import { clock_gettime } from "../syscalls/clock.ts";
+import { fd_info } from "../syscalls/fd.ts";
+import { TFD, timerfd_create, timerfd_gettime, timerfd_settime } from "../syscalls/timerfd.ts";
+import { prepareAdopted } from "./adopt.ts";
+import { checkOptions, EventSource, type EventSourceOptions } from "./event-source.ts";
+import type { Batch } from "./intake.ts";
+import { advance, gridPoint, PUNCTUAL } from "./timerfd-grid.ts";
+import {
+  clockOf,
+  missedOf,
+  NOTHING,
+  type Schedule,
+  scheduleOf,
+  type TimerfdMissed,
+  type TimerfdOptions,
+  type TimerfdSetting,
+} from "./timerfd-options.ts";
+import {
+  clockId,
+  clockName,
+  fromTimespec,
+  LEAST_INTERVAL,
+  milliseconds,
+  nanosecondsOf,
+  readableClock,
+  type TimerfdClock,
+  toTimespec,
+} from "./timerfd-time.ts";
+
+/** Options of {@linkcode Timerfd.adopt}. */
+export type TimerfdAdoptOptions = EventSourceOptions & Pick<TimerfdOptions, "missed">;
+
+/** A timer has expired, or its clock was set. Immutable. */
+export interface TimerfdEvent {
+  /** How many expiries fell due since the last event: more than 1 if nobody read in time. */
+  readonly expirations: number;
+  /** Whether the wall clock was set, which is told only with `cancelOnSet`. `expirations` can be 0 then. */
+  readonly cancelled: boolean;
+}
+
+/** What a timer is set to. `set({ delay: remaining, interval })` sets it to the same again. */
+export interface TimerfdState {
+  /** Milliseconds to the next expiry, `undefined` if none follows. 0 if one is due and was not read. */
+  readonly remaining: number | undefined;
+  /** Milliseconds between expiries, `undefined` if there is one only. */
+  readonly interval: number | undefined;
+}
+
+const DISARMED: TimerfdState = Object.freeze({ remaining: undefined, interval: undefined });
+
+const TICK: TimerfdEvent = Object.freeze({ expirations: 1, cancelled: false });
+
+/** Events of a burst that are made at once. What a 1 µs timer missed in a minute is only a number until then. */
+const BURST = 1024;
+
+/** Expiries within `latency` that are a storm. */
+const STORM = 10n;
+
+/** Later than everything: the clock ends in 2262. */
+const NEVER = 2n ** 63n - 1n;
+
+/** Hands what {@linkcode Timerfd.adopt} found out to the constructor. */
+const ADOPTED = Symbol("adopted");
+
+interface Adopted {
+  readonly [ADOPTED]?: { readonly fd: number; readonly clock: TimerfdClock };
+}
+
+/**
+ * A timer, once or again and again, with the kernel's precision: 1 ns is the unit, and a periodic one doesn't drift.
+ *
+ * Nothing piles up while nobody reads: the next event counts what fell due. A loop over a timer that fires
+ * once doesn't end after it, because it can be set again.
+ *
+ * With `accuracy`, timers fire together: a thousand of them with 50 ms of it wake the process 20 times a second at
+ * most. Without it the kernel adds nothing to a timer: its timer slack is not for these.
+ *
+ * The alarm clocks take `CAP_WAKE_ALARM` (`EPERM` without it), and a real-time clock in hardware to wake the machine with.
+ * Where there is none, as in most virtual machines, they are accepted and fire as the clock without `-alarm` does:
+ * nothing wakes then. Clocks by processor time and the coarse and raw ones are not for timers (`EINVAL`).
+ *
+ * What butter writes, and what it is here:
+ *
+ * | butter                                      | here                                                  |
+ * | ------------------------------------------- | ----------------------------------------------------- |
+ * | `Timer(CLOCK_BOOTTIME)`                     | `new Timerfd({ clock: "boottime" })`                  |
+ * | `t.after(1)`, `t.offset(1)`; `t.update()`   | `t.set({ delay: 1000 })`                              |
+ * | `t.every(1, 500)`, `t.repeat`, `t.repeats`  | `t.set({ interval: 1000.0005 })`                      |
+ * | `t.after(1).and_repeats.every(5)`           | `t.set({ delay: 1000, interval: 5000 })`              |
+ * | `t.occuring`, `t.and_repeats`               | nothing, as there                                     |
+ * | `t.after(epoch)`; `t.update(absolute=True)` | `t.set({ at: epoch * 1000 })`                         |
+ * | `t.disable()`; `t.update()`                 | `t.disarm()`                                          |
+ * | `previous = t.update()`                     | `const previous = t.set({ … })`                       |
+ * | `t.enabled`, `bool(t)`                      | `t.armed`                                             |
+ * | `t.next_event`, `t.period`                  | `t.get().remaining`, `t.get().interval`               |
+ * | `t.get_current()`                           | `t.get()`                                             |
+ * | `t.read_event()`, `t.wait()`                | `(await t.readEvent()).expirations`                   |
+ * | `t.every(0, 1)`, to read elapsed ns         | `t.set({ interval: 0.000001 })`, `t.readEventsSync()` |
+ * | `CLOCK_MONOTONIC_COARSE`, for slack         | `{ accuracy: 50 }`                                    |
+ * | `CLOCK_REALTIME_ALARM`, to wake             | `{ clock: "realtime-alarm" }`                         |
+ *
+ * @example
+ * ```ts
+ * import { Timerfd } from "bun-butter";
+ *
+ * using timer = Timerfd.every(10);
+ * let ticks = 0;
+ * for await (const { expirations } of timer) {
+ *   ticks += expirations;
+ *   if (ticks >= 3) break;
+ * }
+ * console.log(timer.get().interval); // 10
+ * ```
+ */
+export class Timerfd extends EventSource<TimerfdEvent> {
+  readonly clock: TimerfdClock;
+  readonly missed: TimerfdMissed;
+  /** In nanoseconds. */
+  readonly #latency: bigint;
+  #schedule: Schedule = NOTHING;
+  /** The next expiry as a time of the clock, of a timer that the kernel doesn't repeat: see {@linkcode #kept}. */
+  #due: bigint | undefined;
+  /** What is left of a burst. */
+  #owed = 0;
+  /** Whether the kernel tells when the clock is set. */
+  #watching = false;
+  /** Whether the clock was set, and no read will tell. */
+  #changed = false;
+
+  /**
+   * Makes a timer, disarmed if it is told nothing of `delay`, `at` and `interval`.
+   *
+   * @throws {TypeError} `delay` and `at` together; `at` or `cancelOnSet` with a clock that is no wall clock; wrong types.
+   * @throws {RangeError} A time that is none, such as a negative one.
+   * @throws {PermissionError} `EPERM`: an alarm clock without CAP_WAKE_ALARM.
+   * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit.
+   */
+  constructor(options: TimerfdOptions = {}) {
+    checkOptions(options);
+    const adopted = (options as Adopted)[ADOPTED];
+    const clock = adopted?.clock ?? clockOf(options);
+    const schedule = scheduleOf(options, clock, NOTHING);
+    const missed = missedOf(options);
+    super(adopted?.fd ?? timerfd_create(clockId(clock), TFD.NONBLOCK | TFD.CLOEXEC), options);
+    this.clock = clock;
+    this.missed = missed;
+    this.#latency = nanosecondsOf(options.latency ?? 1, "latency");
+    if (adopted !== undefined) return;
+    try {
+      this.#start(schedule);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Fires every `interval` milliseconds, the first time after one, unless `delay` or `at` says otherwise. */
+  static every(interval: number, options: Omit<TimerfdOptions, "interval"> = {}): Timerfd {
+    nanosecondsOf(interval, "interval", LEAST_INTERVAL);
+    return new Timerfd({ ...options, interval });
+  }
+
+  /** Fires after `delay` milliseconds, and again if there is an `interval`. */
+  static after(delay: number, options: Omit<TimerfdOptions, "delay" | "at"> = {}): Timerfd {
+    nanosecondsOf(delay, "delay");
+    return new Timerfd({ ...options, delay });
+  }
+
+  /** Fires at a time of the wall clock, a date or milliseconds since 1970, and again if there is an `interval`. */
+  static at(at: Date | number, options: Omit<TimerfdOptions, "delay" | "at"> = {}): Timerfd {
+    nanosecondsOf(at instanceof Date ? at.getTime() : at, "at");
+    return new Timerfd({ ...options, at });
+  }
+
+  /**
+   * Takes over a timerfd that was made elsewhere, makes it non-blocking and close-on-exec, and owns it from then
+   * on. It stays set as it is.
+   *
+   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not a timerfd; it stays the caller's.
+   */
+  static adopt(fd: number, options: TimerfdAdoptOptions = {}): Timerfd {
+    checkOptions(options);
+    missedOf(options);
+    prepareAdopted(fd, /^anon_inode:\[?timerfd\]?$/, "timerfd");
+    const clock = clockName(Number(fd_info(fd, "clockid"))) ?? "monotonic";
+    const { latency, signal, missed } = options;
+    return new Timerfd({ latency, signal, missed, [ADOPTED]: { fd, clock } } as TimerfdOptions);
+  }
+
+  /**
+   * Sets it anew, for whoever waits for it as well. What fell due before and was not read is dropped.
+   *
+   * @returns What it was set to before.
+   * @throws {TypeError} `delay` and `at` together; `at` or `cancelOnSet` with a clock that is no wall clock; wrong types.
+   * @throws {RangeError} A time that is none, such as a negative one.
+   * @throws {ValueError} `EBADF`: closed.
+   */
+  set(setting: TimerfdSetting): TimerfdState {
+    const schedule = scheduleOf(setting, this.clock, this.#schedule);
+    const previous = this.get();
+    this.#start(schedule);
+    return previous;
+  }
+
+  /**
+   * Stops it, until it is set again. What fell due before and was not read is dropped.
+   *
+   * @returns What it was set to before.
+   * @throws {ValueError} `EBADF`: closed.
+   */
+  disarm(): TimerfdState {
+    const previous = this.get();
+    this.#drop();
+    this.#due = undefined;
+    this.#watching = this.#changed = false;
+    this.#settime(0, 0n);
+    return previous;
+  }
+
+  /**
+   * When it expires next, and its interval.
+   *
+   * @throws {ValueError} `EBADF`: closed.
+   */
+  get(): TimerfdState {
+    const fd = this.fileno();
+    if (!this.#kept) {
+      const { it_value, it_interval } = timerfd_gettime(fd);
+      return state(fromTimespec(it_value), fromTimespec(it_interval));
+    }
+    if (this.#due === undefined) return DISARMED;
+    const { interval, accuracy } = this.#schedule;
+    const remaining = gridPoint(this.#due, accuracy) - this.#now();
+    if (remaining > 0n) return state(remaining, interval);
+    return interval === 0n ? DISARMED : { remaining: 0, interval: milliseconds(interval) };
+  }
+
+  /** Whether another expiry follows. One that has expired for the only time is disarmed, although that may be unread. */
+  get armed(): boolean {
+    return !this.closed && this.get().remaining !== undefined;
+  }
+
+  override truncate(): number {
+    const dropped = super.truncate() + this.#owed;
+    this.#owed = 0;
+    return dropped;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "Timerfd";
+  }
+
+  protected override details(): Readonly<Record<string, unknown>> {
+    const { clock, missed } = this;
+    const { accuracy, cancelOnSet } = this.#schedule;
+    return { clock, ...this.#shown(), accuracy: milliseconds(accuracy), cancelOnSet, missed };
+  }
+
+  protected override receive(): Batch<TimerfdEvent> {
+    if (this.#owed > 0) return this.#burst();
+    const seen = this.#read();
+    if (seen === undefined) return { events: [], more: false };
+    let { expirations, cancelled } = seen;
+    if (this.#kept) {
+      cancelled ||= this.#changed;
+      this.#changed = false;
+      expirations = this.#count();
+      // A clock that is set while it is armed again is the same news.
+      if (this.#arm()) cancelled = true;
+    } else if (this.missed === "delay" && !cancelled) this.#delay(BigInt(expirations));
+    if (expirations === 0 && !cancelled) return { events: [], more: false };
+    if (this.missed !== "burst" || expirations <= 1) {
+      const events = [Object.freeze({ expirations, cancelled })];
+      return { events, more: false, burst: expirations > 1 && this.#storms };
+    }
+    this.#owed = expirations;
+    if (!cancelled) return this.#burst();
+    return { events: [Object.freeze({ expirations: 0, cancelled })], more: true };
+  }
+
+  protected decode(buffer: Pinned): TimerfdEvent[] {
+    return [{ expirations: Number(buffer.view.getBigUint64(0, true)), cancelled: false }];
+  }
+
+  /**
+   * Whether we keep the time, and the kernel has one expiry only: it knows no grid, and forgets
+   * the expiries of a timer whose clock is set.
+   */
+  get #kept(): boolean {
+    const { accuracy, cancelOnSet } = this.#schedule;
+    return accuracy > 0n || cancelOnSet;
+  }
+
+  #now(): bigint {
+    return fromTimespec(clock_gettime(readableClock(this.clock)));
+  }
+
+  #start(schedule: Schedule): void {
+    const { delay, at, interval, cancelOnSet } = schedule;
+    // That the clock was set while the last setting watched it is still news, if nobody has read it.
+    const told = this.#watching && cancelOnSet;
+    this.#drop();
+    this.#schedule = schedule;
+    this.#watching = cancelOnSet;
+    this.#changed &&= told;
+    if (!this.#kept) {
+      if (at !== undefined) this.#settime(TFD.TIMER_ABSTIME, at || 1n, interval);
+      else if (delay !== undefined) this.#settime(0, delay || 1n, interval);
+      else this.#settime(0, 0n);
+      return;
+    }
+    let changed: boolean;
+    do {
+      this.#due = at ?? (delay === undefined ? undefined : this.#now() + delay);
+      changed = this.#arm();
+      if (changed) this.#changed = told;
+    } while (changed);
+    // Whoever waits is woken by an expiry in the past.
+    if (this.#changed) this.#settime(this.#flags, 1n);
+  }
+
+  /** Forgets what fell due. */
+  #drop(): void {
+    if (this.queued > 0 || this.#owed > 0) this.truncate();
+  }
+
+  /** Arms it for what is due next, and tells whether the clock was set before that. It is armed in any case. */
+  #arm(): boolean {
+    const { accuracy, cancelOnSet } = this.#schedule;
+    const never = cancelOnSet ? NEVER : 0n;
+    const value = this.#due === undefined ? never : gridPoint(this.#due, accuracy) || 1n;
+    return this.#settime(this.#flags, value);
+  }
+
+  get #flags(): number {
+    return TFD.TIMER_ABSTIME | (this.#schedule.cancelOnSet ? TFD.TIMER_CANCEL_ON_SET : 0);
+  }
+
+  /** Whether the clock was set before that. */
+  #settime(flags: number, value: bigint, interval: bigint = 0n): boolean {
+    try {
+      timerfd_settime(this.fileno(), flags, {
+        it_value: toTimespec(value),
+        it_interval: toTimespec(interval),
+      });
+      return false;
+    } catch (error) {
+      if (isCancelled(error)) return true;
+      throw error;
+    }
+  }
+
+  #read(): TimerfdEvent | undefined {
+    try {
+      return super.receive().events[0];
+    } catch (error) {
+      if (isCancelled(error)) return { expirations: 0, cancelled: true };
+      throw error;
+    }
+  }
+
+  /** How many expiries are due now; goes on to the one after them. */
+  #count(): number {
+    if (this.#due === undefined) return 0;
+    const { count, next } = advance(
+      this.#schedule,
+      this.#due,
+      this.#now(),
+      this.missed === "delay",
+    );
+    this.#due = next;
+    return Number(count);
+  }
+
+  /** Begins a new interval now, if the kernel's last one was missed. */
+  #delay(expirations: bigint): void {
+    const { it_value, it_interval } = timerfd_gettime(this.fd);
+    const interval = fromTimespec(it_interval);
+    if (interval === 0n) return;
+    const late = expirations * interval - fromTimespec(it_value);
+    if (expirations > 1n || late > PUNCTUAL) this.#settime(0, interval, interval);
+  }
+
+  #burst(): Batch<TimerfdEvent> {
+    const count = Math.min(this.#owed, BURST);
+    this.#owed -= count;
+    const events = Array.from({ length: count }, () => TICK);
+    return { events, more: this.#owed > 0 ? "later" : false, burst: this.#storms };
+  }
+
+  /** Whether reading it once more right away is not worth it. */
+  get #storms(): boolean {
+    const { interval } = this.#schedule;
+    return interval > 0n && interval * STORM <= this.#latency;
+  }
+
+  /** What it is set to, for an inspection, which must not fail. */
+  #shown(): TimerfdState {
+    try {
+      return this.get();
+    } catch {
+      return DISARMED;
+    }
+  }
+}
+
+function state(remaining: bigint, interval: bigint): TimerfdState {
+  if (remaining === 0n) return DISARMED;
+  return {
+    remaining: milliseconds(remaining),
+    interval: interval === 0n ? undefined : milliseconds(interval),
+  };
+}
+
+function isCancelled(error: unknown): boolean {
+  return error instanceof OSError && error.code === "ECANCELED";
+}
