@@ -11,6 +11,9 @@ import { sources } from "../support/sources.ts";
 const here = sources.filter(({ skip }) => skip === undefined);
 const loud = here.filter(({ silent = false }) => !silent);
 
+/** More than Bun's own threads open meanwhile, so that a descriptor that is left in each round shows. */
+const ROUNDS = 30;
+
 /** A turn of the event loop, for what must not happen in it. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -105,15 +108,19 @@ describe.each(here)("$name without an event", ({ name, open }) => {
   test("an aborted signal opens nothing", async () => {
     const before = descriptorCount();
     const reason = new Error("too late");
-    expect(() => open({ signal: AbortSignal.abort(reason) })).toThrow(reason);
-    expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
+    for (let round = 0; round < ROUNDS; round++) {
+      expect(() => open({ signal: AbortSignal.abort(reason) })).toThrow(reason);
+    }
+    expect(await descriptorsBackTo(before)).toBeLessThan(before + ROUNDS);
   });
 
   test("latency that is no time opens nothing", async () => {
     const before = descriptorCount();
-    expect(() => open({ latency: -1 })).toThrow(RangeError);
-    expect(() => open({ latency: "1" as unknown as number })).toThrow(TypeError);
-    expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
+    for (let round = 0; round < ROUNDS; round++) {
+      expect(() => open({ latency: -1 })).toThrow(RangeError);
+      expect(() => open({ latency: "1" as unknown as number })).toThrow(TypeError);
+    }
+    expect(await descriptorsBackTo(before)).toBeLessThan(before + ROUNDS);
   });
 
   test("a source of a descriptor that was closed behind its back fails with EBADF, and closes", async () => {
