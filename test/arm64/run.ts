@@ -8,6 +8,9 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
+/** Milliseconds for one test: emulation is slow, and slower beside other work. */
+const PATIENCE = 60_000;
+
 const qemu = "qemu-aarch64-static";
 const sysroot = "/usr/aarch64-linux-gnu";
 const top = join(import.meta.dir, "../..");
@@ -58,5 +61,8 @@ if (Bun.which(qemu) === null || !existsSync(sysroot)) {
 }
 const bun = await emulatedBun();
 process.exit(
-  await run([bun, "test", ...args], top, { BUTTER_EMULATED: "1", BUTTER_TEST_BUN: bun }),
+  await run([bun, "test", `--timeout=${PATIENCE}`, ...args], top, {
+    BUTTER_EMULATED: "1",
+    BUTTER_TEST_BUN: bun,
+  }),
 );
