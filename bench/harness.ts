@@ -68,6 +68,8 @@ export interface Result {
   readonly name: string;
   readonly title: string;
   readonly rounds: number;
+  /** How long all of them took, the preparation not counted. */
+  readonly seconds: number;
   readonly rows: readonly Row[];
   readonly notes: readonly string[];
   /** Sides that broke, with why. */
@@ -79,6 +81,7 @@ export async function run(name: string, benchmark: Benchmark, rounds: number): P
   const { title, sides, repeat = 1, notes = [] } = benchmark;
   const samples = new Map<string, Sample[]>(sides.map((side) => [side.name, []]));
   const failures: string[] = [];
+  const start = performance.now();
   for (let round = 0; round < rounds * repeat; round++) {
     for (const side of sides) {
       if (failures.some((failure) => failure.startsWith(`${side.name}: `))) continue;
@@ -91,7 +94,8 @@ export async function run(name: string, benchmark: Benchmark, rounds: number): P
     }
   }
   progress("");
-  return { name, title, rounds, rows: rowsOf(benchmark, samples), notes, failures };
+  const seconds = Math.round((performance.now() - start) / 1e3);
+  return { name, title, rounds, seconds, rows: rowsOf(benchmark, samples), notes, failures };
 }
 
 function rowsOf(

@@ -1,6 +1,6 @@
 /** What a run needs of the machine, and gives back whatever ends it. */
 import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { cpus, release, tmpdir, totalmem } from "node:os";
+import { cpus as processorsOf, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 
 import { bind, size_t } from "../src/libc.ts";
@@ -33,7 +33,7 @@ const programs = new Map<string, string>();
 export function compiled(name: string): string {
   let program = programs.get(name);
   if (program === undefined) {
-    program = join(scratch(tmpdir()), name);
+    program = join(scratch(), name);
     const source = join(import.meta.dir, "c", `${name}.c`);
     const { exitCode, stderr } = Bun.spawnSync([
       compiler ?? "cc",
@@ -49,8 +49,8 @@ export function compiled(name: string): string {
   return program;
 }
 
-/** A directory that goes away. */
-function scratch(parent: string): string {
+/** A new directory that goes away. */
+export function scratch(parent: string = tmpdir()): string {
   const path = mkdtempSync(join(parent, "butter-bench-"));
   atExit(() => rmSync(path, { recursive: true, force: true }));
   return path;
@@ -133,12 +133,12 @@ export function pin(pid: number, allowed: readonly number[]): void {
 
 /** What the figures depend on. */
 export function machine(): Readonly<Record<string, string | number>> {
-  const [cpu] = cpus();
+  const cpus = processorsOf();
   return {
     kernel: release(),
     arch: process.arch,
-    cpu: cpu?.model ?? "unknown",
-    cpus: cpus().length,
+    cpu: cpus[0]?.model ?? "unknown",
+    cpus: cpus.length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     bun: Bun.version,
     node: version("node"),

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import type { Result, Row, Verdict } from "./harness.ts";
 
 /** One benchmark as text. */
-export function table({ name, title, rounds, rows, notes, failures }: Result): string {
-  const lines = [`${name}: ${title}`];
+export function table({ name, title, rounds, seconds, rows, notes, failures }: Result): string {
+  const lines = [`${name}: ${title} (${rounds} rounds, ${seconds} s)`];
   const sides = rows.map((row) => row.side.length);
   const width = Math.max(...sides, ...rows.map((row) => row.metric.length), 0) + 2;
   let metric: string | undefined;
@@ -63,7 +63,7 @@ export function summary(results: readonly Result[]): string {
 /** Writes `results/<date>.json`, and tells where that is. */
 export function save(report: {
   readonly date: string;
-  readonly machine: Readonly<Record<string, unknown>>;
+  readonly machine: Readonly<Record<string, string | number>>;
   readonly results: readonly Result[];
 }): string {
   const directory = join(import.meta.dir, "results");

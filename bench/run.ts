@@ -51,6 +51,8 @@ function parse(): { readonly rounds: number; readonly names: readonly string[] }
 
 const { rounds, names } = parse();
 if (!(Number.isInteger(rounds) && rounds > 0)) usage("--rounds takes an integer of at least 1");
+for (const name of names)
+  if (benchmarks[name] === undefined) usage(`there is no benchmark ${name}`);
 if (compiler === undefined) {
   console.error(
     "bench: no C compiler (cc, gcc, clang) on PATH, and C is what everything is compared with",
