@@ -31,7 +31,22 @@ export {
   type InotifyWatch,
 } from "./events/inotify-event.ts";
 export { Inotify, type InotifyOptions } from "./events/inotify.ts";
+export type { PidfdEvent } from "./events/pidfd-exit.ts";
+export { Pidfd, type PidfdOptions } from "./events/pidfd.ts";
 export { poll, type PollEvent, type PollResult } from "./events/poll.ts";
+export {
+  Pressure,
+  type PressureAverages,
+  type PressureEvent,
+  type PressureOptions,
+  type PressureReading,
+  type PressureResource,
+  type PressureScope,
+} from "./events/pressure.ts";
+export type { SignalName } from "./events/signal-names.ts";
+export { spawn, unmasked } from "./events/signal-spawn.ts";
+export { type SignalCode, SignalfdEvent, type SignalfdEventData } from "./events/signalfd-event.ts";
+export { Signalfd, type SignalfdOptions, type SignalLike } from "./events/signalfd.ts";
 export type { TimerfdMissed, TimerfdOptions, TimerfdSetting } from "./events/timerfd-options.ts";
 export type { TimerfdClock } from "./events/timerfd-time.ts";
 export {
@@ -42,3 +57,5 @@ export {
 } from "./events/timerfd.ts";
 export type { FdLike, PathLike } from "./libc.ts";
 export { IN, IN_REPORTED } from "./syscalls/inotify.ts";
+export type { PidfdInfo } from "./syscalls/pidfd.ts";
+export type { PsiKind } from "./syscalls/psi.ts";

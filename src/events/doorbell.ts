@@ -40,7 +40,7 @@ interface Referable {
 /**
  * Contexts without a poll under way. Giving one back takes the kernel some 50 ms (it waits for all
  * processors), with this thread blocked, so they are kept for the next bell: one for each that this
- * thread ever had at once, which is one.
+ * thread ever had at once. The poller has one, and each source that can't be in its set has one.
  */
 const contexts: AioContext[] = [];
 

@@ -20,6 +20,8 @@ interface TableRow {
 }
 
 const tables: Readonly<Record<string, TableRow>> = {
+  AT: { headers: ["fcntl.h"] },
+  CLD: { headers: ["signal.h"] },
   CLOCK: { headers: ["time.h"] },
   EFD: { headers: ["sys/eventfd.h"] },
   EPOLL: { headers: ["sys/epoll.h"], prefix: "EPOLL", names: { CLOEXEC: "EPOLL_CLOEXEC" } },
@@ -29,10 +31,30 @@ const tables: Readonly<Record<string, TableRow>> = {
   IN: { headers: ["sys/inotify.h"] },
   IN_REPORTED: { headers: ["sys/inotify.h"], prefix: "IN_" },
   IOCB_CMD: { headers: ["linux/aio_abi.h"] },
+  MAP: { headers: ["sys/mman.h"], newer: { FIXED_NOREPLACE: "4.17" } },
   O: { headers: ["fcntl.h"] },
+  P: { headers: ["sys/wait.h"] },
+  PIDFD: { headers: ["linux/pidfd.h"], newer: { THREAD: "6.9" } },
+  PIDFD_INFO: {
+    headers: ["linux/pidfd.h"],
+    newer: { PID: "6.13", CREDS: "6.13", CGROUPID: "6.13", EXIT: "6.15" },
+  },
+  PIDFD_SIGNAL: {
+    headers: ["linux/pidfd.h"],
+    newer: { THREAD: "6.9", THREAD_GROUP: "6.9", PROCESS_GROUP: "6.9" },
+  },
   POLL: { headers: ["poll.h"], prefix: "POLL" },
   POLL_REPORTED: { headers: ["poll.h"], prefix: "POLL" },
+  PROT: { headers: ["sys/mman.h"] },
+  SA: { headers: ["signal.h"] },
+  SFD: { headers: ["sys/signalfd.h"] },
+  SI: { headers: ["signal.h"] },
+  SIG: { headers: ["signal.h"], prefix: "SIG" },
+  SIG_HANDLER: { headers: ["signal.h"], prefix: "SIG_" },
+  SIG_HOW: { headers: ["signal.h"], prefix: "SIG_" },
+  SI_POLL: { headers: ["signal.h"], prefix: "POLL_" },
   TFD: { headers: ["sys/timerfd.h"] },
+  W: { headers: ["sys/wait.h"], prefix: "W" },
 };
 
 /** What C calls the exported sizes. */
@@ -43,6 +65,17 @@ const sizes: Readonly<
   INOTIFY_EVENT_SIZE: { headers: ["sys/inotify.h"], is: "offsetof(struct inotify_event, name)" },
   IOCB_SIZE: { headers: ["linux/aio_abi.h"], is: "sizeof(struct iocb)" },
   IO_EVENT_SIZE: { headers: ["linux/aio_abi.h"], is: "sizeof(struct io_event)" },
+  PIDFD_INFO_SIZE: {
+    headers: ["linux/pidfd.h"],
+    is: "PIDFD_INFO_SIZE_VER0",
+    newer: "6.13",
+  },
+  SIGACTION_SIZE: { headers: ["signal.h"], is: "sizeof(struct sigaction)" },
+  SIGINFO_SIZE: { headers: ["signal.h"], is: "sizeof(siginfo_t)" },
+  SIGNALFD_SIGINFO_SIZE: {
+    headers: ["sys/signalfd.h"],
+    is: "sizeof(struct signalfd_siginfo)",
+  },
 };
 
 const headers = [
@@ -278,6 +311,52 @@ describe("structs", () => {
     expect(field(iocb, fields.length)).toBe(1n);
   });
 
+  const signal = without(["signal.h"]);
+  test.skipIf(signal.skip)(`read_waitid_siginfo() reads siginfo_t${signal.why}`, () => {
+    const { fill } = compile(
+      ["signal.h"],
+      `void fill(unsigned long long at) {
+        siginfo_t *info = (void *)at;
+        info->si_signo = SIGCHLD;
+        info->si_code = CLD_DUMPED;
+        info->si_pid = 0x12345678;
+        info->si_uid = 0xfedcba98;
+        info->si_status = -2;
+      }`,
+      { fill: { args: [address], returns: "void" } },
+    );
+    using infop = syscalls.pinned(syscalls.SIGINFO_SIZE);
+    fill(infop.address);
+    expect(syscalls.read_waitid_siginfo(infop.bytes)).toEqual({
+      si_signo: 17,
+      si_code: syscalls.CLD.DUMPED,
+      si_pid: 0x12345678,
+      si_uid: 0xfedcba98,
+      si_status: -2,
+    });
+  });
+
+  const pidfd = without(["linux/pidfd.h"]);
+  const known =
+    !pidfd.skip && evaluate(["linux/pidfd.h"], ["sizeof(struct pidfd_info)"]).size === 1;
+  const newer = known ? "" : " (needs the headers of Linux 6.15)";
+  test.skipIf(!known)(`read_pidfd_info() reads struct pidfd_info${newer}`, () => {
+    const fields = Object.keys(syscalls.read_pidfd_info(new Uint8Array(syscalls.PIDFD_INFO_SIZE)));
+    const { fill } = compile(
+      ["linux/pidfd.h"],
+      `void fill(unsigned long long at) {
+        struct pidfd_info *info = (void *)at;
+        ${fields.map((field, index) => `info->${field} = ${index + 1};`).join("\n")}
+      }`,
+      { fill: { args: [address], returns: "void" } },
+    );
+    using info = syscalls.pinned(1024);
+    fill(info.address);
+    expect(Object.values(syscalls.read_pidfd_info(info.bytes)).map(Number)).toEqual(
+      fields.map((_, index) => index + 1),
+    );
+  });
+
   const timer = without(["sys/timerfd.h"]);
   test.skipIf(timer.skip)(`struct itimerspec is read and written as C has it${timer.why}`, () => {
     const { fill, field } = compile(
@@ -318,6 +397,163 @@ describe("structs", () => {
       32n,
     ]);
   });
+
+  test.skipIf(signal.skip)(
+    `read_siginfo() reads siginfo_t, and write_siginfo() writes it${signal.why}`,
+    () => {
+      const { fill, check } = compile(
+        ["signal.h", "string.h"],
+        `void fill(unsigned long long at, int kind) {
+        siginfo_t *info = (void *)at;
+        memset(info, 0, sizeof *info);
+        info->si_signo = SIGRTMAX;
+        info->si_errno = 5;
+        info->si_code = SI_TIMER;
+        if (kind == 0) {
+          info->si_pid = 77;
+          info->si_uid = 0xfffffffe;
+          info->si_status = -9;
+          info->si_utime = 123456789012;
+          info->si_stime = 210987654321;
+        }
+        if (kind == 1) {
+          info->si_timerid = 3;
+          info->si_overrun = -2;
+          info->si_ptr = (void *)0xfedcba9876543210;
+        }
+        if (kind == 2) {
+          info->si_band = 0x1234567890;
+          info->si_fd = 42;
+        }
+      }
+      int check(unsigned long long at) {
+        siginfo_t *info = (void *)at;
+        return info->si_signo == SIGUSR1 && info->si_code == SI_QUEUE && info->si_errno == 0 &&
+          info->si_pid == 4711 && info->si_uid == 0xfffffffe && info->si_int == -3;
+      }`,
+        {
+          fill: { args: [address, "i32"], returns: "void" },
+          check: { args: [address], returns: "i32" },
+        },
+      );
+      using info = syscalls.pinned(2 * syscalls.SIGINFO_SIZE);
+      const at = info.address + syscalls.SIGINFO_SIZE;
+      const read = () => syscalls.read_siginfo(info, syscalls.SIGINFO_SIZE);
+      fill(at, 0);
+      expect(read()).toMatchObject({
+        si_signo: 64,
+        si_errno: 5,
+        si_code: -2,
+        si_pid: 77,
+        si_uid: 0xfffffffe,
+        si_status: -9,
+        si_utime: 123456789012n,
+        si_stime: 210987654321n,
+      });
+      fill(at, 1);
+      expect(read()).toMatchObject({
+        si_timerid: 3,
+        si_overrun: -2,
+        si_int: 0x76543210,
+        si_ptr: 0xfedcba9876543210n,
+      });
+      fill(at, 2);
+      expect(read()).toMatchObject({ si_band: 0x1234567890n, si_fd: 42 });
+      expect(syscalls.read_siginfo(info, syscalls.SIGINFO_SIZE + 1)).toBeUndefined();
+      expect(syscalls.read_siginfo(info, 0, syscalls.SIGINFO_SIZE - 1)).toBeUndefined();
+      expect(syscalls.read_siginfo(info, -1)).toBeUndefined();
+      syscalls.write_siginfo(info, {
+        si_signo: 10,
+        si_code: syscalls.SI.QUEUE,
+        si_pid: 4711,
+        si_uid: 0xfffffffe,
+        si_value: -3,
+      });
+      expect(check(info.address)).toBe(1);
+      expect(syscalls.read_siginfo(info, 0)?.si_ptr).toBe(0xfffffffdn);
+    },
+  );
+
+  test.skipIf(signal.skip)(`struct sigaction is read and written as it is${signal.why}`, () => {
+    const { fill, check } = compile(
+      ["signal.h", "string.h"],
+      `void fill(unsigned long long at) {
+        struct sigaction *act = (void *)at;
+        memset(act, 0, sizeof *act);
+        act->sa_handler = (void *)0x123456789abc;
+        sigemptyset(&act->sa_mask);
+        sigaddset(&act->sa_mask, 1);
+        sigaddset(&act->sa_mask, 64);
+        act->sa_flags = SA_RESETHAND | SA_SIGINFO;
+      }
+      int check(unsigned long long at) {
+        struct sigaction *act = (void *)at;
+        return act->sa_handler == (void *)0x123456789abc && act->sa_flags == (SA_RESETHAND | SA_SIGINFO) &&
+          sigismember(&act->sa_mask, 1) && sigismember(&act->sa_mask, 64) && !sigismember(&act->sa_mask, 2);
+      }`,
+      {
+        fill: { args: [address], returns: "void" },
+        check: { args: [address], returns: "i32" },
+      },
+    );
+    using memory = syscalls.pinned(syscalls.SIGACTION_SIZE);
+    const { SA } = syscalls;
+    const action = {
+      sa_handler: 0x123456789abcn,
+      sa_mask: (1n << 63n) | 1n,
+      sa_flags: SA.RESETHAND | SA.SIGINFO,
+    };
+    syscalls.write_sigaction(memory.view, 0, action);
+    expect(check(memory.address)).toBe(1);
+    memory.bytes.fill(0xff);
+    fill(memory.address);
+    expect(syscalls.read_sigaction(memory.view, 0)).toEqual({
+      ...action,
+      sa_flags: action.sa_flags >>> 0,
+    });
+  });
+
+  const signalfd = without(["sys/signalfd.h"]);
+  test.skipIf(signalfd.skip)(
+    `read_signalfd_siginfo() reads struct signalfd_siginfo${signalfd.why}`,
+    () => {
+      const fields = [
+        ["ssi_signo", 64],
+        ["ssi_errno", -5],
+        ["ssi_code", -2],
+        ["ssi_pid", 4711],
+        ["ssi_uid", 0xfffffffe],
+        ["ssi_fd", -7],
+        ["ssi_tid", 9],
+        ["ssi_band", 0xfedcba98],
+        ["ssi_overrun", 11],
+        ["ssi_trapno", 12],
+        ["ssi_status", -13],
+        ["ssi_int", -14],
+        ["ssi_ptr", 0xfedcba9876543210n],
+        ["ssi_utime", 123456789012n],
+        ["ssi_stime", 210987654321n],
+        ["ssi_addr", 0xffff876543210n],
+      ] as const;
+      const { fill } = compile(
+        ["sys/signalfd.h"],
+        `void fill(unsigned long long at) {
+        struct signalfd_siginfo *info = (void *)at;
+        ${fields.map(([name, value]) => `info->${name} = ${value}${typeof value === "bigint" ? "ull" : "ll"};`).join("\n")}
+      }`,
+        { fill: { args: [address], returns: "void" } },
+      );
+      const size = syscalls.SIGNALFD_SIGINFO_SIZE;
+      using buf = syscalls.pinned(2 * size);
+      fill(buf.address + size);
+      expect(syscalls.read_signalfd_siginfo(buf, size, 2 * size)).toEqual(
+        Object.fromEntries(fields) as unknown as syscalls.SignalfdSiginfo,
+      );
+      expect(syscalls.read_signalfd_siginfo(buf, size, 2 * size - 1)).toBeUndefined();
+      expect(syscalls.read_signalfd_siginfo(buf, size + 1, 3 * size)).toBeUndefined();
+      expect(syscalls.read_signalfd_siginfo(buf, -1, size)).toBeUndefined();
+    },
+  );
 
   const poll = without(["poll.h"]);
   test.skipIf(poll.skip)(`struct pollfd is as poll() has it${poll.why}`, () => {

@@ -26,6 +26,10 @@ const FD = 900;
 
 const bytes = new Uint8Array(64);
 const room = syscalls.pinned(8 + syscalls.IOCB_SIZE);
+const info = syscalls.pinned(syscalls.SIGINFO_SIZE);
+
+/** An address of nobody. */
+const PAGE = 0x1234_5000;
 
 export const injections: {
   readonly [table in Table]: {
@@ -100,9 +104,88 @@ export const injections: {
       call: () => syscalls.inotify_rm_watch(FD, 1),
     },
   },
+  kill_errors: {
+    // Nobody's number, as that of the descriptor.
+    kill: { syscall: "kill", argument0: FD, call: () => syscalls.kill(FD, 0) },
+    sigqueue: {
+      syscall: "rt_sigqueueinfo",
+      argument0: FD,
+      call: () => syscalls.sigqueue(FD, 0, 0),
+    },
+    rt_sigqueueinfo: {
+      syscall: "rt_sigqueueinfo",
+      argument0: FD,
+      call: () => syscalls.rt_sigqueueinfo(FD, 0, info),
+    },
+    rt_tgsigqueueinfo: {
+      syscall: "rt_tgsigqueueinfo",
+      argument0: FD,
+      call: () => syscalls.rt_tgsigqueueinfo(FD, FD, 0, info),
+    },
+  },
+  mman_errors: {
+    mmap: {
+      syscall: "mmap",
+      argument0: PAGE,
+      call: () => {
+        const { ANONYMOUS, FIXED_NOREPLACE, PRIVATE } = syscalls.MAP;
+        const flags = ANONYMOUS | FIXED_NOREPLACE | PRIVATE;
+        return syscalls.mmap(PAGE, 4096, syscalls.PROT.NONE, flags, -1, 0);
+      },
+    },
+    mprotect: {
+      syscall: "mprotect",
+      argument0: PAGE,
+      call: () => syscalls.mprotect(PAGE, 4096, syscalls.PROT.NONE),
+    },
+    munmap: { syscall: "munmap", argument0: PAGE, call: () => syscalls.munmap(PAGE, 4096) },
+  },
+  open_errors: {
+    openat: {
+      syscall: "openat",
+      argument0: FD,
+      call: () => syscalls.openat(FD, "nowhere", syscalls.O.CLOEXEC),
+    },
+  },
+  pidfd_errors: {
+    pidfd_open: { syscall: "pidfd_open", call: () => syscalls.pidfd_open(process.pid, 0) },
+    pidfd_getfd: { syscall: "pidfd_getfd", call: () => syscalls.pidfd_getfd(FD, 0, 0) },
+    pidfd_send_signal: {
+      syscall: "pidfd_send_signal",
+      call: () => syscalls.pidfd_send_signal(FD, 0, 0),
+    },
+    waitid: {
+      syscall: "waitid",
+      call: () => syscalls.waitid(syscalls.P.PIDFD, FD, syscalls.W.EXITED | syscalls.W.NOHANG),
+    },
+    ioctl: {
+      syscall: "ioctl",
+      argument0: FD,
+      call: () => syscalls.ioctl_pidfd_get_info(FD, syscalls.PIDFD_INFO.PID),
+    },
+  },
   poll_errors: {
     // No descriptors, so the pointer to them is NULL.
     poll: { syscall: ["poll", "ppoll"], argument0: 0, call: () => syscalls.poll([], 0) },
+  },
+  psi_errors: {
+    pread: { syscall: "pread64", argument0: FD, call: () => syscalls.psi_read(FD) },
+    write: { syscall: "write", argument0: FD, call: () => syscalls.psi_write(FD, "some", 1, 2) },
+  },
+  signal_errors: {
+    pthread_sigmask: {
+      syscall: "rt_sigprocmask",
+      argument0: syscalls.SIG_HOW.UNBLOCK,
+      call: () => syscalls.pthread_sigmask(syscalls.SIG_HOW.UNBLOCK, 0n),
+    },
+    sigaction: {
+      syscall: "rt_sigaction",
+      argument0: 64,
+      call: () => syscalls.sigaction(64, null),
+    },
+  },
+  signalfd_errors: {
+    signalfd: { syscall: "signalfd4", call: () => syscalls.signalfd(-1, 0n, 0) },
   },
   timerfd_errors: {
     timerfd_create: {

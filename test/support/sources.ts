@@ -1,5 +1,5 @@
 /** Every source of events, for the tests that hold for all of them. A new source is a new row. */
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 
 import {
   Eventfd,
@@ -7,10 +7,15 @@ import {
   type EventSourceOptions,
   IN,
   Inotify,
+  Pidfd,
+  Pressure,
+  Signalfd,
   Timerfd,
 } from "bun-butter";
-import { POLL, poll } from "bun-butter/syscalls";
+import { POLL, poll, SIG_HANDLER, sigaction, sigqueue, SIGRTMIN } from "bun-butter/syscalls";
 
+import { can, kernel } from "./capabilities.ts";
+import { Orphan } from "./orphan.ts";
 import { tempDir } from "./temp.ts";
 
 /** A source, and what makes its events. */
@@ -33,6 +38,20 @@ export interface SourceCase {
   open(options?: EventSourceOptions): Fixture;
   /** Opens the source alone, on a descriptor that the test gave up. */
   adopt?(fd: number): EventSource<unknown>;
+}
+
+/** The signals of open fixtures. */
+const signals = new Set<number>();
+
+/** A real-time signal without a fixture; those that were dropped share the last one. Each thread has its own. */
+function unusedSignal(): number {
+  const first = SIGRTMIN() + (Bun.isMainThread ? 0 : 15);
+  const all = Array.from({ length: 15 }, (_, at) => first + at);
+  const signo = all.find((candidate) => !signals.has(candidate)) ?? first + 14;
+  // What was not read when a source is closed is sent again, and would end this process.
+  if (sigaction(signo, null).sa_handler === SIG_HANDLER.DFL)
+    sigaction(signo, { sa_handler: SIG_HANDLER.IGN, sa_mask: 0n, sa_flags: 0 });
+  return signo;
 }
 
 export const sources: readonly SourceCase[] = [
@@ -65,6 +84,47 @@ export const sources: readonly SourceCase[] = [
     adopt: (fd) => Eventfd.adopt(fd),
   },
   {
+    name: "Pidfd",
+    distinct: false,
+    once: true,
+    open(options) {
+      // No child of this process, so that Bun has no descriptor of it.
+      const orphan = new Orphan();
+      try {
+        const source = new Pidfd(orphan.pid, options);
+        return {
+          source,
+          fire: () => orphan.end(),
+          [Symbol.dispose]() {
+            source.close();
+            orphan.end();
+          },
+        };
+      } catch (error) {
+        orphan.end();
+        throw error;
+      }
+    },
+    adopt: (fd) => Pidfd.adopt(fd),
+  },
+  {
+    name: "Signalfd",
+    distinct: true,
+    open(options) {
+      const signo = unusedSignal();
+      const source = new Signalfd(signo, options);
+      signals.add(signo);
+      return {
+        source,
+        fire: () => sigqueue(process.pid, signo, 1),
+        [Symbol.dispose]() {
+          source.close();
+          signals.delete(signo);
+        },
+      };
+    },
+  },
+  {
     name: "Timerfd",
     distinct: false,
     open(options) {
@@ -80,5 +140,19 @@ export const sources: readonly SourceCase[] = [
       };
     },
     adopt: (fd) => Timerfd.adopt(fd),
+  },
+  {
+    name: "Pressure",
+    distinct: false,
+    silent: true,
+    skip: !existsSync("/proc/pressure/cpu")
+      ? "a kernel without pressure stall information"
+      : kernel(6, 4) || can("CAP_SYS_RESOURCE")
+        ? undefined
+        : "needs Linux 6.4 or CAP_SYS_RESOURCE",
+    open(options) {
+      const source = new Pressure("cpu", { ...options, stall: 2000 });
+      return { source, fire() {}, [Symbol.dispose]: () => source.close() };
+    },
   },
 ];

@@ -1,0 +1,90 @@
+/**
+ * Files by their path: {@link https://man7.org/linux/man-pages/man2/open.2.html | open(2)}.
+ *
+ * @module
+ */
+import { InternalError, MemoryError, OSError, PermissionError, ValueError } from "../errors.ts";
+import {
+  bind,
+  cstring,
+  type FdLike,
+  fileno,
+  int,
+  type PathLike,
+  since,
+  sysctl,
+  uint,
+} from "../libc.ts";
+
+/** What each errno of these calls becomes. */
+export const open_errors = {
+  openat: {
+    ENOSYS: since("2.6.16").ENOSYS,
+    EACCES: PermissionError,
+    EAGAIN: OSError,
+    EBADF: [ValueError, "the path is relative, and dirfd is not open"],
+    EBUSY: OSError,
+    EDQUOT: OSError,
+    EEXIST: ValueError,
+    EFAULT: InternalError,
+    EFBIG: OSError,
+    EINTR: OSError,
+    EINVAL: ValueError,
+    EISDIR: ValueError,
+    ELOOP: ValueError,
+    EMFILE: [OSError, "this process is at its limit of open descriptors (ulimit -n)"],
+    ENAMETOOLONG: ValueError,
+    ENFILE: [OSError, () => `the system is at fs.file-max (${sysctl("fs.file-max")} now)`],
+    ENODEV: OSError,
+    ENOENT: ValueError,
+    ENOMEM: MemoryError,
+    ENOSPC: OSError,
+    ENOTDIR: ValueError,
+    ENXIO: OSError,
+    EOPNOTSUPP: OSError,
+    EOVERFLOW: OSError,
+    EPERM: PermissionError,
+    EROFS: OSError,
+    ETXTBSY: OSError,
+  },
+} as const;
+
+const { c, check } = bind(
+  {
+    openat: {
+      args: [
+        "i32" /* int dirfd */,
+        "cstring" /* const char *pathname */,
+        "i32" /* int flags */,
+        "u32" /* mode_t mode */,
+      ],
+      returns: "i32",
+    },
+  },
+  open_errors,
+);
+
+/** Where paths begin. */
+export const AT = {
+  /** The working directory, in place of a descriptor. */
+  FDCWD: -100,
+} as const;
+
+/**
+ * `openat(dirfd, pathname, flags, mode)`: opens a file.
+ *
+ * @param dirfd Where a relative path begins: a directory, or `AT.FDCWD`.
+ * @param flags {@linkcode O} members. `CLOEXEC` is not added for you.
+ * @param mode Permissions of a file that is made.
+ * @returns A descriptor for the caller to close.
+ * @throws {PermissionError} `EACCES`, `EPERM`: not allowed.
+ * @throws {ValueError} `ENOENT`, `ENOTDIR`, `EISDIR`, `EEXIST`, `ELOOP`, `ENAMETOOLONG`, `EINVAL`, `EBADF`.
+ * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit. `ENOSPC`, `EROFS`, `EBUSY`, and others of the manual.
+ */
+export function openat(dirfd: FdLike, pathname: PathLike, flags: number, mode: number = 0): number {
+  return check(
+    "openat",
+    c.openat(fileno(dirfd), cstring(pathname, "pathname"), int(flags, "flags"), uint(mode, "mode")),
+    pathname,
+  );
+}

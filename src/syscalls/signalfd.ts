@@ -1,0 +1,128 @@
+/**
+ * Signals read through a descriptor:
+ * {@link https://man7.org/linux/man-pages/man2/signalfd.2.html | signalfd(2)}.
+ *
+ * @module
+ */
+import { read } from "bun:ffi";
+
+import { MemoryError, OSError, ValueError } from "../errors.ts";
+import {
+  type Address,
+  bind,
+  type FdLike,
+  fileno,
+  int,
+  type Pinned,
+  since,
+  uint64,
+} from "../libc.ts";
+
+/** What each errno of these calls becomes. */
+export const signalfd_errors = {
+  signalfd: {
+    ...since("2.6.27"),
+    EBADF: ValueError,
+    EINVAL: [ValueError, "a flag is unknown, or the descriptor is not signalfd's"],
+    EMFILE: [OSError, "this process is at its limit of open descriptors (ulimit -n)"],
+    ENFILE: OSError,
+    ENODEV: OSError,
+    ENOMEM: MemoryError,
+  },
+} as const;
+
+const { c, check } = bind(
+  {
+    signalfd: {
+      args: ["i32" /* int fd */, "ptr" /* const sigset_t *mask */, "i32" /* int flags */],
+      returns: "i32",
+    },
+  },
+  signalfd_errors,
+);
+
+/** Flags of {@linkcode signalfd}. */
+export const SFD = {
+  /** Reads return at once. */
+  NONBLOCK: 0o4000,
+  /** Closed by execve. */
+  CLOEXEC: 0o2000000,
+} as const;
+
+/** `struct signalfd_siginfo`. Which fields mean something depends on the signal and its code; the others are 0. */
+export interface SignalfdSiginfo {
+  readonly ssi_signo: number;
+  readonly ssi_errno: number;
+  readonly ssi_code: number;
+  readonly ssi_pid: number;
+  readonly ssi_uid: number;
+  readonly ssi_fd: number;
+  readonly ssi_tid: number;
+  readonly ssi_band: number;
+  readonly ssi_overrun: number;
+  readonly ssi_trapno: number;
+  readonly ssi_status: number;
+  readonly ssi_int: number;
+  readonly ssi_ptr: bigint;
+  /** In ticks of 1/100 s. */
+  readonly ssi_utime: bigint;
+  /** In ticks of 1/100 s. */
+  readonly ssi_stime: bigint;
+  readonly ssi_addr: bigint;
+}
+
+/** `sizeof(struct signalfd_siginfo)`. */
+export const SIGNALFD_SIGINFO_SIZE = 128;
+
+const SIGSET_WORDS = 128 / 8;
+
+/**
+ * `signalfd(fd, mask, flags)`: makes a descriptor that signals are read from, or changes which. It reads what waits for
+ * the reading thread and for the process, so the signals must be blocked, in every thread.
+ *
+ * @param fd -1 for a new descriptor.
+ * @param mask As in `pthread_sigmask`: a bit for each signal. `SIGKILL` and `SIGSTOP` are left out silently.
+ * @param flags {@linkcode SFD} members, or 0.
+ * @returns The descriptor, for the caller to close.
+ * @throws {ValueError} `EINVAL`: unknown flag, or `fd` is not signalfd's. `EBADF`.
+ * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit.
+ */
+export function signalfd(fd: FdLike, mask: bigint, flags: number): number {
+  const set = new BigUint64Array(SIGSET_WORDS);
+  set[0] = uint64(mask, "mask");
+  return check("signalfd", c.signalfd(fileno(fd), set, int(flags, "flags")));
+}
+
+/**
+ * Reads the `struct signalfd_siginfo` at `offset` of what one read returned.
+ *
+ * @param length How many bytes were read.
+ * @returns The record, or `undefined` if there is no whole one.
+ */
+export function read_signalfd_siginfo(
+  buf: Pinned,
+  offset: number,
+  length: number,
+): SignalfdSiginfo | undefined {
+  const end = Math.min(length, buf.byteLength);
+  if (offset < 0 || offset + SIGNALFD_SIGINFO_SIZE > end) return undefined;
+  const address: Address = buf.address;
+  return {
+    ssi_signo: read.u32(address, offset),
+    ssi_errno: read.i32(address, offset + 4),
+    ssi_code: read.i32(address, offset + 8),
+    ssi_pid: read.u32(address, offset + 12),
+    ssi_uid: read.u32(address, offset + 16),
+    ssi_fd: read.i32(address, offset + 20),
+    ssi_tid: read.u32(address, offset + 24),
+    ssi_band: read.u32(address, offset + 28),
+    ssi_overrun: read.u32(address, offset + 32),
+    ssi_trapno: read.u32(address, offset + 36),
+    ssi_status: read.i32(address, offset + 40),
+    ssi_int: read.i32(address, offset + 44),
+    ssi_ptr: read.u64(address, offset + 48),
+    ssi_utime: read.u64(address, offset + 56),
+    ssi_stime: read.u64(address, offset + 64),
+    ssi_addr: read.u64(address, offset + 72),
+  };
+}
