@@ -68,6 +68,7 @@ const numbers = {
     pidfd_send_signal: 424,
     pidfd_open: 434,
     pidfd_getfd: 438,
+    memfd_secret: 447,
   },
   arm64: {
     io_setup: 0,
@@ -81,6 +82,7 @@ const numbers = {
     pidfd_send_signal: 424,
     pidfd_open: 434,
     pidfd_getfd: 438,
+    memfd_secret: 447,
   },
 } as const;
 
@@ -424,11 +426,33 @@ const owningArrayBuffer = toArrayBuffer as unknown as (
   address: Address,
   byteOffset: number,
   byteLength: number,
+  context: Address,
   deallocator: Address,
 ) => ArrayBuffer;
 
+/** Memory, and the C function `free(address, context)` that takes it back. */
+export interface Allocation {
+  readonly address: Address;
+  readonly context: Address;
+  readonly free: Address;
+}
+
+function allocate(byteLength: number): Allocation {
+  if (size(byteLength, "byteLength") === 0)
+    throw new RangeError("Cannot take byteLength: 0 is not at least 1");
+  const address = memory.c.calloc(1, byteLength) as Address | null;
+  if (address === null) throw failure("malloc", ERRNO.ENOMEM[0], memory_errors.malloc);
+  // libc's free has one parameter, and does not see the context.
+  return { address, context: address, free: addressOf(memory.c.free) };
+}
+
+/** Where a function of libc is. There is none before the first call of its family. */
+export function addressOf(call: unknown): Address {
+  return (call as { readonly ptr: Address }).ptr;
+}
+
 /**
- * Memory that stays where it is: allocated by libc, zeroed, and freed when it is
+ * Memory that stays where it is: allocated by libc or mapped, zeroed, and freed when it is
  * disposed, when nothing refers to it any more, or when its Worker ends. After
  * disposal its views have length 0 and its address throws, so that a late use is
  * an exception and not a read of freed memory.
@@ -443,15 +467,12 @@ export class Pinned implements Disposable {
   /** Its bytes, for structs. */
   readonly view: DataView<ArrayBuffer>;
 
-  constructor(byteLength: number) {
-    if (size(byteLength, "byteLength") === 0)
-      throw new RangeError("Cannot take byteLength: 0 is not at least 1");
-    const address = memory.c.calloc(1, byteLength) as Address | null;
-    if (address === null) throw failure("malloc", ERRNO.ENOMEM[0], memory_errors.malloc);
+  /** @param allocation Owned from here on, also if this throws. */
+  constructor(byteLength: number, allocation: Allocation = allocate(byteLength)) {
+    const { address, context, free } = allocation;
     this.#address = address;
-    const free = (memory.c.free as unknown as { readonly ptr: Address }).ptr;
     try {
-      this.#buffer = owningArrayBuffer(address, 0, byteLength, free);
+      this.#buffer = owningArrayBuffer(address, 0, byteLength, context, free);
     } catch {
       // More than an ArrayBuffer can have, and Bun has freed it.
       throw failure("malloc", ERRNO.ENOMEM[0], memory_errors.malloc);

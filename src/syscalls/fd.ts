@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { InternalError, OSError, ValueError } from "../errors.ts";
+import { InternalError, MemoryError, OSError, PermissionError, ValueError } from "../errors.ts";
 import {
   bind,
   builtin,
@@ -78,14 +78,22 @@ export const fd_errors = {
   pipe2: { ENOSYS, EPERM, EFAULT: InternalError, EINVAL: ValueError, ENOPKG: OSError, ...atLimit },
   fcntl: {
     ENOSYS,
-    EPERM,
+    EPERM: [
+      PermissionError,
+      () =>
+        `a pipe without CAP_SYS_RESOURCE holds at most fs.pipe-max-size (${sysctl("fs.pipe-max-size")} now), seals may be sealed, or a sandbox refuses it`,
+    ],
     EACCES: OSError,
     EAGAIN: OSError,
     EBADF: ValueError,
-    EBUSY: OSError,
+    EBUSY: [
+      OSError,
+      "a pipe holds more than it would have room for, or a memfd is mapped for writing",
+    ],
     EINTR: OSError,
     EINVAL: ValueError,
     EMFILE: atLimit.EMFILE,
+    ENOMEM: MemoryError,
   },
   ioctl: {
     ENOSYS,
@@ -166,6 +174,12 @@ export const F = {
   SETFL: 4,
   /** Sets how many bytes a pipe holds, at most fs.pipe-max-size without CAP_SYS_RESOURCE, and returns it. */
   SETPIPE_SZ: 1031,
+  /** Returns how many bytes a pipe holds. */
+  GETPIPE_SZ: 1032,
+  /** Adds {@linkcode F_SEAL} members to the seals of a memfd. */
+  ADD_SEALS: 1033,
+  /** Returns the seals of a memfd: {@linkcode F_SEAL} members. */
+  GET_SEALS: 1034,
 } as const;
 
 /** Descriptor flags of {@linkcode F.GETFD}. */
@@ -264,7 +278,8 @@ export function pipe2(flags: number): [reader: number, writer: number] {
  * @param op An {@linkcode F} member.
  * @returns What the operation returns.
  * @throws {ValueError} `EBADF`: not open. `EINVAL`: unknown operation or argument.
- * @throws {OSError} `EMFILE`: at the descriptor limit.
+ * @throws {PermissionError} `EPERM`: a pipe above the limit.
+ * @throws {OSError} `EMFILE`: at the descriptor limit. `EBUSY`: a pipe holds more than that.
  */
 export function fcntl(fd: FdLike, op: number, arg: number = 0): number {
   return check("fcntl", c.fcntl(fileno(fd), int(op, "op"), int(arg, "arg")));

@@ -7,10 +7,12 @@
 import { MemoryError, OSError, PermissionError, ValueError } from "../errors.ts";
 import {
   type Address,
+  addressOf,
   bind,
   type FdLike,
   fileno,
   int,
+  Pinned,
   since,
   size,
   size_t,
@@ -121,6 +123,21 @@ export function mmap(
       ),
     ),
   ) as Address;
+}
+
+/**
+ * `mmap(NULL, length, PROT_READ | PROT_WRITE, flags, fd, offset)` as pinned memory: unmapped when it is disposed, or when
+ * nothing refers to it any more. Both protections, because a write that the pages refuse would end the process.
+ *
+ * @param length Bytes, at least 1. Of a file that has fewer, the pages behind its end must not be touched: `SIGBUS`.
+ * @param flags {@linkcode MAP} members.
+ * @param fd -1 with `MAP.ANONYMOUS`.
+ * @throws What {@linkcode mmap} throws.
+ */
+export function mmap_pinned(length: number, flags: number, fd: FdLike, offset: number): Pinned {
+  const address = mmap(0, length, PROT.READ | PROT.WRITE, flags, fd, offset);
+  // munmap(address, length) is what the deallocator's signature, free(address, context), makes of it.
+  return new Pinned(length, { address, context: length as Address, free: addressOf(c.munmap) });
 }
 
 /**

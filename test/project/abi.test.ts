@@ -28,10 +28,15 @@ const tables: Readonly<Record<string, TableRow>> = {
   EPOLL_CTL: { headers: ["sys/epoll.h"] },
   F: { headers: ["fcntl.h"] },
   FD: { headers: ["fcntl.h"] },
+  F_SEAL: {
+    headers: ["linux/fcntl.h"],
+    newer: { FUTURE_WRITE: "5.1", EXEC: "6.3" },
+  },
   IN: { headers: ["sys/inotify.h"] },
   IN_REPORTED: { headers: ["sys/inotify.h"], prefix: "IN_" },
   IOCB_CMD: { headers: ["linux/aio_abi.h"] },
   MAP: { headers: ["sys/mman.h"], newer: { FIXED_NOREPLACE: "4.17" } },
+  MFD: { headers: ["linux/memfd.h"], newer: { NOEXEC_SEAL: "6.3", EXEC: "6.3" } },
   O: { headers: ["fcntl.h"] },
   P: { headers: ["sys/wait.h"] },
   PIDFD: { headers: ["linux/pidfd.h"], newer: { THREAD: "6.9" } },
@@ -49,6 +54,7 @@ const tables: Readonly<Record<string, TableRow>> = {
   SA: { headers: ["signal.h"] },
   SFD: { headers: ["sys/signalfd.h"] },
   SI: { headers: ["signal.h"] },
+  SPLICE_F: { headers: ["fcntl.h"] },
   SIG: { headers: ["signal.h"], prefix: "SIG" },
   SIG_HANDLER: { headers: ["signal.h"], prefix: "SIG_" },
   SIG_HOW: { headers: ["signal.h"], prefix: "SIG_" },
@@ -65,6 +71,7 @@ const sizes: Readonly<
   INOTIFY_EVENT_SIZE: { headers: ["sys/inotify.h"], is: "offsetof(struct inotify_event, name)" },
   IOCB_SIZE: { headers: ["linux/aio_abi.h"], is: "sizeof(struct iocb)" },
   IO_EVENT_SIZE: { headers: ["linux/aio_abi.h"], is: "sizeof(struct io_event)" },
+  IOV_MAX: { headers: ["limits.h"], is: "IOV_MAX" },
   PIDFD_INFO_SIZE: {
     headers: ["linux/pidfd.h"],
     is: "PIDFD_INFO_SIZE_VER0",
@@ -554,6 +561,19 @@ describe("structs", () => {
       expect(syscalls.read_signalfd_siginfo(buf, -1, size)).toBeUndefined();
     },
   );
+
+  const iovec = without(["sys/uio.h"]);
+  test.skipIf(iovec.skip)(`struct iovec is as vmsplice() has it${iovec.why}`, () => {
+    const expressions = {
+      "sizeof(struct iovec)": 16n,
+      "offsetof(struct iovec, iov_base)": 0n,
+      "offsetof(struct iovec, iov_len)": 8n,
+      "sizeof(off_t)": 8n,
+    };
+    expect(Object.fromEntries(evaluate(["sys/uio.h"], Object.keys(expressions)))).toEqual(
+      expressions,
+    );
+  });
 
   const poll = without(["poll.h"]);
   test.skipIf(poll.skip)(`struct pollfd is as poll() has it${poll.why}`, () => {

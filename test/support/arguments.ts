@@ -34,7 +34,7 @@ export function expectRefusal(
 ): void {
   const error = thrown(call);
   expect(error).toBeInstanceOf(Class);
-  expect((error as Error).message).toMatch(/^Cannot take [\w.]+(\(\))?: /);
+  expect((error as Error).message).toMatch(/^Cannot take [\w.[\]]+(\(\))?: /);
 }
 
 /** Expects the kernel to refuse, with this error. */

@@ -56,6 +56,18 @@ export const injections: {
       call: () => syscalls.clock_settime(FD, { tv_sec: 0n, tv_nsec: 0n }),
     },
   },
+  copy_errors: {
+    copy_file_range: {
+      syscall: "copy_file_range",
+      argument0: FD,
+      call: () => syscalls.copy_file_range(FD, null, FD, null, 1, 0),
+    },
+    sendfile: {
+      syscall: "sendfile",
+      argument0: FD,
+      call: () => syscalls.sendfile(FD, FD, null, 1),
+    },
+  },
   epoll_errors: {
     epoll_create1: {
       syscall: "epoll_create1",
@@ -123,6 +135,17 @@ export const injections: {
       call: () => syscalls.rt_tgsigqueueinfo(FD, FD, 0, info),
     },
   },
+  memfd_errors: {
+    memfd_create: {
+      syscall: "memfd_create",
+      call: () => syscalls.memfd_create("refused", syscalls.MFD.CLOEXEC),
+    },
+    memfd_secret: {
+      syscall: "memfd_secret",
+      call: () => syscalls.memfd_secret(syscalls.O.CLOEXEC),
+    },
+    fcntl: { syscall: "fcntl", argument0: FD, call: () => syscalls.fcntl_get_seals(FD) },
+  },
   mman_errors: {
     mmap: {
       syscall: "mmap",
@@ -168,6 +191,10 @@ export const injections: {
     // No descriptors, so the pointer to them is NULL.
     poll: { syscall: ["poll", "ppoll"], argument0: 0, call: () => syscalls.poll([], 0) },
   },
+  pread_errors: {
+    pread: { syscall: "pread64", argument0: FD, call: () => syscalls.pread(FD, bytes, 0) },
+    pwrite: { syscall: "pwrite64", argument0: FD, call: () => syscalls.pwrite(FD, bytes, 0) },
+  },
   psi_errors: {
     pread: { syscall: "pread64", argument0: FD, call: () => syscalls.psi_read(FD) },
     write: { syscall: "write", argument0: FD, call: () => syscalls.psi_write(FD, "some", 1, 2) },
@@ -187,6 +214,19 @@ export const injections: {
   signalfd_errors: {
     signalfd: { syscall: "signalfd4", call: () => syscalls.signalfd(-1, 0n, 0) },
   },
+  splice_errors: {
+    splice: {
+      syscall: "splice",
+      argument0: FD,
+      call: () => syscalls.splice(FD, null, FD, null, 1, 0),
+    },
+    tee: { syscall: "tee", argument0: FD, call: () => syscalls.tee(FD, FD, 1, 0) },
+    vmsplice: {
+      syscall: "vmsplice",
+      argument0: FD,
+      call: () => syscalls.vmsplice(FD, [{ iov_base: room }], 0),
+    },
+  },
   timerfd_errors: {
     timerfd_create: {
       syscall: "timerfd_create",
@@ -203,6 +243,13 @@ export const injections: {
     timerfd_gettime: {
       syscall: "timerfd_gettime",
       call: () => syscalls.timerfd_gettime(FD),
+    },
+  },
+  truncate_errors: {
+    ftruncate: {
+      syscall: "ftruncate",
+      argument0: FD,
+      call: () => syscalls.ftruncate(FD, 0),
     },
   },
 };
