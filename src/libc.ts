@@ -69,6 +69,10 @@ const numbers = {
     pidfd_open: 434,
     pidfd_getfd: 438,
     memfd_secret: 447,
+    prctl: 157,
+    seccomp: 317,
+    capget: 125,
+    capset: 126,
   },
   arm64: {
     io_setup: 0,
@@ -83,6 +87,10 @@ const numbers = {
     pidfd_open: 434,
     pidfd_getfd: 438,
     memfd_secret: 447,
+    prctl: 167,
+    seccomp: 277,
+    capget: 90,
+    capset: 91,
   },
 } as const;
 

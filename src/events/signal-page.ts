@@ -9,7 +9,7 @@
 import { read, toArrayBuffer } from "bun:ffi";
 
 import { type Address, builtin } from "../libc.ts";
-import { gettid } from "../syscalls/kill.ts";
+import { gettid } from "../syscalls/getpid.ts";
 import { MAP, mmap, mprotect, munmap, PROT } from "../syscalls/mman.ts";
 import {
   read_sigaction,

@@ -4,7 +4,7 @@
  * @module
  */
 import { builtin } from "../libc.ts";
-import { gettid } from "../syscalls/kill.ts";
+import { gettid } from "../syscalls/getpid.ts";
 import {
   pthread_sigmask,
   SIG_HOW,

@@ -1,8 +1,7 @@
 /**
  * Sending signals: {@link https://man7.org/linux/man-pages/man2/kill.2.html | kill(2)},
- * {@link https://man7.org/linux/man-pages/man3/sigqueue.3.html | sigqueue(3)},
- * {@link https://man7.org/linux/man-pages/man2/rt_sigqueueinfo.2.html | rt_sigqueueinfo(2)} and
- * {@link https://man7.org/linux/man-pages/man2/gettid.2.html | gettid(2)}.
+ * {@link https://man7.org/linux/man-pages/man3/sigqueue.3.html | sigqueue(3)} and
+ * {@link https://man7.org/linux/man-pages/man2/rt_sigqueueinfo.2.html | rt_sigqueueinfo(2)}.
  *
  * @module
  */
@@ -148,11 +147,6 @@ export function rt_tgsigqueueinfo(tgid: number, tid: number, sig: number, info: 
     c.syscall(number, int(tgid, "tgid"), int(tid, "tid"), int(sig, "sig"), at),
     `${tid}`,
   );
-}
-
-/** `gettid()`: the number of the calling thread. The main thread's is the process's. */
-export function gettid(): number {
-  return Number(c.syscall(SYS.gettid, 0, 0, 0, 0));
 }
 
 /** Bytes of a `siginfo_t`. */

@@ -21,8 +21,13 @@ interface TableRow {
 
 const tables: Readonly<Record<string, TableRow>> = {
   AT: { headers: ["fcntl.h"] },
+  CAP: {
+    headers: ["linux/capability.h"],
+    newer: { PERFMON: "5.8", BPF: "5.8", CHECKPOINT_RESTORE: "5.9" },
+  },
   CLD: { headers: ["signal.h"] },
   CLOCK: { headers: ["time.h"] },
+  CLONE: { headers: ["linux/sched.h"], newer: { NEWTIME: "5.6" } },
   EFD: { headers: ["sys/eventfd.h"] },
   EPOLL: { headers: ["sys/epoll.h"], prefix: "EPOLL", names: { CLOEXEC: "EPOLL_CLOEXEC" } },
   EPOLL_CTL: { headers: ["sys/epoll.h"] },
@@ -50,8 +55,20 @@ const tables: Readonly<Record<string, TableRow>> = {
   },
   POLL: { headers: ["poll.h"], prefix: "POLL" },
   POLL_REPORTED: { headers: ["poll.h"], prefix: "POLL" },
+  PR: {
+    headers: ["linux/prctl.h"],
+    newer: { SET_VMA: "5.17", SET_VMA_ANON_NAME: "5.17" },
+  },
+  PR_THP_DISABLE: { headers: ["linux/prctl.h"], newer: { EXCEPT_ADVISED: "6.18" } },
   PROT: { headers: ["sys/mman.h"] },
   SA: { headers: ["signal.h"] },
+  SECBIT: { headers: ["linux/securebits.h"] },
+  SECCOMP: { headers: ["linux/seccomp.h"] },
+  SECCOMP_FILTER_FLAG: {
+    headers: ["linux/seccomp.h"],
+    newer: { TSYNC_ESRCH: "5.7", WAIT_KILLABLE_RECV: "5.19" },
+  },
+  SECCOMP_RET: { headers: ["linux/seccomp.h"] },
   SFD: { headers: ["sys/signalfd.h"] },
   SI: { headers: ["signal.h"] },
   SPLICE_F: { headers: ["fcntl.h"] },
@@ -87,6 +104,7 @@ const sizes: Readonly<
 
 const headers = [
   ...new Set([...Object.values(tables), ...Object.values(sizes)].flatMap((row) => row.headers)),
+  "linux/filter.h",
   "sys/syscall.h",
 ];
 const missing = new Set(missingHeaders(headers));
@@ -362,6 +380,67 @@ describe("structs", () => {
     expect(Object.values(syscalls.read_pidfd_info(info.bytes)).map(Number)).toEqual(
       fields.map((_, index) => index + 1),
     );
+  });
+
+  const capability = without(["linux/capability.h"]);
+  test.skipIf(capability.skip)(
+    `struct __user_cap_data_struct is read and written as C has it${capability.why}`,
+    () => {
+      const { fill, version } = compile(
+        ["linux/capability.h"],
+        `void fill(struct __user_cap_data_struct *data) {
+        data[0].effective = 1; data[0].permitted = 2; data[0].inheritable = 0xfffffffd;
+        data[1].effective = 4; data[1].permitted = 5; data[1].inheritable = 6;
+      }
+      long long version(void) { return sizeof(struct __user_cap_header_struct) == 8 ? _LINUX_CAPABILITY_U32S_3 : 0; }`,
+        { fill: { args: ["ptr"], returns: "void" }, version: { args: [], returns: "i64" } },
+      );
+      const words = new Uint32Array(6);
+      fill(words);
+      const data = syscalls.read_user_cap_data(new DataView(words.buffer));
+      expect(data).toEqual({
+        effective: 0x4_0000_0001n,
+        permitted: 0x5_0000_0002n,
+        inheritable: 0x6_ffff_fffdn,
+      });
+      const written = new Uint32Array(6);
+      syscalls.write_user_cap_data(new DataView(written.buffer), data);
+      expect(written).toEqual(words);
+      expect(version()).toBe(2n);
+    },
+  );
+
+  const seccomp = without(["linux/filter.h"]);
+  test.skipIf(seccomp.skip)(`write_sock_filter() writes struct sock_filter${seccomp.why}`, () => {
+    const { field } = compile(
+      ["linux/filter.h"],
+      `long long field(unsigned long long at, int index) {
+        struct sock_filter *filter = (void *)at;
+        switch (index) {
+          case 0: return filter[1].code;
+          case 1: return filter[1].jt;
+          case 2: return filter[1].jf;
+          case 3: return filter[1].k;
+          case 4: return sizeof(struct sock_filter);
+          case 5: return sizeof(struct sock_fprog);
+          default: return offsetof(struct sock_fprog, filter);
+        }
+      }`,
+      { field: { args: [address, "i32"], returns: "i64" } },
+    );
+    using program = syscalls.write_sock_filter([
+      { code: 0, jt: 0, jf: 0, k: 0 },
+      { code: 0xfedc, jt: 0xba, jf: 0x98, k: 0xfedc_ba98 },
+    ]);
+    expect([0, 1, 2, 3, 4, 5, 6].map((index) => field(program.address, index))).toEqual([
+      0xfedcn,
+      0xban,
+      0x98n,
+      0xfedc_ba98n,
+      8n,
+      16n,
+      8n,
+    ]);
   });
 
   const timer = without(["sys/timerfd.h"]);

@@ -5,6 +5,8 @@ import { release } from "node:os";
 const capabilities = {
   CAP_DAC_READ_SEARCH: 2,
   CAP_KILL: 5,
+  CAP_SETPCAP: 8,
+  CAP_SYS_CHROOT: 18,
   CAP_SYS_PTRACE: 19,
   CAP_SYS_ADMIN: 21,
   CAP_SYS_RESOURCE: 24,

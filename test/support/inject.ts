@@ -28,6 +28,9 @@ const bytes = new Uint8Array(64);
 const room = syscalls.pinned(8 + syscalls.IOCB_SIZE);
 const info = syscalls.pinned(syscalls.SIGINFO_SIZE);
 
+/** No capability at all. */
+const none: syscalls.UserCapData = { effective: 0n, permitted: 0n, inheritable: 0n };
+
 /** An address of nobody. */
 const PAGE = 0x1234_5000;
 
@@ -42,6 +45,10 @@ export const injections: {
     io_submit: { syscall: "io_submit", call: () => syscalls.io_submit(1n, room) },
     io_cancel: { syscall: "io_cancel", call: () => syscalls.io_cancel(1n, room, room) },
     io_getevents: { syscall: "io_getevents", call: () => syscalls.io_getevents(1n, room) },
+  },
+  capability_errors: {
+    capget: { syscall: "capget", call: () => syscalls.capget(0) },
+    capset: { syscall: "capset", call: () => syscalls.capset(0, none) },
   },
   clock_errors: {
     // No clock, so no vDSO answers without the kernel.
@@ -163,6 +170,11 @@ export const injections: {
     },
     munmap: { syscall: "munmap", argument0: PAGE, call: () => syscalls.munmap(PAGE, 4096) },
   },
+  namespace_errors: {
+    unshare: { syscall: "unshare", call: () => syscalls.unshare(0) },
+    setns: { syscall: "setns", call: () => syscalls.setns(FD, 0) },
+    ioctl: { syscall: "ioctl", argument0: FD, call: () => syscalls.ioctl_ns_get_nstype(FD) },
+  },
   open_errors: {
     openat: {
       syscall: "openat",
@@ -195,9 +207,31 @@ export const injections: {
     pread: { syscall: "pread64", argument0: FD, call: () => syscalls.pread(FD, bytes, 0) },
     pwrite: { syscall: "pwrite64", argument0: FD, call: () => syscalls.pwrite(FD, bytes, 0) },
   },
+  prctl_errors: {
+    prctl: {
+      syscall: "prctl",
+      argument0: syscalls.PR.GET_TIMERSLACK,
+      call: () => syscalls.prctl_get_timerslack(),
+    },
+  },
+  prctl_privileges_errors: {
+    prctl: {
+      syscall: "prctl",
+      argument0: syscalls.PR.GET_SECUREBITS,
+      call: () => syscalls.prctl_get_securebits(),
+    },
+  },
   psi_errors: {
     pread: { syscall: "pread64", argument0: FD, call: () => syscalls.psi_read(FD) },
     write: { syscall: "write", argument0: FD, call: () => syscalls.psi_write(FD, "some", 1, 2) },
+  },
+  seccomp_errors: {
+    // Not what installs the filters.
+    seccomp: {
+      syscall: "seccomp",
+      argument0: syscalls.SECCOMP.GET_ACTION_AVAIL,
+      call: () => syscalls.seccomp_get_action_avail(syscalls.SECCOMP_RET.ALLOW),
+    },
   },
   signal_errors: {
     pthread_sigmask: {
@@ -251,5 +285,11 @@ export const injections: {
       argument0: FD,
       call: () => syscalls.ftruncate(FD, 0),
     },
+  },
+  uts_errors: {
+    gethostname: { syscall: "uname", call: () => syscalls.gethostname() },
+    sethostname: { syscall: "sethostname", call: () => syscalls.sethostname("butter") },
+    getdomainname: { syscall: "uname", call: () => syscalls.getdomainname() },
+    setdomainname: { syscall: "setdomainname", call: () => syscalls.setdomainname("butter") },
   },
 };

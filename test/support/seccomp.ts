@@ -64,6 +64,14 @@ export const syscallNumbers = {
   timerfd_gettime: [287, 87],
   timerfd_settime: [286, 86],
   write: [1, 64],
+  capget: [125, 90],
+  capset: [126, 91],
+  prctl: [157, 167],
+  setdomainname: [171, 162],
+  sethostname: [170, 161],
+  setns: [308, 268],
+  uname: [63, 160],
+  unshare: [272, 97],
 } as const satisfies Readonly<Record<string, readonly [x64: number, arm64: number | undefined]>>;
 
 export type Syscall = keyof typeof syscallNumbers;
