@@ -64,10 +64,18 @@ const { c, check } = bind(
   open_errors,
 );
 
-/** Where paths begin. */
+/** Where paths begin, and how they are followed by calls that take `AT_*` flags. */
 export const AT = {
   /** The working directory, in place of a descriptor. */
   FDCWD: -100,
+  /** The last part of the path is not followed if it is a symbolic link. */
+  SYMLINK_NOFOLLOW: 0x100,
+  /** An automount point is not mounted. */
+  NO_AUTOMOUNT: 0x800,
+  /** An empty path is the descriptor itself. */
+  EMPTY_PATH: 0x1000,
+  /** With everything mounted below. */
+  RECURSIVE: 0x8000,
 } as const;
 
 /**

@@ -37,12 +37,23 @@ const tables: Readonly<Record<string, TableRow>> = {
     headers: ["linux/fcntl.h"],
     newer: { FUTURE_WRITE: "5.1", EXEC: "6.3" },
   },
+  FSCONFIG: { headers: ["linux/mount.h"], newer: { CMD_CREATE_EXCL: "6.6" } },
+  FSMOUNT: { headers: ["linux/mount.h"] },
+  FSOPEN: { headers: ["linux/mount.h"] },
+  FSPICK: { headers: ["linux/mount.h"] },
   IN: { headers: ["sys/inotify.h"] },
   IN_REPORTED: { headers: ["sys/inotify.h"], prefix: "IN_" },
   IOCB_CMD: { headers: ["linux/aio_abi.h"] },
+  LISTMOUNT: { headers: ["linux/mount.h"], newer: { REVERSE: "6.11" } },
+  LSMT: { headers: ["linux/mount.h"], newer: { ROOT: "6.8" } },
   MAP: { headers: ["sys/mman.h"], newer: { FIXED_NOREPLACE: "4.17" } },
   MFD: { headers: ["linux/memfd.h"], newer: { NOEXEC_SEAL: "6.3", EXEC: "6.3" } },
+  MNT: { headers: ["sys/mount.h"] },
+  MOUNT_ATTR: { headers: ["linux/mount.h"], newer: { IDMAP: "5.12", NOSYMFOLLOW: "5.14" } },
+  MOVE_MOUNT: { headers: ["linux/mount.h"], newer: { SET_GROUP: "5.15", BENEATH: "6.5" } },
+  MS: { headers: ["linux/mount.h"], newer: { NOSYMFOLLOW: "5.10" } },
   O: { headers: ["fcntl.h"] },
+  OPEN_TREE: { headers: ["fcntl.h", "linux/mount.h"] },
   P: { headers: ["sys/wait.h"] },
   PIDFD: { headers: ["linux/pidfd.h"], newer: { THREAD: "6.9" } },
   PIDFD_INFO: {
@@ -76,7 +87,28 @@ const tables: Readonly<Record<string, TableRow>> = {
   SIG_HANDLER: { headers: ["signal.h"], prefix: "SIG_" },
   SIG_HOW: { headers: ["signal.h"], prefix: "SIG_" },
   SI_POLL: { headers: ["signal.h"], prefix: "POLL_" },
+  STATMOUNT: {
+    headers: ["linux/mount.h"],
+    newer: {
+      SB_BASIC: "6.8",
+      MNT_BASIC: "6.8",
+      PROPAGATE_FROM: "6.8",
+      MNT_ROOT: "6.8",
+      MNT_POINT: "6.8",
+      FS_TYPE: "6.8",
+      MNT_NS_ID: "6.11",
+      MNT_OPTS: "6.11",
+      FS_SUBTYPE: "6.13",
+      SB_SOURCE: "6.13",
+      OPT_ARRAY: "6.13",
+      OPT_SEC_ARRAY: "6.13",
+      SUPPORTED_MASK: "6.15",
+      MNT_UIDMAP: "6.15",
+      MNT_GIDMAP: "6.15",
+    },
+  },
   TFD: { headers: ["sys/timerfd.h"] },
+  UMOUNT: { headers: ["sys/mount.h"] },
   W: { headers: ["sys/wait.h"], prefix: "W" },
 };
 
@@ -89,6 +121,8 @@ const sizes: Readonly<
   IOCB_SIZE: { headers: ["linux/aio_abi.h"], is: "sizeof(struct iocb)" },
   IO_EVENT_SIZE: { headers: ["linux/aio_abi.h"], is: "sizeof(struct io_event)" },
   IOV_MAX: { headers: ["limits.h"], is: "IOV_MAX" },
+  MNT_ID_REQ_SIZE: { headers: ["linux/mount.h"], is: "MNT_ID_REQ_SIZE_VER1", newer: "6.11" },
+  MOUNT_ATTR_SIZE: { headers: ["linux/mount.h"], is: "MOUNT_ATTR_SIZE_VER0", newer: "5.12" },
   PIDFD_INFO_SIZE: {
     headers: ["linux/pidfd.h"],
     is: "PIDFD_INFO_SIZE_VER0",
@@ -100,6 +134,7 @@ const sizes: Readonly<
     headers: ["sys/signalfd.h"],
     is: "sizeof(struct signalfd_siginfo)",
   },
+  STATMOUNT_SIZE: { headers: ["linux/mount.h"], is: "sizeof(struct statmount)", newer: "6.8" },
 };
 
 const headers = [
@@ -115,10 +150,23 @@ function without(needed: readonly string[]): { readonly skip: boolean; readonly 
   return { skip: lost.length > 0, why: lost.length === 0 ? "" : ` (needs <${lost.join(">, <")}>)` };
 }
 
+/** Calls that headers may not have yet, and the kernel that does. */
+const newerCalls: Readonly<Record<string, string>> = {
+  statmount: "6.8",
+  listmount: "6.8",
+  open_tree_attr: "6.15",
+};
+
+/** Leaves out calls that these headers do not have yet. */
+const inHeaders = <T>(calls: Readonly<Record<string, T>>, theirs: ReadonlyMap<string, unknown>) =>
+  Object.entries(calls).filter(
+    ([name]) => !Object.hasOwn(newerCalls, name) || theirs.has(name) || theirs.has(`__NR_${name}`),
+  );
+
 function members(table: string): [member: string, value: bigint][] {
   const exported = Object.entries(syscalls).find(([name]) => name === table)?.[1] ?? {};
   return Object.entries(exported as Readonly<Record<string, number | bigint>>).map(
-    ([member, value]) => [member, BigInt(value)],
+    ([member, value]) => [member, BigInt.asIntN(64, BigInt(value))],
   );
 }
 
@@ -192,7 +240,7 @@ describe("numbers of calls", () => {
     );
     expect(Object.fromEntries(theirs)).toEqual(
       Object.fromEntries(
-        Object.entries(SYS).map(([name, number]) => [`__NR_${name}`, BigInt(number)]),
+        inHeaders(SYS, theirs).map(([name, number]) => [`__NR_${name}`, BigInt(number)]),
       ),
     );
   });
@@ -206,7 +254,11 @@ describe("numbers of calls", () => {
       names.map((name) => `__NR_${name}`),
     );
     expect(Object.fromEntries(theirs)).toEqual(
-      Object.fromEntries(names.map((name) => [`__NR_${name}`, BigInt(syscallNumber(name) ?? -1)])),
+      Object.fromEntries(
+        inHeaders(Object.fromEntries(names.map((name) => [name, syscallNumber(name)])), theirs).map(
+          ([name, number]) => [`__NR_${name}`, BigInt(number ?? -1)],
+        ),
+      ),
     );
   });
 });
@@ -225,7 +277,7 @@ describe("numbers of calls on arm64", () => {
   test.skipIf(text === "")(
     "those that the tests refuse are what the headers have (needs <asm-generic/unistd.h>)",
     () => {
-      for (const [name, [, number]] of Object.entries(syscallNumbers))
+      for (const [name, [, number]] of inHeaders(syscallNumbers, theirs))
         if (number !== undefined) expect({ [name]: theirs.get(name) }).toEqual({ [name]: number });
     },
   );
@@ -233,7 +285,7 @@ describe("numbers of calls on arm64", () => {
   test.skipIf(text === "" || process.arch !== "arm64")(
     "SYS is what the headers have (needs arm64 and <asm-generic/unistd.h>)",
     () => {
-      for (const [name, number] of Object.entries(SYS))
+      for (const [name, number] of inHeaders(SYS, theirs))
         expect({ [name]: theirs.get(name) }).toEqual({ [name]: number });
     },
   );
@@ -664,4 +716,71 @@ describe("structs", () => {
     };
     expect(Object.fromEntries(evaluate(["poll.h"], Object.keys(expressions)))).toEqual(expressions);
   });
+
+  const setattr = without(["linux/mount.h"]);
+  test.skipIf(setattr.skip)(`write_mount_attr() writes struct mount_attr${setattr.why}`, () => {
+    const { read } = compile(
+      ["linux/mount.h"],
+      `unsigned long long read(unsigned long long at, int which) {
+        struct mount_attr *attr = (void *)at;
+        unsigned long long all[] = { attr->attr_set, attr->attr_clr, attr->propagation, attr->userns_fd };
+        return all[which];
+      }`,
+      { read: { args: [address, "i32"], returns: "u64" } },
+    );
+    const attr = { attr_set: 1n << 40n, attr_clr: 2, propagation: 3, userns_fd: 4 };
+    using struct = syscalls.pinned(syscalls.MOUNT_ATTR_SIZE);
+    struct.bytes.set(syscalls.write_mount_attr(attr));
+    expect([0, 1, 2, 3].map((which) => read(struct.address, which))).toEqual([
+      1n << 40n,
+      2n,
+      3n,
+      4n,
+    ]);
+  });
+
+  const statmount =
+    !setattr.skip &&
+    evaluate(["linux/mount.h"], ["offsetof(struct statmount, mnt_gidmap)"]).size === 1;
+  test.skipIf(!statmount)(
+    `read_statmount() and write_mnt_id_req() have struct statmount and mnt_id_req${statmount ? "" : " (needs the headers of Linux 6.15)"}`,
+    () => {
+      const zero = syscalls.read_statmount(new Uint8Array(syscalls.STATMOUNT_SIZE));
+      const numbers = Object.entries(zero)
+        .filter(([, value]) => value !== undefined)
+        .map(([name]) => name);
+      const strings = ["fs_type", "mnt_root", "mnt_point", "mnt_opts", "fs_subtype", "sb_source"];
+      const arrays = ["opt_array", "opt_sec_array", "mnt_uidmap", "mnt_gidmap"];
+      const { fill, req } = compile(
+        ["linux/mount.h", "string.h"],
+        `void fill(unsigned long long at) {
+          struct statmount *sm = (void *)at;
+          ${numbers.map((name, index) => `sm->${name} = ${index + 1};`).join("\n")}
+          sm->mask = -1ull;
+          ${[...strings, ...arrays].map((name, index) => `sm->${name} = ${2 * index}; sm->str[${2 * index}] = ${97 + index};`).join("\n")}
+          sm->opt_num = sm->opt_sec_num = sm->mnt_uidmap_num = sm->mnt_gidmap_num = 1;
+        }
+        unsigned long long req(unsigned long long at, int which) {
+          struct mnt_id_req *req = (void *)at;
+          unsigned long long all[] = { req->size, req->mnt_id, req->param, req->mnt_ns_id };
+          return all[which];
+        }`,
+        {
+          fill: { args: [address], returns: "void" },
+          req: { args: [address, "i32"], returns: "u64" },
+        },
+      );
+      using memory = syscalls.pinned(syscalls.STATMOUNT_SIZE + 64);
+      fill(memory.address);
+      const read: Readonly<Record<string, unknown>> = { ...syscalls.read_statmount(memory.bytes) };
+      for (const [index, name] of numbers.entries())
+        if (name !== "mask") expect({ [name]: Number(read[name]) }).toEqual({ [name]: index + 1 });
+      for (const [index, name] of [...strings, ...arrays].entries()) {
+        const text = new Uint8Array([97 + index]);
+        expect({ [name]: read[name] }).toEqual({ [name]: arrays.includes(name) ? [text] : text });
+      }
+      memory.bytes.set(syscalls.write_mnt_id_req({ mnt_id: 7n, param: 8n, mnt_ns_id: 9n }));
+      expect([0, 1, 2, 3].map((which) => req(memory.address, which))).toEqual([32n, 7n, 8n, 9n]);
+    },
+  );
 });

@@ -30,6 +30,8 @@ const info = syscalls.pinned(syscalls.SIGINFO_SIZE);
 
 /** No capability at all. */
 const none: syscalls.UserCapData = { effective: 0n, permitted: 0n, inheritable: 0n };
+const attr = { attr_set: 0, attr_clr: 0, propagation: 0, userns_fd: 0 };
+const request = { mnt_id: syscalls.LSMT.ROOT, param: 0n, mnt_ns_id: 0n };
 
 /** An address of nobody. */
 const PAGE = 0x1234_5000;
@@ -109,6 +111,22 @@ export const injections: {
     },
     ioctl: { syscall: "ioctl", argument0: FD, call: () => syscalls.ioctl_fionread(FD) },
   },
+  fsconfig_errors: {
+    fsconfig: {
+      syscall: "fsconfig",
+      call: () => syscalls.fsconfig(FD, syscalls.FSCONFIG.CMD_CREATE, null, null, 0),
+    },
+    fscontext_read: {
+      syscall: "read",
+      argument0: FD,
+      call: () => syscalls.fscontext_read(FD, 64),
+    },
+  },
+  fsopen_errors: {
+    fsopen: { syscall: "fsopen", call: () => syscalls.fsopen("tmpfs", 0) },
+    fspick: { syscall: "fspick", call: () => syscalls.fspick(FD, "nowhere", 0) },
+    fsmount: { syscall: "fsmount", call: () => syscalls.fsmount(FD, 0, 0) },
+  },
   inotify_errors: {
     inotify_init1: {
       syscall: "inotify_init1",
@@ -170,6 +188,17 @@ export const injections: {
     },
     munmap: { syscall: "munmap", argument0: PAGE, call: () => syscalls.munmap(PAGE, 4096) },
   },
+  mount_errors: {
+    mount: { syscall: "mount", call: () => syscalls.mount("none", "/nowhere", "tmpfs", 0, null) },
+    umount2: { syscall: "umount2", call: () => syscalls.umount2("/nowhere", 0) },
+    pivot_root: { syscall: "pivot_root", call: () => syscalls.pivot_root("/nowhere", "/nowhere") },
+  },
+  mount_setattr_errors: {
+    mount_setattr: {
+      syscall: "mount_setattr",
+      call: () => syscalls.mount_setattr(FD, "nowhere", 0, attr),
+    },
+  },
   namespace_errors: {
     unshare: { syscall: "unshare", call: () => syscalls.unshare(0) },
     setns: { syscall: "setns", call: () => syscalls.setns(FD, 0) },
@@ -180,6 +209,17 @@ export const injections: {
       syscall: "openat",
       argument0: FD,
       call: () => syscalls.openat(FD, "nowhere", syscalls.O.CLOEXEC),
+    },
+  },
+  open_tree_errors: {
+    open_tree: { syscall: "open_tree", call: () => syscalls.open_tree(FD, "nowhere", 0) },
+    open_tree_attr: {
+      syscall: "open_tree_attr",
+      call: () => syscalls.open_tree_attr(FD, "nowhere", 0, attr),
+    },
+    move_mount: {
+      syscall: "move_mount",
+      call: () => syscalls.move_mount(FD, "nowhere", FD, "nowhere", 0),
     },
   },
   pidfd_errors: {
@@ -260,6 +300,13 @@ export const injections: {
       argument0: FD,
       call: () => syscalls.vmsplice(FD, [{ iov_base: room }], 0),
     },
+  },
+  statmount_errors: {
+    statmount: {
+      syscall: "statmount",
+      call: () => syscalls.statmount(request, syscalls.STATMOUNT_SIZE, 0),
+    },
+    listmount: { syscall: "listmount", call: () => syscalls.listmount(request, 1, 0) },
   },
   timerfd_errors: {
     timerfd_create: {
