@@ -70,6 +70,8 @@ export const AT = {
   FDCWD: -100,
   /** The last part of the path is not followed if it is a symbolic link. */
   SYMLINK_NOFOLLOW: 0x100,
+  /** The last part of the path is followed if it is a symbolic link, by a call that does not otherwise. */
+  SYMLINK_FOLLOW: 0x400,
   /** An automount point is not mounted. */
   NO_AUTOMOUNT: 0x800,
   /** An empty path is the descriptor itself. */

@@ -25,6 +25,10 @@ const tables: Readonly<Record<string, TableRow>> = {
     headers: ["linux/capability.h"],
     newer: { PERFMON: "5.8", BPF: "5.8", CHECKPOINT_RESTORE: "5.9" },
   },
+  AT_HANDLE: {
+    headers: ["linux/fcntl.h"],
+    newer: { FID: "6.5", MNT_ID_UNIQUE: "6.12", CONNECTABLE: "6.13" },
+  },
   CLD: { headers: ["signal.h"] },
   CLOCK: { headers: ["time.h"] },
   CLONE: { headers: ["linux/sched.h"], newer: { NEWTIME: "5.6" } },
@@ -32,6 +36,47 @@ const tables: Readonly<Record<string, TableRow>> = {
   EPOLL: { headers: ["sys/epoll.h"], prefix: "EPOLL", names: { CLOEXEC: "EPOLL_CLOEXEC" } },
   EPOLL_CTL: { headers: ["sys/epoll.h"] },
   F: { headers: ["fcntl.h"] },
+  FAN: {
+    headers: ["linux/fanotify.h"],
+    newer: {
+      RENAME: "5.17",
+      FS_ERROR: "5.16",
+      PRE_ACCESS: "6.14",
+      MNT_ATTACH: "6.14",
+      MNT_DETACH: "6.14",
+    },
+  },
+  FAN_EVENT_INFO_TYPE: {
+    headers: ["linux/fanotify.h"],
+    newer: {
+      OLD_DFID_NAME: "5.17",
+      NEW_DFID_NAME: "5.17",
+      PIDFD: "5.15",
+      ERROR: "5.16",
+      RANGE: "6.14",
+      MNT: "6.14",
+    },
+  },
+  FAN_INIT: {
+    headers: ["linux/fanotify.h"],
+    prefix: "FAN_",
+    newer: {
+      REPORT_PIDFD: "5.15",
+      REPORT_TARGET_FID: "5.17",
+      REPORT_FD_ERROR: "6.13",
+      REPORT_MNT: "6.14",
+    },
+  },
+  FAN_MARK: {
+    headers: ["linux/fanotify.h"],
+    newer: { EVICTABLE: "5.19", IGNORE: "6.0", IGNORE_SURV: "6.0", MNTNS: "6.14" },
+  },
+  FAN_REPORTED: { headers: ["linux/fanotify.h"], prefix: "FAN_" },
+  FAN_RESPONSE: { headers: ["linux/fanotify.h"], prefix: "FAN_", newer: { INFO: "6.3" } },
+  FAN_RESPONSE_INFO: {
+    headers: ["linux/fanotify.h"],
+    newer: { NONE: "6.3", AUDIT_RULE: "6.3" },
+  },
   FD: { headers: ["fcntl.h"] },
   F_SEAL: {
     headers: ["linux/fcntl.h"],
@@ -117,12 +162,31 @@ const sizes: Readonly<
   Record<string, { readonly headers: readonly string[]; readonly is: string; newer?: string }>
 > = {
   EPOLL_EVENT_SIZE: { headers: ["sys/epoll.h"], is: "sizeof(struct epoll_event)" },
+  FANOTIFY_AUDIT_RULE_SIZE: {
+    headers: ["linux/fanotify.h"],
+    is: "sizeof(struct fanotify_response_info_audit_rule)",
+    newer: "6.3",
+  },
+  FANOTIFY_METADATA_VERSION: {
+    headers: ["linux/fanotify.h"],
+    is: "FANOTIFY_METADATA_VERSION",
+  },
+  FANOTIFY_RESPONSE_SIZE: {
+    headers: ["linux/fanotify.h"],
+    is: "sizeof(struct fanotify_response)",
+  },
+  FAN_EPIDFD: { headers: ["linux/fanotify.h"], is: "FAN_EPIDFD", newer: "5.15" },
+  FAN_EVENT_METADATA_LEN: { headers: ["linux/fanotify.h"], is: "FAN_EVENT_METADATA_LEN" },
+  FAN_NOFD: { headers: ["linux/fanotify.h"], is: "FAN_NOFD" },
+  FAN_NOPIDFD: { headers: ["linux/fanotify.h"], is: "FAN_NOPIDFD", newer: "5.15" },
+  FILE_HANDLE_SIZE: { headers: ["fcntl.h"], is: "offsetof(struct file_handle, f_handle)" },
   INOTIFY_EVENT_SIZE: { headers: ["sys/inotify.h"], is: "offsetof(struct inotify_event, name)" },
   IOCB_SIZE: { headers: ["linux/aio_abi.h"], is: "sizeof(struct iocb)" },
   IO_EVENT_SIZE: { headers: ["linux/aio_abi.h"], is: "sizeof(struct io_event)" },
   IOV_MAX: { headers: ["limits.h"], is: "IOV_MAX" },
   MNT_ID_REQ_SIZE: { headers: ["linux/mount.h"], is: "MNT_ID_REQ_SIZE_VER1", newer: "6.11" },
   MOUNT_ATTR_SIZE: { headers: ["linux/mount.h"], is: "MOUNT_ATTR_SIZE_VER0", newer: "5.12" },
+  MAX_HANDLE_SZ: { headers: ["fcntl.h"], is: "MAX_HANDLE_SZ" },
   PIDFD_INFO_SIZE: {
     headers: ["linux/pidfd.h"],
     is: "PIDFD_INFO_SIZE_VER0",
@@ -130,6 +194,7 @@ const sizes: Readonly<
   },
   SIGACTION_SIZE: { headers: ["signal.h"], is: "sizeof(struct sigaction)" },
   SIGINFO_SIZE: { headers: ["signal.h"], is: "sizeof(siginfo_t)" },
+  STATFS_SIZE: { headers: ["sys/statfs.h"], is: "sizeof(struct statfs)" },
   SIGNALFD_SIGINFO_SIZE: {
     headers: ["sys/signalfd.h"],
     is: "sizeof(struct signalfd_siginfo)",
@@ -268,7 +333,7 @@ describe("numbers of calls on arm64", () => {
   const header = "/usr/include/asm-generic/unistd.h";
   const text = existsSync(header) ? readFileSync(header, "utf8") : "";
   const theirs = new Map(
-    [...text.matchAll(/^#define __NR(?:3264)?_(\w+) (\d+)$/gm)].map(([, name = "", number]) => [
+    [...text.matchAll(/^#define __NR(?:3264)?_(\w+)\s+(\d+)$/gm)].map(([, name = "", number]) => [
       name,
       Number(number),
     ]),
@@ -704,6 +769,135 @@ describe("structs", () => {
     expect(Object.fromEntries(evaluate(["sys/uio.h"], Object.keys(expressions)))).toEqual(
       expressions,
     );
+  });
+
+  const fanotify = without(["linux/fanotify.h"]);
+  test.skipIf(fanotify.skip)(`fanotify's events are read as C has them${fanotify.why}`, () => {
+    const { fill } = compile(
+      ["linux/fanotify.h", "fcntl.h", "string.h"],
+      `int fill(unsigned long long at) {
+        struct fanotify_event_metadata *event = (void *)at;
+        char *next = (void *)(event + 1);
+        event->vers = FANOTIFY_METADATA_VERSION;
+        event->metadata_len = FAN_EVENT_METADATA_LEN;
+        event->mask = 0xfedcba9840000100;
+        event->fd = -9;
+        event->pid = 4711;
+        struct fanotify_event_info_fid *fid = (void *)next;
+        struct file_handle *handle = (void *)fid->handle;
+        fid->hdr.info_type = FAN_EVENT_INFO_TYPE_DFID_NAME;
+        fid->fsid.val[0] = -2;
+        fid->fsid.val[1] = 3;
+        handle->handle_bytes = 8;
+        handle->handle_type = -4;
+        memcpy(handle->f_handle, "12345678", 8);
+        memcpy(handle->f_handle + 8, "name\\0\\0\\0", 8);
+        fid->hdr.len = sizeof *fid + sizeof *handle + 16;
+        next += fid->hdr.len;
+        struct fanotify_event_info_pidfd *pidfd = (void *)next;
+        pidfd->hdr.info_type = FAN_EVENT_INFO_TYPE_PIDFD;
+        pidfd->hdr.len = sizeof *pidfd;
+        pidfd->pidfd = -2;
+        next += sizeof *pidfd;
+        struct fanotify_event_info_error *error = (void *)next;
+        error->hdr.info_type = FAN_EVENT_INFO_TYPE_ERROR;
+        error->hdr.len = sizeof *error;
+        error->error = 117;
+        error->error_count = 0xfffffffe;
+        next += sizeof *error;
+        return event->event_len = next - (char *)at;
+      }`,
+      { fill: { args: [address], returns: "i32" } },
+    );
+    using buf = syscalls.pinned(256);
+    const length = fill(buf.address);
+    expect(syscalls.read_fanotify_event_metadata(buf, 0, length)).toEqual({
+      event_len: length,
+      vers: 3,
+      metadata_len: 24,
+      mask: 0xfedcba9840000100n,
+      fd: -9,
+      pid: 4711,
+    });
+    const visited: unknown[] = [];
+    const end = syscalls.read_fanotify_events(buf, length, (...event) => {
+      visited.push(event);
+      syscalls.read_fanotify_event_infos(buf, event[2], event[1], (_, from, to) => {
+        visited.push(syscalls.read_fanotify_event_info(buf, from, to));
+      });
+    });
+    expect(end).toBe(length);
+    expect(visited).toEqual([
+      [0, length, 24, 0x40000100, 0xfedcba98, -9, 4711],
+      {
+        info_type: 2,
+        fsid: [-2, 3],
+        handle: { handle_type: -4, f_handle: new TextEncoder().encode("12345678") },
+        name: new TextEncoder().encode("name"),
+      },
+      { info_type: 4, pidfd: -2 },
+      { info_type: 5, error: 117, error_count: 0xfffffffe },
+    ]);
+    expect(syscalls.read_fanotify_handle_end(buf, 24, length)).toBe(24 + 20 + 8);
+  });
+
+  const newRecords = [
+    "offsetof(struct fanotify_event_info_range, offset)",
+    "offsetof(struct fanotify_event_info_range, count)",
+    "offsetof(struct fanotify_event_info_mnt, mnt_id)",
+  ];
+  const offsets = fanotify.skip
+    ? new Map<string, bigint>()
+    : evaluate(["linux/fanotify.h"], newRecords);
+  const later = offsets.size === 3 ? "" : " (needs the headers of Linux 6.14)";
+  test.skipIf(later !== "")(`fanotify's newer records are as C has them${later}`, () => {
+    expect([...offsets.values()]).toEqual([8n, 16n, 8n]);
+  });
+
+  test.skipIf(fanotify.skip)(
+    `write_fanotify_response() writes struct fanotify_response${fanotify.why}`,
+    () => {
+      const { check } = compile(
+        ["linux/fanotify.h"],
+        `int check(struct fanotify_response *response) {
+          return response->fd == -7 && response->response == (FAN_DENY | FAN_AUDIT);
+        }`,
+        { check: { args: ["ptr"], returns: "i32" } },
+      );
+      const { AUDIT, DENY } = syscalls.FAN_RESPONSE;
+      expect(check(syscalls.write_fanotify_response({ fd: -7, response: DENY | AUDIT }))).toBe(1);
+    },
+  );
+
+  const statfs = without(["sys/statfs.h"]);
+  test.skipIf(statfs.skip)(`read_statfs() reads struct statfs${statfs.why}`, () => {
+    const fields = Object.keys(syscalls.read_statfs(new Uint8Array(syscalls.STATFS_SIZE)));
+    const { fill } = compile(
+      ["sys/statfs.h", "string.h"],
+      `void fill(struct statfs *fs) {
+        ${fields.map((field, index) => (field === "f_fsid" ? `int fsid[] = {-1, ${index}}; memcpy(&fs->f_fsid, fsid, 8);` : `fs->${field} = ${index};`)).join("\n")}
+      }`,
+      { fill: { args: ["ptr"], returns: "void" } },
+    );
+    const buf = new Uint8Array(syscalls.STATFS_SIZE);
+    fill(buf);
+    expect(Object.values(syscalls.read_statfs(buf))).toEqual(
+      fields.map((field, index) => (field === "f_fsid" ? [-1, index] : BigInt(index))),
+    );
+  });
+
+  const fcntl = without(["fcntl.h"]);
+  test.skipIf(fcntl.skip)(`write_file_handle() writes struct file_handle${fcntl.why}`, () => {
+    const { check } = compile(
+      ["fcntl.h", "string.h"],
+      `int check(struct file_handle *handle) {
+        return handle->handle_bytes == 5 && handle->handle_type == -3 &&
+          memcmp(handle->f_handle, "bytes", 5) == 0;
+      }`,
+      { check: { args: ["ptr"], returns: "i32" } },
+    );
+    const f_handle = new TextEncoder().encode("bytes");
+    expect(check(syscalls.write_file_handle({ handle_type: -3, f_handle }))).toBe(1);
   });
 
   const poll = without(["poll.h"]);

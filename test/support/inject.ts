@@ -98,6 +98,19 @@ export const injections: {
     eventfd_read: { syscall: "read", argument0: FD, call: () => syscalls.eventfd_read(FD) },
     eventfd_write: { syscall: "write", argument0: FD, call: () => syscalls.eventfd_write(FD, 1) },
   },
+  fanotify_errors: {
+    fanotify_init: { syscall: "fanotify_init", call: () => syscalls.fanotify_init(0, 0) },
+    fanotify_mark: {
+      syscall: "fanotify_mark",
+      call: () =>
+        syscalls.fanotify_mark(FD, syscalls.FAN_MARK.ADD, syscalls.FAN.OPEN, undefined, "/nowhere"),
+    },
+    write: {
+      syscall: "write",
+      argument0: FD,
+      call: () => syscalls.fanotify_write(FD, { fd: 0, response: syscalls.FAN_RESPONSE.ALLOW }),
+    },
+  },
   fd_errors: {
     close: { syscall: "close", argument0: FD, call: () => syscalls.close(FD) },
     read: { syscall: "read", argument0: FD, call: () => syscalls.read(FD, bytes) },
@@ -126,6 +139,17 @@ export const injections: {
     fsopen: { syscall: "fsopen", call: () => syscalls.fsopen("tmpfs", 0) },
     fspick: { syscall: "fspick", call: () => syscalls.fspick(FD, "nowhere", 0) },
     fsmount: { syscall: "fsmount", call: () => syscalls.fsmount(FD, 0, 0) },
+  },
+  handle_errors: {
+    name_to_handle_at: {
+      syscall: "name_to_handle_at",
+      call: () => syscalls.name_to_handle_at(FD, "nowhere", 0),
+    },
+    open_by_handle_at: {
+      syscall: "open_by_handle_at",
+      call: () =>
+        syscalls.open_by_handle_at(FD, { handle_type: 1, f_handle: bytes }, syscalls.O.PATH),
+    },
   },
   inotify_errors: {
     inotify_init1: {
@@ -307,6 +331,10 @@ export const injections: {
       call: () => syscalls.statmount(request, syscalls.STATMOUNT_SIZE, 0),
     },
     listmount: { syscall: "listmount", call: () => syscalls.listmount(request, 1, 0) },
+  },
+  statfs_errors: {
+    statfs: { syscall: "statfs", call: () => syscalls.statfs("/nowhere") },
+    fstatfs: { syscall: "fstatfs", argument0: FD, call: () => syscalls.fstatfs(FD) },
   },
   timerfd_errors: {
     timerfd_create: {
