@@ -43,7 +43,7 @@ const ADOPTED = Symbol("adopted");
  * `signal` are both `undefined`. Bun waits for its own children at once: before Linux 6.15 ask `Bun.spawn`'s `exited` for those.
  *
  * @example
- * ```ts
+ * ```ts linux-6.15
  * import { Pidfd } from "bun-butter";
  *
  * const child = Bun.spawn(["sleep", "1000"]);

@@ -95,7 +95,7 @@ const LONGEST_WINDOW = 10_000;
  * Events that nobody reads merge into one. When the cgroup is removed, reading is over: a loop ends by itself.
  *
  * @example
- * ```ts /proc/pressure/memory
+ * ```ts linux-6.4 /proc/pressure/memory
  * import { Pressure } from "bun-butter";
  *
  * const cache = new Map<string, string>();

@@ -47,7 +47,13 @@ export interface SignalfdEventData {
   readonly lost?: number;
 }
 
-/** A signal that came. Immutable; it has only those properties that signals of its kind have. */
+/**
+ * A signal that came. Immutable; it has only those properties that signals of its kind have.
+ *
+ * None has an address, or a number of a trap: those are of `SIGSEGV`, `SIGBUS`, `SIGILL`, `SIGFPE`, `SIGTRAP` and `SIGSYS` that an
+ * instruction made, and these can't be taken. The thread whose instruction it was can't go on before somebody
+ * has repaired that, which an event comes too late for.
+ */
 export class SignalfdEvent implements SignalfdEventData {
   readonly #pointer: bigint;
   readonly #siginfo: Uint8Array<ArrayBuffer> | undefined;
