@@ -15,6 +15,7 @@ import { startup } from "./startup.ts";
 import { storm } from "./storm.ts";
 import { syscall } from "./syscall.ts";
 import { drift, timers, wakeups } from "./timerfd.ts";
+import { wake } from "./wake.ts";
 
 const benchmarks: Readonly<Record<string, () => Benchmark>> = {
   storm,
@@ -28,6 +29,7 @@ const benchmarks: Readonly<Record<string, () => Benchmark>> = {
   drift,
   wakeups,
   timers,
+  wake,
 };
 
 function usage(problem: string): never {

@@ -54,6 +54,9 @@ interface Adopted {
  * process gets it as one of its `stdio`: `Bun.spawn(cmd, { stdio: ["inherit", "inherit", "inherit", eventfd.fd] })`
  * makes it the child's descriptor 3, and the child adopts 3.
  *
+ * Between Workers of one process `postMessage` wakes several times faster (`bun run bench wake`). This is for what that is not: a count
+ * that merges what nobody has read, tokens that are shared out, other processes, and what is written in other languages.
+ *
  * @example
  * ```ts
  * import { Eventfd } from "bun-butter";
