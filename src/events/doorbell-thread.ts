@@ -27,11 +27,17 @@ self.onmessage = ({ data: { libc, fd, events, bell, tokens } }) => {
   // struct pollfd { int fd; short events, revents; }[2], the first with POLLIN
   const fds = new Int32Array([tokens, 1, fd, events]);
   const STOP = 1n << 32n;
-  while (c.read(tokens, token, 8) === 8n && token[0] < STOP) {
+  // A signal may interrupt it; a read that was interrupted would look like the end.
+  const wait = (count) => {
     do {
       fds[1] = 1;
       fds[3] = events;
-    } while (c.poll(fds, 2, -1) < 0);
+    } while (c.poll(fds, count, -1) < 0);
+  };
+  for (;;) {
+    wait(1);
+    if (c.read(tokens, token, 8) !== 8n || token[0] >= STOP) break;
+    wait(2);
     // A token while one is in use can only be the last one.
     if (fds[1] !== 1) break;
     c.write(bell, one, 8);
@@ -53,7 +59,6 @@ export class ThreadRinger implements Ringer {
   readonly #tokens: number;
 
   constructor(fd: number, events: number, bell: number) {
-    // Blocking: the thread sleeps in read.
     this.#tokens = eventfd(0, EFD.CLOEXEC);
     url ??= URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     const worker = new Worker(url);

@@ -2,16 +2,18 @@
 import { describe, expect, test } from "bun:test";
 
 import { DATA, handlerCode, INSTEAD } from "../../src/events/signal-handler-code.ts";
+import { emulated } from "../support/capabilities.ts";
 import { run } from "../support/child.ts";
 import { textOf } from "../support/source.ts";
 import { tempDir } from "../support/temp.ts";
 
-const native = process.arch === "arm64" ? "arm64" : "x64";
+/** What binutils without a prefix are for, where that is sure. */
+const native = emulated ? undefined : process.arch;
 
 /** Where GNU binutils for an architecture begin their names; none if they are not installed. */
 function binutils(arch: "x64" | "arm64"): string | undefined {
   const prefix = { x64: "x86_64-linux-gnu-", arm64: "aarch64-linux-gnu-" }[arch];
-  return (arch === native ? ["", prefix] : [prefix]).find(
+  return (arch === native ? [prefix, ""] : [prefix]).find(
     (candidate) =>
       Bun.which(`${candidate}as`) !== null && Bun.which(`${candidate}objcopy`) !== null,
   );

@@ -1,12 +1,26 @@
 /**
- * Sends signals to a process: `signal-sender.ts PID WHICH STANDARD BURSTS SIZE`. First standard ones, each after the one before
+ * Sends signals to a process, as a user: `signal-sender.ts PID WHICH STANDARD BURSTS SIZE UID`. First standard ones, each after the one before
  * was acknowledged with a byte on stdin, because equal ones that wait are one; then bursts of real-time ones with values.
  */
+import { dlopen } from "bun:ffi";
+
 import { kill, read, SIG, sigqueue, SIGRTMIN } from "bun-butter/syscalls";
 
-const [pid = 0, which = 0, standard = 0, bursts = 0, size = 0] = process.argv.slice(-5).map(Number);
+import { libcPath } from "../../src/libc.ts";
+
+const [pid = 0, which = 0, standard = 0, bursts = 0, size = 0, uid = 0] = process.argv
+  .slice(-6)
+  .map(Number);
 const signals = which === 0 ? [SIG.TERM, SIG.HUP] : [SIG.USR1, SIG.CHLD];
 const byte = new Uint8Array(1);
+
+if (uid !== process.getuid?.()) {
+  const { setreuid } = dlopen(libcPath(), {
+    setreuid: { args: ["u32" /* uid_t ruid */, "u32" /* uid_t euid */], returns: "i32" },
+  }).symbols;
+  // Effectively still who it was, so that it may send to others.
+  if (setreuid(uid, process.geteuid?.() ?? 0) !== 0) process.exit(2);
+}
 
 function acknowledged(): void {
   if (read(0, byte) !== 1) process.exit(1);

@@ -38,19 +38,21 @@ const workers = [new Worker(url), new Worker(url)];
 const realTime = Array.from({ length: 5 }, (_, at) => `SIGRTMIN+${at + 1}` as const);
 using signalfd = new Signalfd(["SIGTERM", "SIGHUP", "SIGUSR1", "SIGCHLD", "SIGRTMIN", ...realTime]);
 
-const children = [0, 1].map((which) =>
+const uid = process.getuid?.() ?? 0;
+/** Of each sender. Only root may be somebody else. */
+const uids = [uid, uid === 0 ? 4711 : uid];
+const children = uids.map((sender, which) =>
   Bun.spawn(
     [
       bun,
       `${import.meta.dir}/signal-sender.ts`,
-      ...[process.pid, which, standard, bursts, size].map(String),
+      ...[process.pid, which, standard, bursts, size, sender].map(String),
     ],
     { stdin: "pipe", stdout: "ignore", stderr: "inherit" },
   ),
 );
 const tallies = children.map((): Tally => ({ standard: 0, values: [], wrong: [] }));
 const strangers: unknown[] = [];
-const uid = process.getuid?.();
 
 /** Makes a function that is new, so that there is something to compile. */
 function compile(seed: number): void {
@@ -73,7 +75,7 @@ while (left > 0) {
   }
   const { code, codeNumber, value } = event;
   const queued = code === "QUEUE" && codeNumber === -1 && value !== undefined;
-  if (event.uid !== uid || !(queued || (code === "USER" && codeNumber === 0)))
+  if (event.uid !== uids[which] || !(queued || (code === "USER" && codeNumber === 0)))
     tally.wrong.push(event);
   if (queued) tally.values.push(value);
   else tally.standard++;

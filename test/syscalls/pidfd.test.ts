@@ -27,6 +27,7 @@ import {
 } from "bun-butter/syscalls";
 
 import { can, emulated, kernel } from "../support/capabilities.ts";
+import { bun } from "../support/child.ts";
 
 class Held implements Disposable {
   readonly fd: number;
@@ -226,7 +227,7 @@ test.skipIf(!can("CAP_SYS_ADMIN") || Bun.which("setpriv") === null)(
         }
       `;
       const { stdout, stderr } = Bun.spawnSync(
-        ["setpriv", "--reuid=65534", "--clear-groups", process.execPath, "--eval", script],
+        ["setpriv", "--reuid=65534", "--clear-groups", bun, "--eval", script],
         { env: { ...process.env, HOME: dir, BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" } },
       );
       expect(`${stdout}${stderr}`).toBe("PermissionError EPERM\nPermissionError EPERM\n");
