@@ -47,14 +47,10 @@ export type { SignalName } from "./events/signal-names.ts";
 export { spawn, unmasked } from "./events/signal-spawn.ts";
 export { type SignalCode, SignalfdEvent, type SignalfdEventData } from "./events/signalfd-event.ts";
 export { Signalfd, type SignalfdOptions, type SignalLike } from "./events/signalfd.ts";
+export type { TimerfdState } from "./events/timerfd-keeper.ts";
 export type { TimerfdMissed, TimerfdOptions, TimerfdSetting } from "./events/timerfd-options.ts";
 export type { TimerfdClock } from "./events/timerfd-time.ts";
-export {
-  Timerfd,
-  type TimerfdAdoptOptions,
-  type TimerfdEvent,
-  type TimerfdState,
-} from "./events/timerfd.ts";
+export { Timerfd, type TimerfdAdoptOptions, type TimerfdEvent } from "./events/timerfd.ts";
 export type { FdLike, PathLike } from "./libc.ts";
 export { IN, IN_REPORTED } from "./syscalls/inotify.ts";
 export type { PidfdInfo } from "./syscalls/pidfd.ts";

@@ -4,15 +4,13 @@
  *
  * @module
  */
-import { OSError } from "../errors.ts";
 import type { Pinned } from "../libc.ts";
-import { clock_gettime } from "../syscalls/clock.ts";
 import { fd_info } from "../syscalls/fd.ts";
-import { TFD, timerfd_create, timerfd_gettime, timerfd_settime } from "../syscalls/timerfd.ts";
+import { TFD, timerfd_create } from "../syscalls/timerfd.ts";
 import { prepareAdopted } from "./adopt.ts";
 import { checkOptions, EventSource, type EventSourceOptions } from "./event-source.ts";
 import type { Batch } from "./intake.ts";
-import { advance, gridPoint, PUNCTUAL } from "./timerfd-grid.ts";
+import { DISARMED, isCancelled, Keeper, type TimerfdState } from "./timerfd-keeper.ts";
 import {
   clockOf,
   missedOf,
@@ -26,13 +24,10 @@ import {
 import {
   clockId,
   clockName,
-  fromTimespec,
   LEAST_INTERVAL,
   milliseconds,
   nanosecondsOf,
-  readableClock,
   type TimerfdClock,
-  toTimespec,
 } from "./timerfd-time.ts";
 
 /** Options of {@linkcode Timerfd.adopt}. */
@@ -46,16 +41,6 @@ export interface TimerfdEvent {
   readonly cancelled: boolean;
 }
 
-/** What a timer is set to. `set({ delay: remaining, interval })` sets it to the same again. */
-export interface TimerfdState {
-  /** Milliseconds to the next expiry, `undefined` if none follows. 0 if one is due and was not read. */
-  readonly remaining: number | undefined;
-  /** Milliseconds between expiries, `undefined` if there is one only. */
-  readonly interval: number | undefined;
-}
-
-const DISARMED: TimerfdState = Object.freeze({ remaining: undefined, interval: undefined });
-
 const TICK: TimerfdEvent = Object.freeze({ expirations: 1, cancelled: false });
 
 /** Events of a burst that are made at once. What a 1 µs timer missed in a minute is only a number until then. */
@@ -63,9 +48,6 @@ const BURST = 1024;
 
 /** Expiries within `latency` that are a storm. */
 const STORM = 10n;
-
-/** Later than everything: the clock ends in 2262. */
-const NEVER = 2n ** 63n - 1n;
 
 /** Hands what {@linkcode Timerfd.adopt} found out to the constructor. */
 const ADOPTED = Symbol("adopted");
@@ -101,7 +83,8 @@ interface Adopted {
  * | `previous = t.update()`                     | `const previous = t.set({ … })`                       |
  * | `t.enabled`, `bool(t)`                      | `t.armed`                                             |
  * | `t.next_event`, `t.period`                  | `t.get().remaining`, `t.get().interval`               |
- * | `t.get_current()`                           | `t.get()`                                             |
+ * | `t.get_current()`, `repr(t)`                | `t.get()`, `Bun.inspect(t)`                           |
+ * | `TimerVal(previous)`; `t.update()`          | `t.set({ delay: remaining, interval })`               |
  * | `t.read_event()`, `t.wait()`                | `(await t.readEvent()).expirations`                   |
  * | `t.every(0, 1)`, to read elapsed ns         | `t.set({ interval: 0.000001 })`, `t.readEventsSync()` |
  * | `CLOCK_MONOTONIC_COARSE`, for slack         | `{ accuracy: 50 }`                                    |
@@ -125,16 +108,9 @@ export class Timerfd extends EventSource<TimerfdEvent> {
   readonly missed: TimerfdMissed;
   /** In nanoseconds. */
   readonly #latency: bigint;
-  #schedule: Schedule = NOTHING;
-  /** The next expiry as a time of the clock, of a timer that the kernel doesn't repeat: see {@linkcode #kept}. */
-  #due: bigint | undefined;
+  readonly #keeper: Keeper;
   /** What is left of a burst. */
   #owed = 0;
-  /** Whether the kernel tells when the clock is set. */
-  #watching = false;
-  /** Whether the clock was set, and no read will tell. */
-  #changed = false;
-
   /**
    * Makes a timer, disarmed if it is told nothing of `delay`, `at` and `interval`.
    *
@@ -151,6 +127,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
     const missed = missedOf(options);
     super(adopted?.fd ?? timerfd_create(clockId(clock), TFD.NONBLOCK | TFD.CLOEXEC), options);
     this.clock = clock;
+    this.#keeper = new Keeper(clock);
     this.missed = missed;
     this.#latency = nanosecondsOf(options.latency ?? 1, "latency");
     if (adopted !== undefined) return;
@@ -204,7 +181,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
    * @throws {ValueError} `EBADF`: closed.
    */
   set(setting: TimerfdSetting): TimerfdState {
-    const schedule = scheduleOf(setting, this.clock, this.#schedule);
+    const schedule = scheduleOf(setting, this.clock, this.#keeper.schedule);
     const previous = this.get();
     this.#start(schedule);
     return previous;
@@ -219,9 +196,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
   disarm(): TimerfdState {
     const previous = this.get();
     this.#drop();
-    this.#due = undefined;
-    this.#watching = this.#changed = false;
-    this.#settime(0, 0n);
+    this.#keeper.stop(this.fileno());
     return previous;
   }
 
@@ -231,16 +206,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
    * @throws {ValueError} `EBADF`: closed.
    */
   get(): TimerfdState {
-    const fd = this.fileno();
-    if (!this.#kept) {
-      const { it_value, it_interval } = timerfd_gettime(fd);
-      return state(fromTimespec(it_value), fromTimespec(it_interval));
-    }
-    if (this.#due === undefined) return DISARMED;
-    const { interval, accuracy } = this.#schedule;
-    const remaining = gridPoint(this.#due, accuracy) - this.#now();
-    if (remaining > 0n) return state(remaining, interval);
-    return interval === 0n ? DISARMED : { remaining: 0, interval: milliseconds(interval) };
+    return this.#keeper.state(this.fileno());
   }
 
   /** Whether another expiry follows. One that has expired for the only time is disarmed, although that may be unread. */
@@ -260,7 +226,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
 
   protected override details(): Readonly<Record<string, unknown>> {
     const { clock, missed } = this;
-    const { accuracy, cancelOnSet } = this.#schedule;
+    const { accuracy, cancelOnSet } = this.#keeper.schedule;
     return { clock, ...this.#shown(), accuracy: milliseconds(accuracy), cancelOnSet, missed };
   }
 
@@ -268,14 +234,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
     if (this.#owed > 0) return this.#burst();
     const seen = this.#read();
     if (seen === undefined) return { events: [], more: false };
-    let { expirations, cancelled } = seen;
-    if (this.#kept) {
-      cancelled ||= this.#changed;
-      this.#changed = false;
-      expirations = this.#count();
-      // A clock that is set while it is armed again is the same news.
-      if (this.#arm()) cancelled = true;
-    } else if (this.missed === "delay" && !cancelled) this.#delay(BigInt(expirations));
+    const { expirations, cancelled } = this.#keeper.pass(this.fd, seen, this.missed === "delay");
     if (expirations === 0 && !cancelled) return { events: [], more: false };
     if (this.missed !== "burst" || expirations <= 1) {
       const events = [Object.freeze({ expirations, cancelled })];
@@ -290,72 +249,14 @@ export class Timerfd extends EventSource<TimerfdEvent> {
     return [{ expirations: Number(buffer.view.getBigUint64(0, true)), cancelled: false }];
   }
 
-  /**
-   * Whether we keep the time, and the kernel has one expiry only: it knows no grid, and forgets
-   * the expiries of a timer whose clock is set.
-   */
-  get #kept(): boolean {
-    const { accuracy, cancelOnSet } = this.#schedule;
-    return accuracy > 0n || cancelOnSet;
-  }
-
-  #now(): bigint {
-    return fromTimespec(clock_gettime(readableClock(this.clock)));
-  }
-
   #start(schedule: Schedule): void {
-    const { delay, at, interval, cancelOnSet } = schedule;
-    // That the clock was set while the last setting watched it is still news, if nobody has read it.
-    const told = this.#watching && cancelOnSet;
     this.#drop();
-    this.#schedule = schedule;
-    this.#watching = cancelOnSet;
-    this.#changed &&= told;
-    if (!this.#kept) {
-      if (at !== undefined) this.#settime(TFD.TIMER_ABSTIME, at || 1n, interval);
-      else if (delay !== undefined) this.#settime(0, delay || 1n, interval);
-      else this.#settime(0, 0n);
-      return;
-    }
-    let changed: boolean;
-    do {
-      this.#due = at ?? (delay === undefined ? undefined : this.#now() + delay);
-      changed = this.#arm();
-      if (changed) this.#changed = told;
-    } while (changed);
-    // Whoever waits is woken by an expiry in the past.
-    if (this.#changed) this.#settime(this.#flags, 1n);
+    this.#keeper.start(this.fileno(), schedule);
   }
 
   /** Forgets what fell due. */
   #drop(): void {
     if (this.queued > 0 || this.#owed > 0) this.truncate();
-  }
-
-  /** Arms it for what is due next, and tells whether the clock was set before that. It is armed in any case. */
-  #arm(): boolean {
-    const { accuracy, cancelOnSet } = this.#schedule;
-    const never = cancelOnSet ? NEVER : 0n;
-    const value = this.#due === undefined ? never : gridPoint(this.#due, accuracy) || 1n;
-    return this.#settime(this.#flags, value);
-  }
-
-  get #flags(): number {
-    return TFD.TIMER_ABSTIME | (this.#schedule.cancelOnSet ? TFD.TIMER_CANCEL_ON_SET : 0);
-  }
-
-  /** Whether the clock was set before that. */
-  #settime(flags: number, value: bigint, interval: bigint = 0n): boolean {
-    try {
-      timerfd_settime(this.fileno(), flags, {
-        it_value: toTimespec(value),
-        it_interval: toTimespec(interval),
-      });
-      return false;
-    } catch (error) {
-      if (isCancelled(error)) return true;
-      throw error;
-    }
   }
 
   #read(): TimerfdEvent | undefined {
@@ -367,28 +268,6 @@ export class Timerfd extends EventSource<TimerfdEvent> {
     }
   }
 
-  /** How many expiries are due now; goes on to the one after them. */
-  #count(): number {
-    if (this.#due === undefined) return 0;
-    const { count, next } = advance(
-      this.#schedule,
-      this.#due,
-      this.#now(),
-      this.missed === "delay",
-    );
-    this.#due = next;
-    return Number(count);
-  }
-
-  /** Begins a new interval now, if the kernel's last one was missed. */
-  #delay(expirations: bigint): void {
-    const { it_value, it_interval } = timerfd_gettime(this.fd);
-    const interval = fromTimespec(it_interval);
-    if (interval === 0n) return;
-    const late = expirations * interval - fromTimespec(it_value);
-    if (expirations > 1n || late > PUNCTUAL) this.#settime(0, interval, interval);
-  }
-
   #burst(): Batch<TimerfdEvent> {
     const count = Math.min(this.#owed, BURST);
     this.#owed -= count;
@@ -398,7 +277,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
 
   /** Whether reading it once more right away is not worth it. */
   get #storms(): boolean {
-    const { interval } = this.#schedule;
+    const { interval } = this.#keeper.schedule;
     return interval > 0n && interval * STORM <= this.#latency;
   }
 
@@ -410,16 +289,4 @@ export class Timerfd extends EventSource<TimerfdEvent> {
       return DISARMED;
     }
   }
-}
-
-function state(remaining: bigint, interval: bigint): TimerfdState {
-  if (remaining === 0n) return DISARMED;
-  return {
-    remaining: milliseconds(remaining),
-    interval: interval === 0n ? undefined : milliseconds(interval),
-  };
-}
-
-function isCancelled(error: unknown): boolean {
-  return error instanceof OSError && error.code === "ECANCELED";
 }
