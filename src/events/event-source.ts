@@ -454,3 +454,9 @@ export function checkOptions(options: EventSourceOptions): void {
   }
   signal?.throwIfAborted();
 }
+
+/** Checks an option that is a boolean. */
+export function checkBoolean(value: boolean, name: string): void {
+  if (typeof value !== "boolean")
+    throw new TypeError(`Cannot take ${name}: expected a boolean, got ${typeof value}`);
+}

@@ -8,7 +8,12 @@ import { type Pinned, uint64 } from "../libc.ts";
 import { EFD, eventfd, eventfd_write } from "../syscalls/eventfd.ts";
 import { fd_info } from "../syscalls/fd.ts";
 import { prepareAdopted } from "./adopt.ts";
-import { checkOptions, EventSource, type EventSourceOptions } from "./event-source.ts";
+import {
+  checkBoolean,
+  checkOptions,
+  EventSource,
+  type EventSourceOptions,
+} from "./event-source.ts";
 import type { Batch } from "./intake.ts";
 
 /** Options of {@linkcode Eventfd}. */
@@ -80,6 +85,7 @@ export class Eventfd extends EventSource<EventfdEvent> {
   constructor(options: EventfdOptions = {}) {
     checkOptions(options);
     const { initial = 0, semaphore = false } = options;
+    checkBoolean(semaphore, "semaphore");
     const adopted = (options as Adopted)[ADOPTED];
     const flags = EFD.NONBLOCK | EFD.CLOEXEC | (semaphore ? EFD.SEMAPHORE : 0);
     super(adopted?.fd ?? eventfd(initialValue(initial), flags), options);

@@ -19,7 +19,12 @@ import { close, O } from "../syscalls/fd.ts";
 import { AT, openat } from "../syscalls/open.ts";
 import { psi_read, psi_write, type PsiKind, type PsiLine } from "../syscalls/psi.ts";
 import { type Ringer, ringer } from "./doorbell.ts";
-import { checkOptions, EventSource, type EventSourceOptions } from "./event-source.ts";
+import {
+  checkBoolean,
+  checkOptions,
+  EventSource,
+  type EventSourceOptions,
+} from "./event-source.ts";
 import { type Batch, closeQuietly } from "./intake.ts";
 
 /** What tasks can wait for. */
@@ -131,6 +136,7 @@ export class Pressure extends EventSource<PressureEvent> {
     checkOptions(options);
     const path = pathOf(resource, options.cgroup);
     const { full = false, window = 2000, stall = 200 } = options;
+    checkBoolean(full, "full");
     milliseconds(window, "window", LONGEST_WINDOW);
     milliseconds(stall, "stall", window);
     const kind = full ? "full" : "some";
@@ -199,7 +205,13 @@ class Trigger implements Disposable {
   constructor(path: string, kind: PsiKind, stall: number, window: number) {
     using opened = new DisposableStack();
     this.#fd = opened.adopt(open(path, O.RDWR | O.NONBLOCK), closeQuietly);
-    psi_write(this.#fd, kind, Math.round(stall * 1000), Math.round(window * 1000));
+    try {
+      psi_write(this.#fd, kind, Math.round(stall * 1000), Math.round(window * 1000));
+    } catch (error) {
+      throw error instanceof OSError && error.code === "EINVAL"
+        ? refused(error, path, window)
+        : error;
+    }
     this.bell = opened.adopt(eventfd(0, EFD.NONBLOCK | EFD.CLOEXEC), closeQuietly);
     this.#ringer = opened.use(ringer(this.#fd, EPOLL.PRI, this.bell));
     this.#ringer.arm();
@@ -261,6 +273,15 @@ function explained(error: OSError, path: string): OSError {
       "this kernel keeps no pressure stall information: it needs Linux 5.2, built with CONFIG_PSI and started without psi=0",
     ),
   );
+}
+
+/** Why the kernel takes no such trigger. */
+function refused(error: OSError, path: string, window: number): ValueError {
+  const hint =
+    window % 2000 === 0
+      ? "before Linux 5.13 there is no full pressure on the processor"
+      : `without CAP_SYS_RESOURCE the window is a multiple of 2 s, and ${window} ms are none; before Linux 6.7 it is 500 ms at least in any case`;
+  return new ValueError(ERRNO.EINVAL[0], { syscall: error.syscall, path, hint });
 }
 
 function averages(line: PsiLine | undefined): PressureAverages {

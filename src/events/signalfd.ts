@@ -236,7 +236,11 @@ class Hold implements Disposable {
 }
 
 function listOf(signals: SignalLike | Iterable<SignalLike>): readonly SignalLike[] {
-  return typeof signals === "object" ? [...signals] : [signals];
+  if (typeof signals === "string" || typeof signals === "number") return [signals];
+  if (typeof signals === "object" && Symbol.iterator in (signals ?? {})) return [...signals];
+  throw new TypeError(
+    `Cannot take signals: expected a name, a number or several of them, got ${signals === null ? "null" : typeof signals}`,
+  );
 }
 
 /** The numbers of signals that can be taken. */

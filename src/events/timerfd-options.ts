@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EventSourceOptions } from "./event-source.ts";
+import { checkBoolean, type EventSourceOptions } from "./event-source.ts";
 import {
   clockNames,
   LEAST_INTERVAL,
@@ -115,8 +115,7 @@ export function scheduleOf(
   const { delay, interval, at, accuracy, cancelOnSet = before.cancelOnSet } = setting;
   if (delay !== undefined && at !== undefined)
     throw new TypeError("Cannot take delay and at together: both are the first expiry");
-  if (typeof cancelOnSet !== "boolean")
-    throw new TypeError(`Cannot take cancelOnSet: expected a boolean, got ${typeof cancelOnSet}`);
+  checkBoolean(cancelOnSet, "cancelOnSet");
   const settable = clock === "realtime" || clock === "realtime-alarm";
   if (at !== undefined && !settable) {
     throw new TypeError(

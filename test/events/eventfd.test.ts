@@ -43,6 +43,12 @@ describe("a counter", () => {
     expect(descriptorCount()).toBe(before);
   });
 
+  test("semaphore is a boolean", () => {
+    expect(() => new Eventfd({ semaphore: 1 as unknown as boolean })).toThrow(
+      "Cannot take semaphore: expected a boolean, got number",
+    );
+  });
+
   test("add(0) is legal, and wakes nobody", async () => {
     using counter = new Eventfd();
     counter.add(0);

@@ -91,6 +91,7 @@ describe.skipIf(!triggers)(`new Pressure() (${why})`, () => {
       expect(() => new Pressure("cpu", options)).toThrow(RangeError);
     }
     expect(() => new Pressure("cpu", { stall: "1" as unknown as number })).toThrow(TypeError);
+    expect(() => new Pressure("cpu", { full: "yes" as unknown as boolean })).toThrow(TypeError);
     expect(() => new Pressure("cpu", { cgroup: "/tmp" })).toThrow("no such cgroup");
     expect(descriptorCount()).toBe(before);
   });
@@ -103,8 +104,9 @@ describe.skipIf(!triggers)(`new Pressure() (${why})`, () => {
         expect.objectContaining({
           name: "ValueError",
           code: "EINVAL",
+          path: "/proc/pressure/cpu",
           message: expect.stringContaining(
-            "without CAP_SYS_RESOURCE the window is a multiple of 2 s",
+            "without CAP_SYS_RESOURCE the window is a multiple of 2 s, and 1000 ms are none",
           ),
         }),
       );

@@ -387,9 +387,11 @@ describe("which signals", () => {
       expect(() => new Signalfd(name as "SIGTERM")).toThrow(TypeError);
     for (const signo of [0, -1, 65, 1.5, NaN])
       expect(() => new Signalfd(signo)).toThrow(RangeError);
-    for (const wrong of [undefined, null, true, [undefined], [{}]])
-      if (wrong !== undefined)
-        expect(() => new Signalfd(wrong as unknown as number)).toThrow(TypeError);
+    for (const wrong of [null, true, {}, [undefined], [{}]]) {
+      const make = () => new Signalfd(wrong as unknown as number);
+      expect(make).toThrow(TypeError);
+      expect(make).toThrow(/^Cannot take signals?: /);
+    }
   });
 
   test("the ones that were refused leave nothing taken", async () => {

@@ -21,6 +21,8 @@ import {
   SIGRTMIN,
 } from "bun-butter/syscalls";
 
+import { emulated } from "../support/capabilities.ts";
+
 /** What the kernel says of this thread's mask. */
 function blocked(): bigint {
   const status = readFileSync("/proc/thread-self/status", "latin1");
@@ -71,18 +73,26 @@ describe("pthread_sigmask()", () => {
   test("returns the mask before, where butter's returned nothing", () => {
     const one = sigaddset(sigemptyset(), signo);
     const original = pthread_sigmask(SIG_HOW.BLOCK, null);
-    expect(original).toBe(blocked());
     try {
       expect(pthread_sigmask(SIG_HOW.BLOCK, one)).toBe(original);
-      expect(blocked()).toBe(original | one);
       expect(pthread_sigmask(SIG_HOW.UNBLOCK, one)).toBe(original | one);
-      expect(blocked()).toBe(original & ~one);
       expect(pthread_sigmask(SIG_HOW.SETMASK, original | one)).toBe(original & ~one);
     } finally {
       expect(pthread_sigmask(SIG_HOW.SETMASK, original)).toBe(original | one);
     }
-    expect(blocked()).toBe(original);
+    expect(pthread_sigmask(SIG_HOW.BLOCK, null)).toBe(original);
   });
+
+  test.skipIf(emulated)(
+    "changes what /proc tells of this thread (not under emulation, which keeps masks by itself)",
+    () => {
+      const one = sigaddset(sigemptyset(), signo);
+      const original = pthread_sigmask(SIG_HOW.BLOCK, one);
+      const during = blocked();
+      pthread_sigmask(SIG_HOW.SETMASK, original);
+      expect([during, blocked()]).toEqual([original | one, original]);
+    },
+  );
 
   test("throws for the positive errno that it returns, where butter's looked for a negative one", () => {
     const refused = (): bigint => pthread_sigmask(3 as SigHow, 0n);
