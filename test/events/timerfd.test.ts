@@ -75,12 +75,13 @@ describe("setting", () => {
   test("after() fires once, and is disarmed then", async () => {
     const before = instant();
     using timer = Timerfd.after(1.5);
-    expect(timer.armed).toBe(true);
     expect(timer.get().interval).toBeUndefined();
     expect(await timer.readEvent()).toEqual(ONE);
     expect(instant()).toBeGreaterThanOrEqual(before + 1.5);
     expect(timer.armed).toBe(false);
     expect(timer.get()).toEqual({ remaining: undefined, interval: undefined });
+    using later = Timerfd.after(HOUR);
+    expect(later.armed).toBe(true);
   });
 
   test("after(0) fires at once", async () => {
@@ -89,8 +90,9 @@ describe("setting", () => {
   });
 
   test("delay and interval are the first expiry and those after it", async () => {
-    using timer = new Timerfd({ delay: 1, interval: HOUR });
-    expect(timer.get().remaining).toBeLessThanOrEqual(1);
+    using timer = new Timerfd({ delay: HOUR / 2, interval: HOUR });
+    expect(timer.get().remaining).toBeLessThanOrEqual(HOUR / 2);
+    timer.set({ delay: 1, interval: HOUR });
     expect(await timer.readEvent()).toEqual(ONE);
     expect(timer.get().remaining).toBeGreaterThan(1);
     expect(timer.get().interval).toBe(HOUR);
@@ -506,8 +508,9 @@ describe("accuracy", () => {
   });
 
   test("holds for a timer that fires once, and it is disarmed then", async () => {
-    using timer = Timerfd.after(1, { accuracy: 5 });
+    using timer = Timerfd.after(HOUR, { accuracy: 5 });
     expect(timer.armed).toBe(true);
+    timer.set({ delay: 1 });
     expire(timer);
     expect(timer.armed).toBe(false);
     expect(await timer.readEvent()).toEqual(ONE);
