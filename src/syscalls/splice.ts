@@ -125,7 +125,9 @@ export interface Spliced {
 /** One segment: memory that stays where it is. */
 export interface Iovec {
   readonly iov_base: Pinned;
-  /** Bytes, by default all of them. */
+  /** Where in it the segment begins, in bytes, by default at its start. */
+  readonly offset?: number;
+  /** Bytes, by default all of them from there on. */
   readonly iov_len?: number;
 }
 
@@ -196,9 +198,12 @@ export function tee(fd_in: FdLike, fd_out: FdLike, len: number, flags: number): 
 export function vmsplice(fd: FdLike, iov: readonly Iovec[], flags: number): number {
   if (!Array.isArray(iov)) throw new TypeError("Cannot take iov: expected an array of segments");
   const words = new BigUint64Array(Math.max(1, iov.length) * 2);
-  for (const [index, { iov_base, iov_len = iov_base?.byteLength }] of iov.entries()) {
-    const length = size(iov_len, `iov[${index}].iov_len`);
-    words[index * 2] = BigInt(room(iov_base, `iov[${index}].iov_base`, length));
+  for (const [index, { iov_base, offset: at = 0, iov_len }] of iov.entries()) {
+    const start = size(at, `iov[${index}].offset`);
+    const address = room(iov_base, `iov[${index}].iov_base`, start);
+    const length = size(iov_len ?? iov_base.byteLength - start, `iov[${index}].iov_len`);
+    room(iov_base, `iov[${index}].iov_base`, start + length);
+    words[index * 2] = BigInt(address + start);
     words[index * 2 + 1] = BigInt(length);
   }
   return Number(check("vmsplice", c.vmsplice(fileno(fd), words, iov.length, uint(flags, "flags"))));

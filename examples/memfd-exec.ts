@@ -1,0 +1,28 @@
+/**
+ * Runs a program that nobody can change any more: `bun examples/memfd-exec.ts PROGRAM [ARGUMENT…]`
+ *
+ * What is checked is what runs: the program is copied into memory, sealed, and only then looked at and executed. Whoever replaces
+ * the file meanwhile comes too late.
+ */
+import { closeSync, openSync } from "node:fs";
+
+import { Memfd, pump } from "bun-butter";
+
+const [program = "/bin/true", ...args] = process.argv.slice(2);
+
+using memfd = new Memfd(program);
+const file = openSync(Bun.which(program) ?? program, "r");
+await pump(file, memfd);
+closeSync(file);
+memfd.seal("write", "grow", "shrink", "seal");
+
+const digest = new Bun.CryptoHasher("sha256").update(memfd.map({ readonly: true })).digest("hex");
+console.error(
+  `${program}: ${memfd.size} bytes, sha256 ${digest}, sealed: ${memfd.seals.join(" ")}`,
+);
+
+const child = Bun.spawn([memfd.path, ...args], {
+  argv0: program,
+  stdio: ["inherit", "inherit", "inherit"],
+});
+process.exitCode = await child.exited;

@@ -1,0 +1,190 @@
+/**
+ * One stream of bytes to many descriptors:
+ * {@link https://man7.org/linux/man-pages/man2/tee.2.html | tee(2)}.
+ *
+ * @module
+ */
+import { type FdLike, pinned } from "../libc.ts";
+import { read } from "../syscalls/fd.ts";
+import { splice, SPLICE_F, tee as duplicate } from "../syscalls/splice.ts";
+import { isAgain, kindOf, ready } from "./again.ts";
+import { type Pipe, pipe } from "./pipe.ts";
+import { pump } from "./pump.ts";
+
+/** Options of {@linkcode tee}. */
+export interface TeeOptions {
+  /** Called after each piece, with the bytes that every target has so far. */
+  readonly onProgress?: (moved: number) => void;
+  /** Ends it when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes that the pipes in between hold, if they may. */
+const PIECE = 2 ** 18;
+
+/**
+ * Moves bytes from one descriptor to several others, each of which gets all of them, until the end of the first. The kernel
+ * duplicates references to pages, and copies none of them for that.
+ *
+ * All are borrowed, as by {@linkcode pump}. The slowest target sets the pace. If one fails, all end: up to 256 KiB of
+ * what was taken have reached only some of them then.
+ *
+ * @returns How many bytes each target got.
+ * @throws {TypeError} There is no target.
+ * @throws What {@linkcode pump} throws for one of the targets, or what `signal` was aborted with.
+ *
+ * @example
+ * ```ts
+ * import { pipe, tee } from "bun-butter";
+ * import { read, write } from "bun-butter/syscalls";
+ *
+ * using from = pipe();
+ * using one = pipe();
+ * using two = pipe();
+ * write(from.writer, new TextEncoder().encode("both"));
+ * from.writer.close();
+ * console.log(await tee(from.reader, [one.writer, two.writer])); // 4
+ * console.log(one.reader.queued, two.reader.queued); // 4 4
+ * ```
+ */
+export async function tee(
+  from: FdLike,
+  to: readonly FdLike[],
+  options: TeeOptions = {},
+): Promise<number> {
+  const { onProgress, signal } = options;
+  if (!Array.isArray(to) || to.length === 0)
+    throw new TypeError("Cannot take to: expected an array of at least one descriptor");
+  if (onProgress !== undefined && typeof onProgress !== "function")
+    throw new TypeError("Cannot take onProgress: expected a function");
+  signal?.throwIfAborted();
+  for (const target of to) kindOf(target);
+  if (kindOf(from) === "pipe") return await spread(from, to, options);
+  using source = roomy();
+  const over = new AbortController();
+  const signals = signal === undefined ? [over.signal] : [over.signal, signal];
+  const feed = pump(from, source.writer, { signal: AbortSignal.any(signals) }).finally(() =>
+    source.writer.close(),
+  );
+  // It may fail long before it is awaited.
+  feed.catch(() => undefined);
+  try {
+    const moved = await spread(source.reader, to, options);
+    // It has ended: with its source, or because that failed.
+    await feed;
+    return moved;
+  } catch (error) {
+    over.abort();
+    await feed.catch(() => undefined);
+    throw error;
+  }
+}
+
+/** From a pipe to all. */
+async function spread(
+  from: FdLike,
+  to: readonly FdLike[],
+  { onProgress, signal }: TeeOptions,
+): Promise<number> {
+  using stack = new DisposableStack();
+  const branches = to.map((target) => stack.use(new Branch(target)));
+  let moved = 0;
+  for (;;) {
+    signal?.throwIfAborted();
+    const piece = share(from, branches);
+    if (piece === 0) return moved;
+    if (piece === undefined) {
+      await ready(from, "in", signal);
+      continue;
+    }
+    await deliver(branches, piece, signal);
+    moved += piece;
+    onProgress?.(moved);
+  }
+}
+
+/**
+ * Gives each branch a reference to what is in the pipe, and takes it out of there.
+ *
+ * @returns How many bytes all have; 0 at the end, `undefined` if nothing is there.
+ */
+function share(from: FdLike, branches: readonly Branch[]): number | undefined {
+  let piece = PIECE;
+  try {
+    for (const [index, { writer }] of branches.entries()) {
+      const last = index === branches.length - 1;
+      piece = last
+        ? splice(from, null, writer, null, piece, SPLICE_F.MOVE | SPLICE_F.NONBLOCK).bytes
+        : duplicate(from, writer, piece, SPLICE_F.NONBLOCK);
+      if (piece === 0) return 0;
+    }
+    return piece;
+  } catch (error) {
+    if (isAgain(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Lets every branch have its piece, or ends all of them. */
+async function deliver(
+  branches: readonly Branch[],
+  piece: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const failed = new AbortController();
+  const signals = signal === undefined ? [failed.signal] : [failed.signal, signal];
+  const either = AbortSignal.any(signals);
+  await Promise.allSettled(
+    branches.map(async (branch) => {
+      try {
+        await branch.deliver(piece, either);
+      } catch (error) {
+        failed.abort(error);
+      }
+    }),
+  );
+  failed.signal.throwIfAborted();
+}
+
+/** One target, with the pipe that its copy waits in. */
+class Branch implements Disposable {
+  readonly #to: FdLike;
+  readonly #pipe: Pipe = roomy();
+
+  constructor(to: FdLike) {
+    this.#to = to;
+  }
+
+  /** Where its copy of the next piece goes. It is empty between two pieces. */
+  get writer(): FdLike {
+    return this.#pipe.writer;
+  }
+
+  async deliver(piece: number, signal: AbortSignal): Promise<void> {
+    for (let left = piece; left > 0;)
+      left -= await pump(this.#pipe.reader, this.#to, { length: left, signal });
+    this.#discard();
+  }
+
+  /** Drops what is in excess of a piece, because another branch had less room. */
+  #discard(): void {
+    const { queued } = this.#pipe;
+    if (queued === 0) return;
+    using rest = pinned(queued);
+    read(this.#pipe.reader, rest);
+  }
+
+  [Symbol.dispose](): void {
+    this.#pipe.close();
+  }
+}
+
+function roomy(): Pipe {
+  const made = pipe();
+  try {
+    made.capacity = PIECE;
+  } catch {
+    // Not so much for this user: smaller pieces.
+  }
+  return made;
+}
