@@ -21,6 +21,29 @@ export interface Command {
   run(args: readonly string[]): Promise<number>;
 }
 
+/** What a {@linkcode Command} is made of. */
+export interface CommandParts<Options> extends Pick<Command, "name" | "summary" | "help"> {
+  /** Parses the command line. `undefined` is that the help was asked for. */
+  readonly parse: (args: readonly string[]) => Options | undefined;
+  readonly run: (options: Options) => Promise<number>;
+}
+
+/** A subcommand that prints its help when it is asked to. */
+export function command<Options>(parts: CommandParts<Options>): Command {
+  const { name, summary, help, parse, run } = parts;
+  return {
+    name,
+    summary,
+    help,
+    async run(args) {
+      const options = parse(args);
+      if (options !== undefined) return await run(options);
+      process.stdout.write(help);
+      return EXIT.OK;
+    },
+  };
+}
+
 /** Exit codes, as inotifywait has them. */
 export const EXIT = {
   /** What was asked for happened, or the user ended it. */
@@ -35,6 +58,21 @@ export const EXIT = {
 export class UsageError extends Error {
   static {
     this.prototype.name = "UsageError";
+  }
+}
+
+/**
+ * Opens what the command line asks for. What its options can't say of each other, the constructor does.
+ *
+ * @throws {UsageError}
+ */
+export function openFor<T>(open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError)
+      throw new UsageError(error.message);
+    throw error;
   }
 }
 

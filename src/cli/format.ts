@@ -20,6 +20,8 @@ export interface Row {
   readonly brief?: readonly string[];
   /** What it happened to: a path, as bytes if it is not UTF-8. */
   readonly subject: string | Uint8Array;
+  /** What stands for the subject in the tab-separated format, a column each. */
+  readonly columns?: readonly (string | Uint8Array)[];
   /** Stands right after the subject on a terminal: a directory's `/`. */
   readonly suffix?: string | undefined;
   /** Of the words. */
@@ -86,8 +88,8 @@ function json(time: Date, rows: readonly Row[]): string {
 function tab(time: Date, rows: readonly Row[], paint: Paint): string {
   const at = paint(time.toISOString(), "grey");
   let text = "";
-  for (const { words, subject, colour } of rows)
-    text += `${at}\t${paint(words.join(","), colour)}\t${escape(subject)}\n`;
+  for (const { words, subject, columns = [subject], colour } of rows)
+    text += `${at}\t${paint(words.join(","), colour)}\t${columns.map(escape).join("\t")}\n`;
   return text;
 }
 

@@ -1,0 +1,256 @@
+/**
+ * What all subcommands that print events have in common: rows are written as they come, until something ends it.
+ *
+ * @module
+ */
+import { type EventSource, OSError } from "../index.ts";
+import { POLL, poll } from "../syscalls/index.ts";
+import { EXIT, note } from "./command.ts";
+import type { Row } from "./format.ts";
+import { type Interrupt, Interrupts } from "./interrupt.ts";
+import { Output } from "./output.ts";
+
+/** Why it ended. `over` is that no source has anything left to tell. */
+export type End =
+  | { readonly by: "count" | "over" | "timeout" | "unread" }
+  | { readonly by: "interrupt"; readonly signal: Interrupt };
+
+/** What ends a session, and how it looks. The options of every command line are such. */
+export interface SessionOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /**
+   * How many events end it.
+   *
+   * @default Infinity
+   */
+  readonly count?: number;
+  /**
+   * Milliseconds without an event that end it.
+   *
+   * @default Infinity
+   */
+  readonly timeout?: number;
+}
+
+/** What differs between subcommands. */
+export interface SessionKind {
+  /** The subcommand's name. */
+  readonly name: string;
+  /** What a summary counts: `["event", "events"]`. */
+  readonly nouns: readonly [one: string, many: string];
+  /** Whether the time-out is one from the beginning on, whatever comes. */
+  readonly deadline?: boolean;
+  /** Called at the first interrupt, also when the session has ended and something is still waited for. */
+  readonly first?: () => void;
+  /** Tidies up what can't wait, before a second interrupt ends the process. */
+  readonly last?: () => void;
+}
+
+/** The longest delay that a timer takes, in milliseconds. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
+/** How long after an interrupt a reader may take for what was written last, in milliseconds. */
+const WRITE_GRACE = 1000;
+
+/** One run of a subcommand. */
+export class Session implements Disposable {
+  readonly #kind: SessionKind;
+  readonly #options: Required<SessionOptions>;
+  readonly #output: Output;
+  readonly #interrupts: Interrupts;
+  readonly #started = performance.now();
+  /** How many events of each kind are in the summary. */
+  readonly #tally = new Map<string, number>();
+  /** What is followed. */
+  readonly #sources = new Set<EventSource<unknown>>();
+  /** Each ends a wait. */
+  readonly #waits = new Set<() => void>();
+  #total = 0;
+  #counted = 0;
+  #end: End | undefined;
+  /** Settles when the last rows are written, and all before them. */
+  #written: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(kind: SessionKind, options: SessionOptions) {
+    this.#kind = kind;
+    this.#options = { count: Infinity, timeout: Infinity, ...options };
+    this.#interrupts = new Interrupts(
+      (signal) => {
+        if (signal === "SIGINT") this.afterEcho();
+        this.stop({ by: "interrupt", signal });
+        kind.first?.();
+      },
+      () => kind.last?.(),
+    );
+    this.#output = new Output(options.json);
+    this.#output.gone.addEventListener("abort", () => this.stop({ by: "unread" }));
+  }
+
+  /** Why it ended, once it has. */
+  get end(): End | undefined {
+    return this.#end;
+  }
+
+  /** Ends it. The first reason is the one that counts. */
+  stop(end: End): void {
+    this.#end ??= end;
+    clearTimeout(this.#timer);
+    for (const wake of this.#waits) wake();
+  }
+
+  /** What an interrupt does, for one that came in another way. */
+  interrupt(signal: Interrupt): void {
+    this.#interrupts.take(signal);
+  }
+
+  /**
+   * Calls a function with what a source tells, until the session ends or the source is over. After an interrupt it is
+   * called once more, with what happened before.
+   */
+  async follow<E>(
+    source: EventSource<E>,
+    take: (batch: readonly E[]) => void | Promise<void>,
+  ): Promise<void> {
+    this.#sources.add(source);
+    const batches = source.batches();
+    let came: readonly E[] = [];
+    let over = false;
+    while (this.#end === undefined && !over) {
+      this.#arm();
+      const next = batches.next().then(({ value, done }) => {
+        if (done === true) over = true;
+        else came = value;
+      });
+      await this.unlessEnded(next);
+      if (this.#end !== undefined) break;
+      // Not while rows are written: a slow reader is not a lack of events.
+      if (this.#kind.deadline !== true) clearTimeout(this.#timer);
+      const batch = came;
+      came = [];
+      if (batch.length > 0) await take(batch);
+    }
+    await batches.return?.();
+    this.#sources.delete(source);
+    // What came in the same turn as the interrupt was read, and not taken.
+    if (this.#end?.by === "interrupt") await take([...came, ...source.readEventsSync()]);
+  }
+
+  /** Adds events to the summary. */
+  tally(events: number, word?: string): void {
+    this.#total += events;
+    if (word !== undefined) this.#tally.set(word, (this.#tally.get(word) ?? 0) + events);
+  }
+
+  /**
+   * Counts events for `--count`, the last of which ends the session.
+   *
+   * @returns Whether this was the last.
+   */
+  count(events = 1): boolean {
+    this.#counted += events;
+    if (this.#counted < this.#options.count) return false;
+    this.stop({ by: "count" });
+    return true;
+  }
+
+  /** Writes rows. Resolves when they are written, or when the session has ended. */
+  async write(rows: readonly Row[]): Promise<void> {
+    if (rows.length > 0) this.#written = this.#output.write(rows);
+    await this.unlessEnded(this.#written);
+  }
+
+  /** Waits for a promise, but not after the end. A race with a promise of the end would grow with each round. */
+  unlessEnded<T>(promise: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const wake = (): void => resolve(undefined);
+      this.#waits.add(wake);
+      const settled = (): boolean => this.#waits.delete(wake);
+      promise.finally(settled).then(resolve, reject);
+      if (this.#end !== undefined) wake();
+    });
+  }
+
+  /** Waits for what was written, after an interrupt not for long. */
+  async flush(): Promise<void> {
+    const grace = this.#end?.by === "interrupt" ? [Bun.sleep(WRITE_GRACE)] : [];
+    await Promise.race([this.#written, ...grace]);
+  }
+
+  /** Waits for what was written, says how it ended, and returns the exit code of that. */
+  async finish(): Promise<number> {
+    await this.flush();
+    switch (this.#end?.by) {
+      case "timeout":
+        return EXIT.TIMEOUT;
+      case "over":
+        note(`butter ${this.#kind.name}: Cannot go on: nothing is left of what was watched`);
+        return EXIT.ERROR;
+      case "interrupt":
+        this.note(this.#summary());
+        return EXIT.OK;
+      default:
+        return EXIT.OK;
+    }
+  }
+
+  /** Tells people something, unless they want none of it. */
+  note(text: string): void {
+    if (!this.#options.quiet) note(text);
+  }
+
+  /** Tells people of something that is not as it should be. */
+  remark(text: string): void {
+    this.note(`butter ${this.#kind.name}: ${text}`);
+  }
+
+  /** Begins a new line where the terminal has just shown `^C`, and the cursor is behind it. */
+  afterEcho(): void {
+    if (process.stderr.isTTY) this.note("");
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#interrupts[Symbol.dispose]();
+    this.#output[Symbol.dispose]();
+  }
+
+  #arm(): void {
+    const { timeout } = this.#options;
+    if (timeout > LONGEST_DELAY || this.#end !== undefined) return;
+    if (this.#kind.deadline === true && this.#timer !== undefined) return;
+    clearTimeout(this.#timer);
+    const expire = (): void => {
+      // A process that was stopped for a while finds its timers due before its events.
+      if (this.#ready()) this.#timer = setTimeout(expire, 1);
+      else this.stop({ by: "timeout" });
+    };
+    this.#timer = setTimeout(expire, timeout);
+  }
+
+  /** Whether a source has something to tell. */
+  #ready(): boolean {
+    return [...this.#sources].some((source) => source.queued > 0 || readable(source));
+  }
+
+  /** `3 events in 12.3 s: 2 CREATE, 1 DELETE` */
+  #summary(): string {
+    const [one, many] = this.#kind.nouns;
+    const kinds = [...this.#tally].toSorted(([, a], [, b]) => b - a);
+    const noun = this.#total === 1 ? one : many;
+    const seconds = ((performance.now() - this.#started) / 1000).toFixed(1);
+    const listed = kinds.map(([word, count]) => `${count} ${word}`).join(", ");
+    return `${this.#total} ${noun} in ${seconds} s${listed && `: ${listed}`}`;
+  }
+}
+
+function readable(source: EventSource<unknown>): boolean {
+  try {
+    return poll([{ fd: source, events: POLL.IN }], 0)[0] !== 0;
+  } catch (error) {
+    // Even without waiting: a signal came first.
+    if (error instanceof OSError && error.code === "EINTR") return true;
+    throw error;
+  }
+}
