@@ -43,7 +43,7 @@ export {
   type PressureResource,
   type PressureScope,
 } from "./events/pressure.ts";
-export type { SignalName } from "./events/signal-names.ts";
+export { type SignalName, signalName, signalNumber } from "./events/signal-names.ts";
 export { spawn, unmasked } from "./events/signal-spawn.ts";
 export { type SignalCode, SignalfdEvent, type SignalfdEventData } from "./events/signalfd-event.ts";
 export { Signalfd, type SignalfdOptions, type SignalLike } from "./events/signalfd.ts";

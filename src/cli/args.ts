@@ -30,6 +30,35 @@ export function parse<const Options extends ParseArgsOptionsConfig>(
   }
 }
 
+/** Options of every subcommand that prints rows. */
+export const PRINTING = {
+  json: { type: "boolean", short: "j" },
+  quiet: { type: "boolean", short: "q" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+/** Options of those that print until enough events came. */
+export const ENDING = {
+  count: { type: "string", short: "n" },
+  once: { type: "boolean" },
+  timeout: { type: "string", short: "t" },
+} as const;
+
+/** What {@linkcode ENDING} says: a number of events, and milliseconds. */
+export function ending(values: {
+  readonly count?: string | undefined;
+  readonly once?: boolean | undefined;
+  readonly timeout?: string | undefined;
+}): { readonly count: number; readonly timeout: number } {
+  const { once = false, timeout } = values;
+  if (once && values.count !== undefined)
+    throw new UsageError("Cannot take --once and --count together: --once is --count 1");
+  return {
+    count: once ? 1 : values.count === undefined ? Infinity : count(values.count, "count"),
+    timeout: timeout === undefined ? Infinity : seconds(timeout, "timeout"),
+  };
+}
+
 /** A whole number of at least 1. */
 export function count(text: string, option: string): number {
   const value = Number(text);
@@ -45,6 +74,35 @@ export function seconds(text: string, option: string): number {
   if (/^(\d+\.?\d*|\.\d+)$/.test(text) && Number.isFinite(value)) return value * 1000;
   throw new UsageError(
     `Cannot take --${option}: ${JSON.stringify(text)} is not a number of seconds of at least 0`,
+  );
+}
+
+const units = { ns: 1e-6, us: 1e-3, ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 } as const;
+
+/** What the kernel counts: 292 years, in milliseconds. */
+export const LONGEST = 9_223_372_036_854;
+
+/** A number and its unit, seconds without one, as milliseconds. */
+export function duration(text: string, option: string, least: number): number {
+  const [, number = "", unit = "s"] = /^(\d+\.?\d*|\.\d+)(ns|us|ms|s|m|h|d)?$/.exec(text) ?? [];
+  const value = number === "" ? NaN : Number(number) * units[unit as keyof typeof units];
+  if (value >= least && value <= LONGEST) return value;
+  const range = least === 0 ? "of at most 292 years" : "from 1ns to 292 years";
+  throw new UsageError(
+    `Cannot take --${option}: ${JSON.stringify(text)} is not a time such as 500ms or 1.5h, ${range}`,
+  );
+}
+
+/** One word of a list. */
+export function oneOf<Word extends string>(
+  text: string,
+  what: string,
+  known: readonly Word[],
+): Word {
+  const found = known.find((candidate) => candidate === text);
+  if (found !== undefined) return found;
+  throw new UsageError(
+    `Cannot take ${what}: ${JSON.stringify(text)} is none of ${known.join(", ")}`,
   );
 }
 

@@ -80,3 +80,8 @@ export function openFor<T>(open: () => T): T {
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
+
+/** Begins a new line where the terminal has just shown `^C`, and the cursor is behind it. */
+export function afterEcho(): void {
+  if (process.stderr.isTTY) note("");
+}

@@ -8,10 +8,13 @@ import manifest from "../../package.json" with { type: "json" };
 import { OSError } from "../index.ts";
 import { type Command, EXIT, note, UsageError } from "./command.ts";
 import { OutputError } from "./output.ts";
+import { pressure } from "./pressure.ts";
+import { signals } from "./signals.ts";
 import { timer } from "./timer.ts";
+import { wait } from "./wait.ts";
 import { watch } from "./watch.ts";
 
-const commands: readonly Command[] = [watch, timer];
+const commands: readonly Command[] = [watch, timer, signals, wait, pressure];
 
 const HELP = `Usage: butter COMMAND [OPTION…]
 

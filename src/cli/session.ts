@@ -5,15 +5,13 @@
  */
 import { type EventSource, OSError } from "../index.ts";
 import { POLL, poll } from "../syscalls/index.ts";
-import { EXIT, note } from "./command.ts";
+import { afterEcho, EXIT, note } from "./command.ts";
 import type { Row } from "./format.ts";
-import { type Interrupt, Interrupts } from "./interrupt.ts";
+import { onInterrupt } from "./interrupt.ts";
 import { Output } from "./output.ts";
 
 /** Why it ended. `over` is that no source has anything left to tell. */
-export type End =
-  | { readonly by: "count" | "over" | "timeout" | "unread" }
-  | { readonly by: "interrupt"; readonly signal: Interrupt };
+export type End = "count" | "interrupt" | "over" | "timeout" | "unread";
 
 /** What ends a session, and how it looks. The options of every command line are such. */
 export interface SessionOptions {
@@ -58,7 +56,7 @@ export class Session implements Disposable {
   readonly #kind: SessionKind;
   readonly #options: Required<SessionOptions>;
   readonly #output: Output;
-  readonly #interrupts: Interrupts;
+  readonly #interrupts: Disposable;
   readonly #started = performance.now();
   /** How many events of each kind are in the summary. */
   readonly #tally = new Map<string, number>();
@@ -76,16 +74,16 @@ export class Session implements Disposable {
   constructor(kind: SessionKind, options: SessionOptions) {
     this.#kind = kind;
     this.#options = { count: Infinity, timeout: Infinity, ...options };
-    this.#interrupts = new Interrupts(
+    this.#interrupts = onInterrupt(
       (signal) => {
-        if (signal === "SIGINT") this.afterEcho();
-        this.stop({ by: "interrupt", signal });
+        if (signal === "SIGINT" && !options.quiet) afterEcho();
+        this.stop("interrupt");
         kind.first?.();
       },
       () => kind.last?.(),
     );
     this.#output = new Output(options.json);
-    this.#output.gone.addEventListener("abort", () => this.stop({ by: "unread" }));
+    this.#output.gone.addEventListener("abort", () => this.stop("unread"));
   }
 
   /** Why it ended, once it has. */
@@ -100,11 +98,6 @@ export class Session implements Disposable {
     for (const wake of this.#waits) wake();
   }
 
-  /** What an interrupt does, for one that came in another way. */
-  interrupt(signal: Interrupt): void {
-    this.#interrupts.take(signal);
-  }
-
   /**
    * Calls a function with what a source tells, until the session ends or the source is over. After an interrupt it is
    * called once more, with what happened before.
@@ -116,25 +109,24 @@ export class Session implements Disposable {
     this.#sources.add(source);
     const batches = source.batches();
     let came: readonly E[] = [];
-    let over = false;
-    while (this.#end === undefined && !over) {
+    while (this.#end === undefined) {
       this.#arm();
       const next = batches.next().then(({ value, done }) => {
-        if (done === true) over = true;
-        else came = value;
+        if (done !== true) came = value;
+        return done === true;
       });
-      await this.unlessEnded(next);
-      if (this.#end !== undefined) break;
+      const over = await this.unlessEnded(next);
+      if (over !== false || this.#end !== undefined) break;
       // Not while rows are written: a slow reader is not a lack of events.
       if (this.#kind.deadline !== true) clearTimeout(this.#timer);
       const batch = came;
       came = [];
-      if (batch.length > 0) await take(batch);
+      await take(batch);
     }
     await batches.return?.();
     this.#sources.delete(source);
     // What came in the same turn as the interrupt was read, and not taken.
-    if (this.#end?.by === "interrupt") await take([...came, ...source.readEventsSync()]);
+    if (this.#end === "interrupt") await take([...came, ...source.readEventsSync()]);
   }
 
   /** Adds events to the summary. */
@@ -151,7 +143,7 @@ export class Session implements Disposable {
   count(events = 1): boolean {
     this.#counted += events;
     if (this.#counted < this.#options.count) return false;
-    this.stop({ by: "count" });
+    this.stop("count");
     return true;
   }
 
@@ -174,14 +166,14 @@ export class Session implements Disposable {
 
   /** Waits for what was written, after an interrupt not for long. */
   async flush(): Promise<void> {
-    const grace = this.#end?.by === "interrupt" ? [Bun.sleep(WRITE_GRACE)] : [];
+    const grace = this.#end === "interrupt" ? [Bun.sleep(WRITE_GRACE)] : [];
     await Promise.race([this.#written, ...grace]);
   }
 
   /** Waits for what was written, says how it ended, and returns the exit code of that. */
   async finish(): Promise<number> {
     await this.flush();
-    switch (this.#end?.by) {
+    switch (this.#end) {
       case "timeout":
         return EXIT.TIMEOUT;
       case "over":
@@ -205,11 +197,6 @@ export class Session implements Disposable {
     this.note(`butter ${this.#kind.name}: ${text}`);
   }
 
-  /** Begins a new line where the terminal has just shown `^C`, and the cursor is behind it. */
-  afterEcho(): void {
-    if (process.stderr.isTTY) this.note("");
-  }
-
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#interrupts[Symbol.dispose]();
@@ -224,7 +211,7 @@ export class Session implements Disposable {
     const expire = (): void => {
       // A process that was stopped for a while finds its timers due before its events.
       if (this.#ready()) this.#timer = setTimeout(expire, 1);
-      else this.stop({ by: "timeout" });
+      else this.stop("timeout");
     };
     this.#timer = setTimeout(expire, timeout);
   }

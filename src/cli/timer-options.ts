@@ -4,7 +4,7 @@
  * @module
  */
 import type { TimerfdClock, TimerfdMissed, TimerfdOptions } from "../index.ts";
-import { count, parse } from "./args.ts";
+import { count, duration, LONGEST, oneOf, parse, PRINTING } from "./args.ts";
 import { UsageError } from "./command.ts";
 
 /** What `butter timer` was asked for. */
@@ -82,9 +82,7 @@ export function timerOptions(args: readonly string[]): TimerOptions | undefined 
     missed: { type: "string" },
     "on-set": { type: "boolean", short: "s" },
     exec: { type: "string", short: "x" },
-    json: { type: "boolean", short: "j" },
-    quiet: { type: "boolean", short: "q" },
-    help: { type: "boolean", short: "h" },
+    ...PRINTING,
   });
   if (values.help === true) return undefined;
   const [stray] = positionals;
@@ -107,8 +105,8 @@ export function timerOptions(args: readonly string[]): TimerOptions | undefined 
       at: at === undefined ? undefined : date(at),
       accuracy: values.accuracy === undefined ? 0 : duration(values.accuracy, "accuracy", 0),
       cancelOnSet: onSet,
-      ...(clock !== undefined && { clock: word(clock, "clock", CLOCKS) }),
-      missed: missed === undefined ? "skip" : word(missed, "missed", MISSED),
+      ...(clock !== undefined && { clock: oneOf(clock, "--clock", CLOCKS) }),
+      missed: missed === undefined ? "skip" : oneOf(missed, "--missed", MISSED),
     },
     json: values.json === true,
     quiet: values.quiet === true,
@@ -127,29 +125,14 @@ const CLOCKS: readonly TimerfdClock[] = [
 
 const MISSED: readonly TimerfdMissed[] = ["skip", "burst", "delay"];
 
-const units = { ns: 1e-6, us: 1e-3, ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 } as const;
-
 /** A nanosecond, in milliseconds. */
 const LEAST = 1e-6;
-
-/** What the kernel counts: 292 years, in milliseconds. */
-const MOST = 9_223_372_036_854;
-
-function duration(text: string, option: string, least: number): number {
-  const [, number = "", unit = "s"] = /^(\d+\.?\d*|\.\d+)(ns|us|ms|s|m|h|d)?$/.exec(text) ?? [];
-  const value = number === "" ? NaN : Number(number) * units[unit as keyof typeof units];
-  if (value >= least && value <= MOST) return value;
-  const range = least === 0 ? "of at most 292 years" : "from 1ns to 292 years";
-  throw new UsageError(
-    `Cannot take --${option}: ${JSON.stringify(text)} is not a time such as 500ms or 1.5h, ${range}`,
-  );
-}
 
 /** A date, or the next time that a clock on the wall shows this. */
 function date(text: string): Date {
   const time = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(text);
   const when = time === null ? new Date(text) : nextTime(time.slice(1).map(Number));
-  if (when.getTime() >= 0 && when.getTime() <= MOST) return when;
+  if (when.getTime() >= 0 && when.getTime() <= LONGEST) return when;
   throw new UsageError(
     `Cannot take --at: ${JSON.stringify(text)} is not a date such as 2030-01-31T12:00, or a time such as 12:00`,
   );
@@ -160,12 +143,4 @@ function nextTime([hours = 0, minutes = 0, seconds]: readonly number[]): Date {
   when.setHours(hours, minutes, seconds || 0, 0);
   if (when.getTime() <= Date.now()) when.setDate(when.getDate() + 1);
   return when;
-}
-
-function word<Word extends string>(text: string, option: string, known: readonly Word[]): Word {
-  const found = known.find((candidate) => candidate === text);
-  if (found !== undefined) return found;
-  throw new UsageError(
-    `Cannot take --${option}: ${JSON.stringify(text)} is none of ${known.join(", ")}`,
-  );
 }

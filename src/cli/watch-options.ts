@@ -4,7 +4,7 @@
  * @module
  */
 import { IN } from "../index.ts";
-import { count, parse, paths, seconds, words } from "./args.ts";
+import { ENDING, ending, parse, paths, PRINTING, words } from "./args.ts";
 import { UsageError } from "./command.ts";
 import { FORMAT_HELP } from "./format.ts";
 
@@ -110,19 +110,13 @@ Examples:
 export function watchOptions(args: readonly string[]): WatchOptions | undefined {
   const { values, tokens } = parse(args, {
     event: { type: "string", short: "e", multiple: true },
-    count: { type: "string", short: "n" },
-    once: { type: "boolean" },
-    timeout: { type: "string", short: "t" },
+    ...ENDING,
     exec: { type: "string", short: "x" },
     restart: { type: "boolean", short: "r" },
-    json: { type: "boolean", short: "j" },
-    quiet: { type: "boolean", short: "q" },
-    help: { type: "boolean", short: "h" },
+    ...PRINTING,
   });
   if (values.help === true) return undefined;
-  const { exec, once = false, restart = false } = values;
-  if (once && values.count !== undefined)
-    throw new UsageError("Cannot take --once and --count together: --once is --count 1");
+  const { exec, restart = false } = values;
   if (restart && exec === undefined)
     throw new UsageError("Cannot take --restart: there is no --exec whose command it would end");
   if (exec?.trim() === "") throw new UsageError("Cannot take --exec: the command is empty");
@@ -139,8 +133,7 @@ export function watchOptions(args: readonly string[]): WatchOptions | undefined 
     quiet: values.quiet === true,
     exec,
     restart,
-    count: once ? 1 : values.count === undefined ? Infinity : count(values.count, "count"),
-    timeout: values.timeout === undefined ? Infinity : seconds(values.timeout, "timeout"),
+    ...ending(values),
   };
 }
 

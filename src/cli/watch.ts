@@ -46,9 +46,9 @@ class Watch implements AsyncDisposable {
       session.remark(`"${escape(path)}" is watched already, and not twice`);
     }
     if (options.exec !== undefined) {
-      const { exec: command, restart } = options;
+      const { exec, restart } = options;
       const report = (text: string): void => session.remark(text);
-      this.#runner = new Runner({ command, restart, report });
+      this.#runner = new Runner({ command: exec, restart, report });
     }
   }
 
@@ -59,8 +59,7 @@ class Watch implements AsyncDisposable {
     await session.flush();
     this.#inotify.close();
     // When it ended by itself, what it started goes on to its end.
-    const by = session.end?.by;
-    if (by === "interrupt" || by === "unread") await this.#runner?.stop();
+    if (session.end === "interrupt" || session.end === "unread") await this.#runner?.stop();
     else await this.#runner?.finish();
     return await session.finish();
   }
@@ -89,7 +88,7 @@ class Watch implements AsyncDisposable {
     this.#runner?.changed(changes);
     await session.write(rows);
     if (batch.some(({ isOverflow }) => isOverflow)) session.remark(overflowHint());
-    if (this.#inotify.watches.size === 0) session.stop({ by: "over" });
+    if (this.#inotify.watches.size === 0) session.stop("over");
   }
 }
 
