@@ -163,7 +163,7 @@ function usageError(error: unknown): unknown {
   const option = /'(?:-\w, )?(-[^' ]*)/.exec(error.message)?.[1] ?? "the options";
   if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
     return new UsageError(
-      `Cannot take ${option}: there is no such option (a path that begins with "-" goes behind "--")`,
+      `Cannot take ${option}: there is no such option (what begins with "-" and is none goes behind "--")`,
     );
   }
   if (code !== "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") return error;

@@ -47,8 +47,8 @@ Output:
   On a terminal, a line is the local time, NOW or STALL, SOME or FULL, the resource, and how much
   tasks waited for it: percent of the last 10, 60 and 300 s, and seconds since the start of the
   system or the cgroup. SOME is when at least one task waited, FULL when all did at once.
-  Elsewhere it is TIME<tab>STALL,SOME<tab>RESOURCE<tab>AVG10<tab>AVG60<tab>AVG300<tab>TOTAL, the time
-  in UTC as ISO 8601 has it, and TOTAL in milliseconds.
+  Elsewhere it is TIME<tab>STALL,SOME<tab>RESOURCE<tab>AVG10<tab>AVG60<tab>AVG300<tab>TOTAL, the
+  time in UTC as ISO 8601 has it, and TOTAL in milliseconds.
   With --json it is one JSON object: time, event, resource, kind, avg10, avg60, avg300, total.
 
 Exit codes:
@@ -84,6 +84,11 @@ export function pressureOptions(args: readonly string[]): PressureOptions | unde
   if (values.help === true) return undefined;
   const { stall, window, full = false, cgroup, now = false } = values;
   if (cgroup === "") throw new UsageError("Cannot take --cgroup: its directory is empty");
+  if (now && (values.once === true || values.count !== undefined || values.timeout !== undefined)) {
+    throw new UsageError(
+      "Cannot take --now together with --once, --count or --timeout: it waits for nothing",
+    );
+  }
   const named = positionals.map((text) => oneOf(text, "resource", RESOURCES));
   return {
     resources: named.length === 0 ? RESOURCES : [...new Set(named)],

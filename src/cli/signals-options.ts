@@ -21,8 +21,9 @@ a process can take, but leaves SIGPIPE and those of job control, SIGTSTP, SIGTTI
 as they are.
 
 SIGINT, SIGTERM and SIGHUP end it: without a NAME, the first one is printed and ends it. One that
-a NAME asks for is printed and does not end it; the others still do, and so do --count and --timeout.
-One that it was started to ignore, as nohup and "&" in a script do, does not end it either.
+a NAME asks for is printed and does not end it; the others still do, and so do --count and
+--timeout. One that it was started to ignore, as nohup and "&" in a script do, does not end it
+either.
 
 Options:
   -n, --count N    end after N signals
@@ -33,8 +34,9 @@ Options:
   -h, --help       print this
 
 Output:
-  On a terminal, a line is the local time, the signal, how it was sent, and by whom. Elsewhere it
-  is TIME<tab>SIGNAL,CODE<tab>PID<tab>UID<tab>COMMAND<tab>VALUE, the time in UTC as ISO 8601 has it.
+  On a terminal, a line is the local time, the signal, how it was sent, and by whom.
+  Elsewhere it is TIME<tab>SIGNAL,CODE<tab>PID<tab>UID<tab>COMMAND<tab>VALUE, the time in UTC as
+  ISO 8601 has it.
   CODE is USER for kill(2), QUEUE for sigqueue(3), TKILL for one that was meant for a thread,
   KERNEL for the terminal's Ctrl-C and the like; of SIGCHLD it is what the child did. It is
   OVERFLOW if signals came faster than they were read: VALUE is then how many are lost.

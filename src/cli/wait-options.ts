@@ -32,18 +32,19 @@ user, or CAP_SYS_PTRACE), and since Linux 6.15 to everybody once its parent has 
 
 Output:
   On a terminal, a line is the local time, EXITED, KILLED, or ENDED if it is not told how, the
-  process, and its exit code or signal. Elsewhere it is TIME<tab>EXITED<tab>PID<tab>CODE<tab>COMMAND,
-  the time in UTC as ISO 8601 has it. CODE is the exit code or the signal's name, or empty; COMMAND
-  is the name that the process had in the beginning. GONE is what --exited lets pass.
+  process, and its exit code or signal. GONE is what --exited lets pass.
+  Elsewhere it is TIME<tab>EXITED<tab>PID<tab>CODE<tab>COMMAND, the time in UTC as ISO 8601 has it.
+  CODE is the exit code or the signal's name, or empty; COMMAND is what the process was called
+  when the wait began.
   With --json it is one JSON object: time, pid, exitCode or signal, command.
 
 Exit codes:
-  that of the process, if one is waited for: what it exited with, or 128 and its signal's number
+  N  that of the process: what it exited with, or 128 and the number of the signal that killed
+     it; of several the first that is not 0, and with --any that of the first one to end
   0  all ended with 0, or it is not told how
-  N  the first that ended with anything else ended with N, as above; with --any, the first of all
   1  an error, it was interrupted, or nobody reads its output any more
   2  --timeout passed
-  If 1 and 2 can be a process's own as well: it is that if a line was printed for it.
+  1 and 2 can be the process's own as well: then there is a line for it.
 
 Examples:
   butter wait $(pidof make) && echo built

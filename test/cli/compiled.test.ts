@@ -22,7 +22,7 @@ async function compile(dir: TempDir, source: string): Promise<string> {
 const through = ["/usr/bin/env", "-i"];
 
 test.skipIf(emulated)(
-  "butter as an executable watches, and runs commands, in an empty environment (not emulated)",
+  "butter as an executable watches, runs commands, and takes signals, in an empty environment (not emulated)",
   async () => {
     using dir = tempDir();
     const program = [await compile(dir, "src/cli/main.ts")];
@@ -36,6 +36,11 @@ test.skipIf(emulated)(
     expect(rowsOf(watch.stdout.text)).toEqual(["CREATE,ISDIR w/a", "CREATE,ISDIR w/b"]);
     expect(watch.stderr.text).toBe("Watching 1 directory\nran 2\n");
     const options = { cwd: dir.path, through, program };
+    await using signals = Butter.start(["signals"], options);
+    const text = await signals.stderr.until((printed) => printed.includes(" ends it\n"));
+    process.kill(Number(/^Process (\d+)/.exec(text)?.[1]), "SIGTERM");
+    expect(await signals.end()).toBe(0);
+    expect(signals.stdout.text).toContain(`\tSIGTERM,USER\t${process.pid}\t`);
     await using missing = Butter.start(["watch", "missing"], options);
     expect(await missing.end()).toBe(1);
     expect(missing.stderr.text).toContain("(ENOENT)");

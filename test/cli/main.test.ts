@@ -23,16 +23,25 @@ test.each(["--help", "-h", "help"])("butter %s prints every command", async (fla
   expect(exitCode).toBe(0);
 });
 
-test.each(["watch --help", "watch some -h", "help watch"])(
-  "butter %s prints the command's own help, no line too wide",
-  async (line) => {
-    const { stdout, stderr, exitCode } = await main(...line.split(" "));
-    expect(stdout).toStartWith("Usage: butter watch ");
-    expect(stdout.split("\n").filter((printed) => printed.length > 100)).toEqual([]);
-    expect(stderr).toBe("");
-    expect(exitCode).toBe(0);
-  },
-);
+test.each([
+  "watch --help",
+  "watch some -h",
+  "help watch",
+  "help timer",
+  "signals --help",
+  "help signals",
+  "wait --help",
+  "help wait",
+  "pressure --help",
+  "help pressure",
+])("butter %s prints the command's own help, no line too wide", async (line) => {
+  const { stdout, stderr, exitCode } = await main(...line.split(" "));
+  const name = /watch|timer|signals|wait|pressure/.exec(line)?.[0];
+  expect(stdout).toStartWith(`Usage: butter ${name} `);
+  expect(stdout.split("\n").filter((printed) => printed.length > 100)).toEqual([]);
+  expect(stderr).toBe("");
+  expect(exitCode).toBe(0);
+});
 
 test.each(["--version", "-V"])("butter %s prints the package's version", async (flag) => {
   const { stdout, exitCode } = await main(flag);

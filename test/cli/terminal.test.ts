@@ -1,24 +1,25 @@
-/** `butter watch` on a terminal. */
+/** `butter` on a terminal. */
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 
 import { butter, plainEnv } from "../support/butter.ts";
+import { emulated } from "../support/capabilities.ts";
 import { tempDir } from "../support/temp.ts";
 
-/** Runs it on a terminal of its own, with Ctrl-C when `last` has been seen. */
+/** What is waited for in the output, and what is done then. */
+type Step = readonly [word: string, act: (terminal: Bun.Terminal) => void];
+
+const interrupt: Step[1] = (terminal) => terminal.write("\x03");
+
+/** Runs it on a terminal of its own, and returns what that showed. */
 async function onTerminal(
-  cwd: string,
-  env: Readonly<Record<string, string>>,
-  act: () => void,
-  last: string,
+  args: readonly string[],
+  { cwd, env }: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+  ...steps: Step[]
 ): Promise<string> {
   let text = "";
   const decoder = new TextDecoder();
-  const steps: [word: string, step: (terminal: Bun.Terminal) => void][] = [
-    ["Watching ", act],
-    [last, (terminal) => terminal.write("\x03")],
-  ];
-  const child = Bun.spawn([...butter, "watch", "."], {
+  const child = Bun.spawn([...butter, ...args], {
     cwd,
     env: { ...plainEnv, TERM: "xterm", ...env },
     timeout: 30_000,
@@ -28,10 +29,10 @@ async function onTerminal(
       rows: 30,
       data(terminal, data) {
         text += decoder.decode(data, { stream: true });
-        const [word, step] = steps[0] ?? [];
-        if (word === undefined || step === undefined || !text.includes(word)) return;
+        const [word, act] = steps[0] ?? [];
+        if (word === undefined || act === undefined || !text.includes(word)) return;
         steps.shift();
-        step(terminal);
+        act(terminal);
       },
     },
   });
@@ -52,7 +53,12 @@ test("lines are aligned and coloured, directories end in a slash, and Ctrl-C end
     mkdirSync(dir.at("sub"));
     writeFileSync(dir.at("evil\x1b[2J"), "x");
   };
-  const text = await onTerminal(dir.path, {}, act, "CLOSE_WRITE");
+  const text = await onTerminal(
+    ["watch", "."],
+    { cwd: dir.path },
+    ["Watching ", act],
+    ["CLOSE_WRITE", interrupt],
+  );
   expect(text).toMatch(
     new RegExp(
       `^Watching 1 directory\n${line(32, "CREATE", "\\./sub/")}${line(32, "CREATE", "\\./evil\\\\x1B\\[2J")}` +
@@ -66,7 +72,31 @@ test.each([{ NO_COLOR: "1" }, { FORCE_COLOR: "0" }, { TERM: "dumb" }])(
   "%j turns colour off",
   async (env) => {
     using dir = tempDir();
-    const text = await onTerminal(dir.path, env, () => mkdirSync(dir.at("sub")), "CREATE");
+    const text = await onTerminal(
+      ["watch", "."],
+      { cwd: dir.path, env },
+      ["Watching ", () => mkdirSync(dir.at("sub"))],
+      ["CREATE", interrupt],
+    );
     expect(text).toMatch(new RegExp(`^Watching 1 directory\n${at}  CREATE         \\./sub/\n`));
+  },
+);
+
+test.skipIf(emulated)(
+  "signals of the terminal itself are on lines of their own, and Ctrl-C ends it (not emulated)",
+  async () => {
+    const text = await onTerminal(
+      ["signals"],
+      { cwd: "/" },
+      ["ends it", (terminal) => terminal.write("\x1c")],
+      ["SIGQUIT", interrupt],
+    );
+    const row = (colour: number, signal: string): string => line(colour, signal, "KERNEL");
+    expect(text).toMatch(
+      new RegExp(
+        `^Process \\d+ takes .* ends it\n\\^\\\\\n${row(32, "SIGQUIT")}\\^C\n${row(31, "SIGINT")}` +
+          `2 signals in \\d+\\.\\d s: 1 SIGQUIT, 1 SIGINT\n$`,
+      ),
+    );
   },
 );
