@@ -438,7 +438,7 @@ describe("bad input", () => {
     [[".", "--exec", " "], `butter watch: Cannot take --exec: the command is empty\n${usage}`],
     [
       ["--frobnicate"],
-      `butter watch: Cannot take --frobnicate: there is no such option (a path that begins with "-" goes behind "--")\n${usage}`,
+      `butter watch: Cannot take --frobnicate: there is no such option (what begins with "-" and is none goes behind "--")\n${usage}`,
     ],
   ];
 
