@@ -52,6 +52,16 @@ export type { TimerfdMissed, TimerfdOptions, TimerfdSetting } from "./events/tim
 export type { TimerfdClock } from "./events/timerfd-time.ts";
 export { Timerfd, type TimerfdAdoptOptions, type TimerfdEvent } from "./events/timerfd.ts";
 export type { FdLike, PathLike } from "./libc.ts";
+export type { CommonMountOptions } from "./system/mount-attach.ts";
+export { bindMount, type BindMountOptions } from "./system/mount-bind.ts";
+export { remount, type RemountOptions, setPropagation } from "./system/mount-change.ts";
+export type { FileSystemOption, FileSystemOptions } from "./system/mount-context.ts";
+export type { FileSystemFlag, MountEntry } from "./system/mount-entry.ts";
+export type { MountFlag, MountPropagation } from "./system/mount-flags.ts";
+export { mount, type MountOptions } from "./system/mount-new.ts";
+export { Mount, type UnmountOptions } from "./system/mount.ts";
+export { mounts } from "./system/mounts.ts";
+export { overlay, type OverlayOptions, tmpfs, type TmpfsOptions } from "./system/overlay.ts";
 export { IN, IN_REPORTED } from "./syscalls/inotify.ts";
 export type { PidfdInfo } from "./syscalls/pidfd.ts";
 export type { PsiKind } from "./syscalls/psi.ts";

@@ -6,6 +6,7 @@ import * as syscalls from "bun-butter/syscalls";
 
 import { can } from "./capabilities.ts";
 import { bun, run } from "./child.ts";
+import type { Syscall } from "./seccomp.ts";
 import { tempDir } from "./temp.ts";
 
 /** What an error says. */
@@ -81,6 +82,8 @@ const prelude = `
 
 /** How the child runs. */
 export interface MountsOptions {
+  /** Calls that the child's kernel does not have. */
+  readonly without?: readonly Syscall[];
   /** Commands before Bun, such as `setpriv`. */
   readonly through?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -92,10 +95,13 @@ export interface MountsOptions {
  */
 export async function inMounts<T>(
   body: (tools: Tools) => T | Promise<T>,
-  { through = [], env = {} }: MountsOptions = {},
+  { through = [], env = {}, without = [] }: MountsOptions = {},
 ): Promise<T> {
   using dir = tempDir();
+  const seccomp = JSON.stringify(new URL("seccomp.ts", import.meta.url).pathname);
+  const refuse = `for (const call of ${JSON.stringify(without)}) (await import(${seccomp})).refuse(call, "ENOSYS");`;
   const code = `${prelude}
+    ${without.length === 0 ? "" : refuse}
     const result = await (${body.toString()})(tools);
     console.log(JSON.stringify(result, (_, value) => (typeof value === "bigint" ? String(value) : value)));
   `;

@@ -1,0 +1,77 @@
+/**
+ * Which mount a descriptor is of, where a mount is now, and what is below it.
+ *
+ * @module
+ */
+import type { PathLike } from "../libc.ts";
+import { fd_info, O } from "../syscalls/fd.ts";
+import { AT, openat } from "../syscalls/open.ts";
+import { STATMOUNT } from "../syscalls/statmount-struct.ts";
+import { hasUniqueIds, listIds, stat } from "./mount-list.ts";
+import { readMountinfo } from "./mountinfo.ts";
+import { ScopedFd } from "./scoped-fd.ts";
+
+/** A mount by its numbers. */
+interface MountNumber {
+  /** Never used again on Linux 6.8; before, that of mountinfo. */
+  readonly id: bigint;
+  /** That of mountinfo, which `/proc/self/fdinfo` has too. */
+  readonly old: number;
+  readonly parentOld: number;
+}
+
+/** Where a mount is. */
+export interface MountPlace {
+  readonly old: number;
+  readonly point: Uint8Array | string;
+}
+
+/** The numbers of all mounts. */
+function numbers(): MountNumber[] {
+  if (!hasUniqueIds()) {
+    return readMountinfo().map(({ id, parentId }) => ({
+      id,
+      old: Number(id),
+      parentOld: Number(parentId),
+    }));
+  }
+  return (listIds() ?? []).flatMap((id) => {
+    const told = stat(id, STATMOUNT.MNT_BASIC);
+    return told === undefined
+      ? []
+      : { id, old: told.mnt_id_old, parentOld: told.mnt_parent_id_old };
+  });
+}
+
+/** The number that mountinfo has of the mount that a descriptor is of. As long as it is open, no other mount has it. */
+export function mountinfoId(fd: number): number | undefined {
+  const id = fd_info(fd, "mnt_id");
+  return id === undefined ? undefined : Number(id);
+}
+
+/** The mount that a descriptor is of and all below it, parents first. Empty if it is nowhere. */
+export function treeOf(fd: number): bigint[] {
+  const all = numbers();
+  const old = mountinfoId(fd);
+  const tree = all.filter((one) => one.old === old);
+  // It grows while it is walked: below a mount are those below its own.
+  for (const parent of tree)
+    tree.push(...all.filter((one) => one.parentOld === parent.old && one !== parent));
+  return tree.map(({ id }) => id);
+}
+
+/** Where a mount is now, `undefined` if it is gone. */
+export function placeOf(id: bigint): MountPlace | undefined {
+  if (hasUniqueIds()) {
+    const { mnt_id_old: old, mnt_point: point } =
+      stat(id, STATMOUNT.MNT_BASIC | STATMOUNT.MNT_POINT) ?? {};
+    return old === undefined || point === undefined ? undefined : { old, point };
+  }
+  const entry = readMountinfo().find((one) => one.id === id);
+  return entry && { old: entry.mountinfoId, point: entry.targetBytes ?? entry.target };
+}
+
+/** Holds the mount that is topmost at a path. */
+export function holdTop(path: PathLike): ScopedFd {
+  return new ScopedFd(openat(AT.FDCWD, path, O.PATH | O.CLOEXEC));
+}

@@ -1,0 +1,316 @@
+/** Mounts that unmount themselves, with the newest calls and with the oldest, in mount namespaces of children. */
+import { describe, expect, test } from "bun:test";
+
+import { mount, type MountFlag, tmpfs } from "bun-butter";
+
+import { strangers } from "../support/arguments.ts";
+import { canMount, hasFsopen, inMounts, type MountsOptions } from "../support/mounts.ts";
+import { canRefuse, type Syscall } from "../support/seccomp.ts";
+
+const why = canMount ? "" : " (needs CAP_SYS_ADMIN, unshare)";
+
+const newer: readonly Syscall[] = [
+  "fsopen",
+  "fspick",
+  "open_tree",
+  "mount_setattr",
+  "statmount",
+  "listmount",
+];
+const kernels: readonly (readonly [name: string, options: MountsOptions])[] = [
+  ["with this kernel's calls", {}],
+  ...(canRefuse() ? [["with those of Linux 5.1", { without: newer }] as const] : []),
+];
+
+describe.skipIf(!canMount).each(kernels)(`mount()${why} %s`, (_, kernel) => {
+  test("mounts with flags, options and propagation, and unmounts at the end of the block", async () => {
+    const seen = await inMounts(({ butter, dir, mountinfo }) => {
+      let inside;
+      {
+        using mounted = butter.mount({
+          type: "tmpfs",
+          source: "a source",
+          target: dir,
+          flags: ["nosuid", "nodev", "noexec", "noatime"],
+          options: {
+            size: "64k",
+            mode: 700,
+            nr_inodes: 9n,
+            inode32: true,
+            noswap: false,
+            huge: undefined,
+          },
+          propagation: "shared",
+        });
+        const info = mounted.info();
+        inside = {
+          target: mounted.target,
+          mounted: mounted.mounted,
+          info,
+          line: mountinfo(dir)[0],
+        };
+      }
+      return { inside, after: mountinfo(dir) };
+    }, kernel);
+    expect(seen).toMatchObject({
+      inside: {
+        mounted: true,
+        info: {
+          source: "a source",
+          type: "tmpfs",
+          root: "/",
+          flags: ["rw", "nosuid", "nodev", "noexec", "noatime"],
+          fileSystemFlags: ["rw"],
+          options: ["size=64k", "nr_inodes=9", "mode=700"],
+          peerGroup: expect.any(Number),
+        },
+        line: expect.stringContaining("shared:"),
+      },
+      after: [],
+    });
+    expect(seen.inside.info?.target).toBe(seen.inside.target);
+  });
+
+  test("ro is the mount's and the file system's", async () => {
+    const seen = await inMounts(({ butter, dir }) => {
+      using mounted = butter.mount({ type: "tmpfs", target: dir, flags: ["ro"] });
+      return mounted.info();
+    }, kernel);
+    expect(seen).toMatchObject({ flags: ["ro", "relatime"], fileSystemFlags: ["ro"] });
+  });
+
+  test("unmount() once more is nothing, nor is one of a mount that somebody has unmounted", async () => {
+    const seen = await inMounts(({ s, butter, dir }) => {
+      const mounted = butter.tmpfs({ target: dir });
+      mounted.unmount();
+      mounted.unmount();
+      mounted[Symbol.dispose]();
+      const other = butter.tmpfs({ target: dir });
+      s.umount2(dir, 0);
+      const before = other.mounted;
+      other.unmount();
+      return [
+        mounted.mounted,
+        before,
+        other.info() === undefined,
+        Bun.inspect(other).includes("mounted: false"),
+      ];
+    }, kernel);
+    expect(seen).toEqual([false, false, true, true]);
+  });
+
+  test("unmount() never takes another mount at the same place", async () => {
+    const seen = await inMounts(({ butter, dir, thrown, mountinfo }) => {
+      const ours = butter.tmpfs({ target: dir });
+      const theirs = butter.tmpfs({ target: dir });
+      const covered = thrown(() => ours.unmount());
+      const still = mountinfo(dir).length;
+      theirs.unmount();
+      ours.unmount();
+      return { covered, still, after: mountinfo(dir) };
+    }, kernel);
+    expect(seen).toMatchObject({
+      covered: { code: "EBUSY", name: "ValueError" },
+      still: 2,
+      after: [],
+    });
+    expect(seen.covered.message).toContain("on top of it");
+  });
+
+  test("unmount() finds the mount where it has been moved to", async () => {
+    const seen = await inMounts(({ s, butter, sub, mountinfo }) => {
+      const [from, to] = [sub("from"), sub("to\n with bytes")];
+      using ours = butter.tmpfs({ target: from });
+      s.mount(from, to, null, s.MS.MOVE, null);
+      using theirs = butter.tmpfs({ target: from });
+      const at = ours.info()?.target === to;
+      ours.unmount();
+      return [at, theirs.mounted, mountinfo("/to").length];
+    }, kernel);
+    expect(seen).toEqual([true, true, 0]);
+  });
+
+  test("unmount() of what is in use says so, and detach takes it out of sight", async () => {
+    const seen = await inMounts(({ butter, dir, fs, thrown, mountinfo }) => {
+      const ours = butter.tmpfs({ target: dir });
+      fs.mkdirSync(`${dir}/below`);
+      butter.tmpfs({ target: `${dir}/below` });
+      const fd = fs.openSync(`${dir}/file`, "w");
+      const busy = thrown(() => ours.unmount());
+      const mounted = ours.mounted;
+      ours.unmount({ detach: true });
+      fs.writeSync(fd, "x");
+      fs.closeSync(fd);
+      return { busy, mounted, after: mountinfo(dir) };
+    }, kernel);
+    expect(seen).toMatchObject({ busy: { code: "EBUSY" }, mounted: true, after: [] });
+  });
+
+  test("names with spaces, newlines, backslashes and bytes that are no UTF-8 are names", async () => {
+    const seen = await inMounts(({ butter, dir, fs, mountinfo }) => {
+      const target = Buffer.concat([Buffer.from(`${dir}/a b\t\n\\134,é`), Buffer.from([0xff])]);
+      fs.mkdirSync(target);
+      const text = `${dir}/s p\n`;
+      fs.mkdirSync(text);
+      const before = fs.readdirSync("/proc/self/fd").length;
+      const results = [];
+      {
+        using first = butter.tmpfs({ target });
+        using second = butter.mount({ type: "tmpfs", source: "\\040 s\n", target: text });
+        using third = butter.bindMount({ source: target, target: Buffer.from(text) });
+        const { target: at = "", targetBytes } = first.info() ?? {};
+        results.push(Buffer.from(targetBytes ?? []).equals(target), at.endsWith("é\ufffd"));
+        results.push(second.info()?.source, second.info()?.target === text, third.mounted);
+        results.push(second.info()?.targetBytes === undefined);
+      }
+      return [...results, mountinfo(dir).length, fs.readdirSync("/proc/self/fd").length - before];
+    }, kernel);
+    expect(seen).toEqual([true, true, "\\040 s\n", true, true, true, 0, 0]);
+  });
+
+  test("follows symbolic links, as mount(8) does", async () => {
+    const seen = await inMounts(({ butter, dir, sub, fs }) => {
+      const at = sub("at");
+      fs.symlinkSync(at, `${dir}/link`);
+      using mounted = butter.tmpfs({ target: `${dir}/link` });
+      return mounted.info()?.target === at;
+    }, kernel);
+    expect(seen).toBe(true);
+  });
+
+  test("a mount that fails leaves nothing: no mount and no descriptor", async () => {
+    const seen = await inMounts(({ butter, dir, fs, thrown, mountinfo }) => {
+      fs.writeFileSync(`${dir}/file`, "");
+      const before = fs.readdirSync("/proc/self/fd").length;
+      const errors = [
+        thrown(() => butter.tmpfs({ target: `${dir}/none` })),
+        thrown(() => butter.tmpfs({ target: `${dir}/file` })),
+        thrown(() => butter.mount({ type: "nofs", target: dir })),
+        thrown(() => butter.tmpfs({ target: dir, size: "many" })),
+        thrown(() => butter.bindMount({ source: `${dir}/none`, target: dir })),
+        thrown(() => butter.bindMount({ source: `${dir}/file`, target: dir })),
+        thrown(() => butter.overlay({ target: dir, lower: [`${dir}/none`] })),
+        thrown(() => butter.tmpfs({ target: dir, userNamespace: -1 })),
+        thrown(() => butter.remount(dir, { flags: ["ro"] })),
+        thrown(() => butter.remount(dir, { options: { size: "1m" } })),
+        thrown(() => butter.setPropagation(dir, "shared")),
+      ];
+      const codes = errors.map(({ code, name }) => code ?? name);
+      return {
+        codes,
+        mounts: mountinfo(dir),
+        fds: fs.readdirSync("/proc/self/fd").length - before,
+      };
+    }, kernel);
+    expect(seen).toMatchObject({ mounts: [], fds: 0 });
+    expect(seen.codes.slice(0, 5)).toEqual([
+      "ENOENT",
+      expect.stringMatching(/ENOTDIR|EINVAL/),
+      "ENODEV",
+      "EINVAL",
+      "ENOENT",
+    ]);
+    expect(seen.codes.slice(5)).toEqual([
+      expect.stringMatching(/ENOTDIR|EINVAL/),
+      "ENOENT",
+      expect.stringMatching(/EBADF|ENOSYS|EINVAL/),
+      "EINVAL",
+      "EINVAL",
+      "EINVAL",
+    ]);
+  });
+
+  test.skipIf(Bun.which("setpriv") === null)(
+    "without privilege throws PermissionError (needs setpriv)",
+    async () => {
+      const seen = await inMounts(
+        ({ butter, thrown }) => [
+          thrown(() => butter.tmpfs({ target: "/tmp" })),
+          thrown(() => butter.bindMount({ source: "/etc", target: "/tmp" })),
+          thrown(() => butter.overlay({ lower: ["/etc"], target: "/tmp" })),
+          thrown(() => butter.remount("/", { flags: ["ro"] })),
+          thrown(() => butter.setPropagation("/", "shared")),
+          {
+            name: butter.mounts().length > 0 ? "PermissionError" : "none",
+            message: "",
+            code: "EPERM",
+          },
+        ],
+        { ...kernel, through: ["setpriv", "--reuid=65534", "--clear-groups"] },
+      );
+      for (const one of seen) expect(one).toMatchObject({ name: "PermissionError", code: "EPERM" });
+    },
+  );
+});
+
+describe.skipIf(!hasFsopen)(
+  `the kernel's own words${hasFsopen ? "" : " (needs Linux 5.2, CAP_SYS_ADMIN, unshare)"}`,
+  () => {
+    test("are in the error", async () => {
+      const seen = await inMounts(({ butter, dir, thrown }) => {
+        using mounted = butter.tmpfs({ target: dir });
+        return [
+          thrown(() => butter.tmpfs({ target: dir, size: "many" })),
+          thrown(() => butter.tmpfs({ target: dir, options: { colour: "blue" } })),
+          thrown(() => butter.mount({ type: "ext4", source: "/dev/null", target: dir })),
+          thrown(() => butter.remount(mounted.target, { options: { size: "few" } })),
+          thrown(() =>
+            butter.mount({ type: "overlay", target: dir, options: { lowerdir: "/none" } }),
+          ),
+        ].map(({ name, message }) => `${name}: ${message.replaceAll(dir, "DIR")}`);
+      });
+      expect(seen).toEqual([
+        `ValueError: Cannot mount on "tmpfs" to "DIR": invalid argument (EINVAL): tmpfs: Bad value for 'size'`,
+        `ValueError: Cannot mount on "tmpfs" to "DIR": invalid argument (EINVAL): tmpfs: Unknown parameter 'colour'`,
+        expect.stringContaining("/dev/null: Can't lookup blockdev"),
+        `ValueError: Cannot mount on "DIR": invalid argument (EINVAL): tmpfs: Bad value for 'size'`,
+        expect.stringContaining('option "lowerdir"'),
+      ]);
+    });
+  },
+);
+
+describe("options are checked before the kernel is asked", () => {
+  test("flags are words that do not contradict each other", () => {
+    const flags = (words: unknown) => () =>
+      tmpfs({ target: "/nowhere", flags: words as MountFlag[] });
+    for (const wrong of [["ro", "rw"], ["noatime", "relatime"], ["toString"], ["RO"], [3]])
+      expect(flags(wrong)).toThrow(TypeError);
+    for (const wrong of ["ro", 3, null, { 0: "ro" }]) expect(flags(wrong)).toThrow(TypeError);
+  });
+
+  test("options are text, numbers, bytes and booleans, by names of options", () => {
+    const options = (record: unknown) => () =>
+      mount({ type: "tmpfs", target: "/nowhere", options: record as Record<string, string> });
+    for (const wrong of [
+      { a: {} },
+      { a: NaN },
+      { a: () => 3 },
+      { "a=b": "c" },
+      { "a,b": true },
+      { "": 1 },
+    ])
+      expect(options(wrong)).toThrow(TypeError);
+    expect(options({ a: "b\0c" })).toThrow(TypeError);
+  });
+
+  test("targets, sources, propagation and descriptors are what they are to be", () => {
+    for (const value of strangers) {
+      if (typeof value !== "string") {
+        expect(() => tmpfs({ target: value as string })).toThrow(TypeError);
+        if (value !== undefined)
+          expect(() =>
+            mount({ type: "tmpfs", source: value as string, target: "/nowhere" }),
+          ).toThrow(TypeError);
+      }
+      if (value !== undefined) {
+        expect(() => tmpfs({ target: "/nowhere", propagation: value as "shared" })).toThrow(
+          TypeError,
+        );
+        expect(() => tmpfs({ target: "/nowhere", userNamespace: value as number })).toThrow(
+          TypeError,
+        );
+      }
+    }
+  });
+});
