@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 
 import { can, emulated, kernel } from "../support/capabilities.ts";
-import { runScript } from "../support/child.ts";
+import { bun, run } from "../support/child.ts";
 import { parallel } from "../support/parallel.ts";
 import { entryPoints, exportsOf, filesOf, textOf } from "../support/source.ts";
 import { tempDir } from "../support/temp.ts";
@@ -41,6 +41,7 @@ function lacks(needs: readonly string[]): readonly string[] {
     // qemu's user-mode emulation has the host's release, and not all of its calls.
     if (major !== undefined) return emulated || !kernel(Number(major), Number(minor));
     if (need.startsWith("/")) return !existsSync(need);
+    if (need === "CAP_SYS_ADMIN" && Bun.which("unshare") === null) return true;
     return !can(need as Parameters<typeof can>[0]);
   });
 }
@@ -65,19 +66,19 @@ interface Outcome {
 }
 
 /** As text, so that there is no file; the package is found by its own name. */
-async function runExample(code: string): Promise<Outcome> {
+async function runExample({ code, needs }: Example): Promise<Outcome> {
   using dir = tempDir();
-  // What an example makes in /tmp goes where it is removed again.
-  const { stdout, stderr, exitCode } = await runScript(
-    code.replaceAll(/(["'`])\/tmp\//g, `$1${dir.path}/`),
-  );
+  // What an example makes in /tmp goes where it is removed again, and what it mounts is gone with it.
+  const unshare = needs.includes("CAP_SYS_ADMIN") ? ["unshare", "--mount"] : [];
+  const text = code.replaceAll(/(["'`])\/tmp\//g, `$1${dir.path}/`);
+  const { stdout, stderr, exitCode } = await run([...unshare, bun, "--eval", text]);
   return { stdout, stderr, exitCode };
 }
 
 describe("examples", async () => {
   const runnable = examples.filter(({ needs }) => lacks(needs).length === 0);
   const outcomes = new Map(
-    await parallel(runnable, async ({ at, code }) => [at, await runExample(code)] as const),
+    await parallel(runnable, async (example) => [example.at, await runExample(example)] as const),
   );
 
   test("are found in the source and in the documents", () => {
