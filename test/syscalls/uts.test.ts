@@ -19,7 +19,7 @@ import {
 
 import { expectErrno, expectRefusal, strangers } from "../support/arguments.ts";
 import { can } from "../support/capabilities.ts";
-import { run } from "../support/child.ts";
+import { bun, run } from "../support/child.ts";
 
 /** Calls it while this thread has a UTS namespace of its own. */
 function renamed(fn: () => void): void {
@@ -90,10 +90,7 @@ test.skipIf(!can("CAP_SYS_ADMIN") || Bun.which("setpriv") === null)(
       import { gethostname, sethostname } from ${JSON.stringify(index)};
       try { sethostname(gethostname()); } catch ({ name, code, path }) { console.log(name, code, path); }
     `;
-    const { stdout } = await run(
-      ["setpriv", "--bounding-set=-sys_admin", process.execPath, "--eval", code],
-      {},
-    );
+    const { stdout } = await run(["setpriv", "--bounding-set=-sys_admin", bun, "--eval", code]);
     expect(stdout).toBe(`${PermissionError.prototype.name} EPERM ${gethostname()}\n`);
   },
 );
