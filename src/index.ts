@@ -44,7 +44,6 @@ export {
   type PressureScope,
 } from "./events/pressure.ts";
 export { type SignalName, signalName, signalNumber } from "./events/signal-names.ts";
-export { spawn, unmasked } from "./events/signal-spawn.ts";
 export { type SignalCode, SignalfdEvent, type SignalfdEventData } from "./events/signalfd-event.ts";
 export { Signalfd, type SignalfdOptions, type SignalLike } from "./events/signalfd.ts";
 export type { TimerfdState } from "./events/timerfd-keeper.ts";
@@ -62,6 +61,11 @@ export { mount, type MountOptions } from "./system/mount-new.ts";
 export { Mount, type UnmountOptions } from "./system/mount.ts";
 export { mounts } from "./system/mounts.ts";
 export { overlay, type OverlayOptions, tmpfs, type TmpfsOptions } from "./system/overlay.ts";
+export type { NamespaceKind } from "./system/namespace-kinds.ts";
+export { Namespace } from "./system/namespace.ts";
+export type { SpawnMount, SpawnNamespace, SpawnNamespaceOptions } from "./system/spawn-options.ts";
+export { spawn, type Spawned, type SpawnOptions } from "./system/spawn.ts";
+export { unmasked } from "./system/unmasked.ts";
 export { IN, IN_REPORTED } from "./syscalls/inotify.ts";
 export type { PidfdInfo } from "./syscalls/pidfd.ts";
 export type { PsiKind } from "./syscalls/psi.ts";

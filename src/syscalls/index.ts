@@ -8,6 +8,7 @@
 export { pinned, type Address, type FdLike, type PathLike, type Pinned } from "../libc.ts";
 export * from "./aio.ts";
 export * from "./capability.ts";
+export * from "./chdir.ts";
 export * from "./clock.ts";
 export * from "./copy.ts";
 export * from "./epoll.ts";

@@ -109,6 +109,7 @@ const NS_GET_USERNS = 0xb701;
 const NS_GET_PARENT = 0xb702;
 const NS_GET_NSTYPE = 0xb703;
 const NS_GET_OWNER_UID = 0xb704;
+const PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE = 0xff06;
 
 /**
  * `unshare(flags)`: moves the calling thread into new namespaces.
@@ -135,6 +136,64 @@ export function unshare(flags: number): void {
  */
 export function setns(fd: FdLike, nstype: number): void {
   check("setns", c.setns(fileno(fd), int(nstype, "nstype")));
+}
+
+/**
+ * `unshare(CLONE_NEWPID)`, or `setns(fd, CLONE_NEWPID)`, then a call of a native function, then `setns(home, CLONE_NEWPID)`.
+ *
+ * They are one function because no JavaScript may begin in between: entering a function may have it compiled, and the compiler's
+ * thread may have to be started, which the kernel refuses there and the engine does not survive.
+ *
+ * @param fd -1 for a new namespace.
+ * @param home The one to return to.
+ * @param fn A function of Bun's own, such as `Bun.spawn`.
+ * @returns What it returns.
+ * @throws What it throws, and what {@linkcode unshare} and {@linkcode setns} do.
+ */
+export function call_in_pid_namespace<Argument, Result>(
+  fd: FdLike,
+  home: FdLike,
+  fn: (argument: Argument) => Result,
+  argument: Argument,
+): Result {
+  const there = fileno(fd);
+  const back = fileno(home);
+  const entered = there === -1 ? c.unshare(CLONE.NEWPID) : c.setns(there, CLONE.NEWPID);
+  // Not called if there is nothing to check: it is JavaScript.
+  if (entered === -1) check(there === -1 ? "unshare" : "setns", entered);
+  let outcome: { readonly result: Result } | { readonly error: unknown };
+  try {
+    outcome = { result: fn(argument) };
+  } catch (error) {
+    outcome = { error };
+  }
+  const returned = c.setns(back, CLONE.NEWPID);
+  check("setns", returned);
+  if ("error" in outcome) throw outcome.error;
+  return outcome.result;
+}
+
+/**
+ * `unshare(CLONE_NEWPID)`, `ioctl(pidfd, PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE)`, `setns(home, CLONE_NEWPID)`: a pid namespace
+ * without any process in it. /proc leads to one only when it has its first process. Linux 6.11; they are one function for the
+ * reason that {@linkcode call_in_pid_namespace} is.
+ *
+ * @param pidfd Of the calling thread: `pidfd_open(gettid(), PIDFD.THREAD)`.
+ * @param home The one to return to.
+ * @returns A descriptor for the caller to close, closed by execve.
+ * @throws {ValueError} `ENOTTY`, `EINVAL`: an older kernel.
+ * @throws What {@linkcode unshare} and {@linkcode setns} do.
+ */
+export function new_pid_namespace(pidfd: FdLike, home: FdLike): number {
+  const self = fileno(pidfd);
+  const back = fileno(home);
+  const left = c.unshare(CLONE.NEWPID);
+  if (left === -1) check("unshare", left);
+  const fd = c.ioctl(self, PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE, null);
+  const returned = c.setns(back, CLONE.NEWPID);
+  check("setns", returned);
+  // That succeeded, and left errno alone.
+  return check("ioctl", fd);
 }
 
 /**

@@ -8,9 +8,10 @@ import { edenGC } from "bun:jsc";
 import { ERRNO, InternalError } from "../errors.ts";
 import { builtin } from "../libc.ts";
 import { chroot, fchdir } from "../syscalls/chdir.ts";
-import { close, fd_name, O } from "../syscalls/fd.ts";
+import { fd_name, O } from "../syscalls/fd.ts";
 import { CLONE, setns, unshare } from "../syscalls/namespace.ts";
 import { AT, openat } from "../syscalls/open.ts";
+import { Descriptors } from "./descriptors.ts";
 import { kernelNames, type NamespaceKind } from "./namespace-kinds.ts";
 
 /** A namespace that the thread was in. */
@@ -31,7 +32,7 @@ export class Home implements Disposable {
   readonly #ways: Way[] = [];
   /** Root and working directory. */
   #places: { readonly root: number; readonly cwd: number } | undefined;
-  readonly #open: number[] = [];
+  readonly #fds = new Descriptors();
 
   /**
    * @throws {OSError} What opening a file of /proc throws, and what `setns(2)` does to who may not return. A mount namespace
@@ -114,13 +115,11 @@ export class Home implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const fd of this.#open.splice(0)) close(fd);
+    this.#fds[Symbol.dispose]();
   }
 
   #opened(path: string, flags: number): number {
-    const fd = openat(AT.FDCWD, path, flags | O.CLOEXEC);
-    this.#open.push(fd);
-    return fd;
+    return this.#fds.own(openat(AT.FDCWD, path, flags | O.CLOEXEC));
   }
 }
 

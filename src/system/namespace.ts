@@ -21,10 +21,14 @@ import { kernelNames, KINDS, type NamespaceKind } from "./namespace-kinds.ts";
 
 const ADOPTED = Symbol("adopted");
 
+/** Closes what nobody can reach any more. */
+const dropped = new FinalizationRegistry<number>((fd) => close(fd));
+
 /**
  * A namespace, held by a descriptor: it stays as long as this does, even without any process in it.
  *
- * It owns its descriptor, which {@linkcode close} and `using` give back.
+ * It owns its descriptor, which {@linkcode close} and `using` give back, and some time after the last reference to it is
+ * gone the garbage collector.
  *
  * @example
  * ```ts CAP_SYS_ADMIN
@@ -60,6 +64,7 @@ export class Namespace implements Disposable {
     this.#fd = fd;
     this.kind = kind;
     this.id = builtin("node:fs").fstatSync(fd).ino;
+    dropped.register(this, fd, this);
   }
 
   /**
@@ -211,7 +216,9 @@ export class Namespace implements Disposable {
   close(): void {
     const fd = this.#fd;
     this.#fd = -1;
-    if (fd !== -1) close(fd);
+    if (fd === -1) return;
+    dropped.unregister(this);
+    close(fd);
   }
 
   [Symbol.dispose](): void {

@@ -52,6 +52,10 @@ export const injections: {
     capget: { syscall: "capget", call: () => syscalls.capget(0) },
     capset: { syscall: "capset", call: () => syscalls.capset(0, none) },
   },
+  chdir_errors: {
+    fchdir: { syscall: "fchdir", argument0: FD, call: () => syscalls.fchdir(FD) },
+    chroot: { syscall: "chroot", call: () => syscalls.chroot("/nowhere") },
+  },
   clock_errors: {
     // No clock, so no vDSO answers without the kernel.
     clock_gettime: {

@@ -91,6 +91,8 @@ export const syscallNumbers = {
   vmsplice: [278, 75],
   waitid: [247, 95],
   write: [1, 64],
+  chroot: [161, 51],
+  fchdir: [81, 50],
 } as const satisfies Readonly<Record<string, readonly [x64: number, arm64: number | undefined]>>;
 
 export type Syscall = keyof typeof syscallNumbers;

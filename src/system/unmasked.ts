@@ -1,5 +1,5 @@
 /**
- * Children that start with the signal mask that this process was started with.
+ * The signal mask that this process was started with, for children.
  *
  * @module
  */
@@ -44,22 +44,6 @@ export function unmasked<T>(fn: () => T): T {
     pthread_sigmask(SIG_HOW.SETMASK, mask);
   }
 }
-
-/**
- * `Bun.spawn`, whose child starts with the signal mask that this process was started with: see {@linkcode unmasked}.
- *
- * @example
- * ```ts
- * import { spawn } from "bun-butter";
- *
- * const child = spawn(["sleep", "1000"]);
- * child.kill("SIGTERM");
- * await child.exited;
- * console.log(child.signalCode); // SIGTERM
- * ```
- */
-export const spawn = ((...args: Parameters<typeof Bun.spawn>) =>
-  unmasked(() => Bun.spawn(...args))) as typeof Bun.spawn;
 
 /**
  * What every other thread has blocked: each inherited what the process was started with, and nobody unblocks that

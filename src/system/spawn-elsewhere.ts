@@ -1,0 +1,126 @@
+/**
+ * The turn in which this thread leaves its namespaces, starts a child, and returns.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+
+import { ERRNO, UnsupportedError, ValueError } from "../errors.ts";
+import { O } from "../syscalls/fd.ts";
+import { getpid, gettid } from "../syscalls/getpid.ts";
+import {
+  call_in_pid_namespace,
+  CLONE,
+  new_pid_namespace,
+  setns,
+  unshare,
+} from "../syscalls/namespace.ts";
+import { AT, openat } from "../syscalls/open.ts";
+import { PIDFD, pidfd_open } from "../syscalls/pidfd.ts";
+import { sethostname } from "../syscalls/uts.ts";
+import { Descriptors } from "./descriptors.ts";
+import { Home } from "./namespace-home.ts";
+import { kernelNames } from "./namespace-kinds.ts";
+import { mountAll } from "./spawn-mounts.ts";
+import type { SpawnPlan } from "./spawn-options.ts";
+
+type Subprocess = Bun.Subprocess<Bun.Spawn.Writable, Bun.Spawn.Readable, Bun.Spawn.Readable>;
+type Options = Bun.Spawn.SpawnOptions<
+  Bun.Spawn.Writable,
+  Bun.Spawn.Readable,
+  Bun.Spawn.Readable
+> & { cmd: string[] };
+
+/** Starts a child as planned. This thread is where it was afterwards, or there is an `InternalError`. */
+export function spawnElsewhere(options: Options, plan: SpawnPlan): Subprocess {
+  using fds = new Descriptors();
+  using home = new Home(plan.kinds);
+  // Where Bun can't hold its children by a pidfd, it starts a thread for them, and not everywhere that can be done.
+  fds.own(pidfd_open(getpid(), 0));
+  const rooted = plan.mounts[0]?.target === "/";
+  // What a child that reads or writes nothing opens itself otherwise, where it may not be.
+  const nothing = rooted ? fds.own(openat(AT.FDCWD, "/dev/null", O.RDWR | O.CLOEXEC)) : -1;
+  const prepared = rooted ? forRoot(options, nothing) : options;
+  let child: Subprocess | undefined;
+  try {
+    try {
+      const pid = pidNamespace(plan, home, fds);
+      leave(plan);
+      if ((plan.flags & CLONE.NEWNS) !== 0) mountAll(plan.mounts, pid === -1 ? undefined : pid);
+      child = start(prepared, pid, home);
+    } finally {
+      home.return();
+    }
+  } catch (error) {
+    child?.kill("SIGKILL");
+    throw error;
+  }
+  return rooted ? withoutNothing(child, options) : child;
+}
+
+/** The pid namespace for the child; -1 for one that is made with it, `undefined` for this process's own. */
+function pidNamespace(
+  { pid, mounts }: SpawnPlan,
+  home: Home,
+  fds: Descriptors,
+): number | undefined {
+  if (pid !== "new") return pid?.fileno();
+  if (!mounts.some(({ type }) => type === "proc")) return -1;
+  try {
+    const self = fds.own(pidfd_open(gettid(), PIDFD.THREAD));
+    return fds.own(new_pid_namespace(self, home.pid));
+  } catch (error) {
+    if (!(error instanceof ValueError) || error.syscall === "unshare") throw error;
+    throw new UnsupportedError(ERRNO.EINVAL[0], {
+      syscall: "spawn",
+      path: "proc",
+      hint: "mounting the /proc of a new pid namespace needs Linux 6.18: let the child mount it before",
+    });
+  }
+}
+
+/** Moves this thread, but for what its children's pid namespace is. */
+function leave({ flags, joined, hostname }: SpawnPlan): void {
+  if (flags !== 0) unshare(flags);
+  for (const namespace of joined) setns(namespace, kernelNames(namespace.kind).flag);
+  if (hostname !== undefined) sethostname(hostname);
+}
+
+/** Bun's own function: nothing may be around it. */
+const native = Bun.spawn as (options: Options) => Subprocess;
+
+function start(options: Options, pid: number | undefined, home: Home): Subprocess {
+  return pid === undefined
+    ? native(options)
+    : call_in_pid_namespace(pid, home.pid, native, options);
+}
+
+/** Options that mean the same where there may be no `/dev/null` and no such working directory. */
+function forRoot(options: Options, nothing: number): Options {
+  const rooted = { ...options, cwd: resolve("/", options.cwd ?? "") };
+  if (options.terminal !== undefined) return rooted;
+  const { stdio, stdin, stdout, stderr } = options;
+  if (stdio === undefined) {
+    const replaced = [stdin, stdout, stderr].map((one, at) => (isNothing(one, at) ? nothing : one));
+    return { ...rooted, stdin: replaced[0], stdout: replaced[1], stderr: replaced[2] } as Options;
+  }
+  return {
+    ...rooted,
+    stdio: stdio.map((one, at) => (isNothing(one, at) ? nothing : one)),
+  } as Options;
+}
+
+/** Standard input is nothing by default. */
+function isNothing(stdio: unknown, index: number): boolean {
+  return stdio === "ignore" || stdio === null || (stdio === undefined && index === 0);
+}
+
+/** Bun shows the descriptor that a stream was given, which is closed by now. */
+function withoutNothing(child: Subprocess, options: Options): Subprocess {
+  const { stdio = [options.stdin, options.stdout, options.stderr] } = options;
+  for (const [index, name] of (["stdin", "stdout", "stderr"] as const).entries()) {
+    if (options.terminal === undefined && isNothing(stdio[index], index))
+      Object.defineProperty(child, name, { value: undefined });
+  }
+  return child;
+}
