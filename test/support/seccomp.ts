@@ -93,6 +93,8 @@ export const syscallNumbers = {
   write: [1, 64],
   chroot: [161, 51],
   fchdir: [81, 50],
+  vfork: [58, undefined],
+  clone: [56, 220],
 } as const satisfies Readonly<Record<string, readonly [x64: number, arm64: number | undefined]>>;
 
 export type Syscall = keyof typeof syscallNumbers;

@@ -38,9 +38,7 @@ describe.skipIf(emulated)("Namespace (not under emulation)", () => {
     expect(own.kind).toBe(kind);
     expect(link(kind)).toBe(`${file(kind)}:[${own.id}]`);
     expect(fd_name(own.fileno())).toBe(link(kind));
-    expect(Bun.inspect(own)).toBe(
-      `Namespace {\n  kind: "${kind}",\n  id: ${own.id},\n  fd: ${own.fd},\n}`,
-    );
+    expect(Bun.inspect(own)).toBe(`Namespace { kind: '${kind}', id: ${own.id}, fd: ${own.fd} }`);
     own.close();
     own.close();
     expect([own.fd, own.closed, descriptorCount()]).toEqual([-1, true, before]);
@@ -247,5 +245,16 @@ describe.skipIf(!root)("Namespace.enter() (CAP_SYS_ADMIN)", () => {
     `);
     expect(stderr).toBe("");
     expect(stdout).toBe("PermissionError EPERM false\nPermissionError EPERM\ntrue false\n");
+  });
+
+  test("that can't return says so, and that it is the end", async () => {
+    const { stdout, stderr } = await runScript(`
+      import { Namespace } from "bun-butter";
+      import { refuse } from ${JSON.stringify(new URL("../support/seccomp.ts", import.meta.url).href)};
+      using own = Namespace.own("uts");
+      try { own.enter(() => refuse("setns", "EPERM")); }
+      catch ({ name, code, message }) { console.log(name, code, message.includes("end the process")); }
+    `);
+    expect([stdout, stderr]).toEqual(["InternalError ENOTRECOVERABLE true\n", ""]);
   });
 });
