@@ -18,17 +18,14 @@ import {
 import { AT, openat } from "../syscalls/open.ts";
 import { Home } from "./namespace-home.ts";
 import { kernelNames, KINDS, type NamespaceKind } from "./namespace-kinds.ts";
+import { OwnedFd } from "./owned-fd.ts";
 
 const ADOPTED = Symbol("adopted");
-
-/** Closes what nobody can reach any more. */
-const dropped = new FinalizationRegistry<number>((fd) => close(fd));
 
 /**
  * A namespace, held by a descriptor: it stays as long as this does, even without any process in it.
  *
- * It owns its descriptor, which {@linkcode close} and `using` give back, and some time after the last reference to it is
- * gone the garbage collector.
+ * It owns its descriptor, which `close()` and `using` give back.
  *
  * @example
  * ```ts CAP_SYS_ADMIN
@@ -42,8 +39,7 @@ const dropped = new FinalizationRegistry<number>((fd) => close(fd));
  * child.kill();
  * ```
  */
-export class Namespace implements Disposable {
-  #fd: number;
+export class Namespace extends OwnedFd {
   /** What kind it is. */
   readonly kind: NamespaceKind;
   /** Its inode number: two namespaces that are open have different ones. */
@@ -61,10 +57,10 @@ export class Namespace implements Disposable {
         hint: `its kind 0x${type.toString(16)} is unknown`,
       });
     }
-    this.#fd = fd;
+    const { ino } = builtin("node:fs").fstatSync(fd);
+    super(fd);
     this.kind = kind;
-    this.id = builtin("node:fs").fstatSync(fd).ino;
-    dropped.register(this, fd, this);
+    this.id = ino;
   }
 
   /**
@@ -132,30 +128,6 @@ export class Namespace implements Disposable {
     return within(set, () => setns(fd, flags), fn);
   }
 
-  /** The descriptor, owned by this object; -1 once closed. */
-  get fd(): number {
-    return this.#fd;
-  }
-
-  /** Whether {@linkcode close} was called. */
-  get closed(): boolean {
-    return this.#fd === -1;
-  }
-
-  /**
-   * The descriptor, for calls that take an object with `fileno()`.
-   *
-   * @throws {ValueError} `EBADF`: it is closed.
-   */
-  fileno(): number {
-    if (!this.closed) return this.#fd;
-    throw new ValueError(ERRNO.EBADF[0], {
-      syscall: "fileno()",
-      path: "Namespace",
-      hint: "it is closed",
-    });
-  }
-
   /** Whether both are the same namespace. */
   equals(other: Namespace): boolean {
     return this.kind === other.kind && this.id === other.id;
@@ -212,26 +184,12 @@ export class Namespace implements Disposable {
     return ioctl_ns_get_owner_uid(this.fileno());
   }
 
-  /** Gives the descriptor back. Closing twice is nothing. */
-  close(): void {
-    const fd = this.#fd;
-    this.#fd = -1;
-    if (fd === -1) return;
-    dropped.unregister(this);
-    close(fd);
+  get [Symbol.toStringTag](): string {
+    return "Namespace";
   }
 
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  /** `Namespace { kind: "net", id: 4026531840, fd: 5 }` */
-  [Bun.inspect.custom](
-    _depth: number,
-    options: Bun.BunInspectOptions,
-    inspect: (value: unknown, options?: Bun.BunInspectOptions) => string,
-  ): string {
-    return `Namespace ${inspect({ kind: this.kind, id: this.id, fd: this.fd }, options)}`;
+  protected override details(): Readonly<Record<string, unknown>> {
+    return { kind: this.kind, id: this.id };
   }
 }
 

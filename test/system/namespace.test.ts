@@ -38,7 +38,7 @@ describe.skipIf(emulated)("Namespace (not under emulation)", () => {
     expect(own.kind).toBe(kind);
     expect(link(kind)).toBe(`${file(kind)}:[${own.id}]`);
     expect(fd_name(own.fileno())).toBe(link(kind));
-    expect(Bun.inspect(own)).toBe(`Namespace { kind: '${kind}', id: ${own.id}, fd: ${own.fd} }`);
+    expect(Bun.inspect(own)).toBe(`Namespace { fd: ${own.fd}, kind: '${kind}', id: ${own.id} }`);
     own.close();
     own.close();
     expect([own.fd, own.closed, descriptorCount()]).toEqual([-1, true, before]);
