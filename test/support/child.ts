@@ -36,6 +36,8 @@ export async function run(
     stdout: "pipe",
     stderr: "pipe",
     timeout: options.timeout ?? 30_000,
+    // Some of them take SIGTERM.
+    killSignal: "SIGKILL",
   });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   await child.exited;

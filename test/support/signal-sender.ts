@@ -1,6 +1,6 @@
 /**
- * Sends signals to a process, as a user: `signal-sender.ts PID WHICH STANDARD BURSTS SIZE UID`. First standard ones, each after the one before
- * was acknowledged with a byte on stdin, because equal ones that wait are one; then bursts of real-time ones with values.
+ * Sends signals to a process, as a user: `signal-sender.ts PID WHICH STANDARD BURSTS SIZE UID`. First standard ones, two different ones at a
+ * time, when those before were acknowledged with a byte each on stdin, because equal ones that wait are one; then bursts of real-time ones with values.
  */
 import { dlopen } from "bun:ffi";
 
@@ -11,7 +11,7 @@ import { libcPath } from "../../src/libc.ts";
 const [pid = 0, which = 0, standard = 0, bursts = 0, size = 0, uid = 0] = process.argv
   .slice(-6)
   .map(Number);
-const signals = which === 0 ? [SIG.TERM, SIG.HUP] : [SIG.USR1, SIG.CHLD];
+const signals = which === 0 ? [SIG.TERM, SIG.HUP] : [SIG.USR1, SIG.USR2];
 const byte = new Uint8Array(1);
 
 if (uid !== process.getuid?.()) {
@@ -26,9 +26,9 @@ function acknowledged(): void {
   if (read(0, byte) !== 1) process.exit(1);
 }
 
-for (let sent = 0; sent < standard; sent++) {
-  kill(pid, signals[sent % 2] ?? 0);
-  acknowledged();
+for (let sent = 0; sent < standard; sent += 2) {
+  for (const signal of signals) kill(pid, signal);
+  for (const _ of signals) acknowledged();
 }
 for (let burst = 0; burst < bursts; burst++) {
   const signo = SIGRTMIN() + 2 * (burst % 3) + which;

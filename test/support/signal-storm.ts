@@ -36,7 +36,7 @@ const url = URL.createObjectURL(new Blob([busy], { type: "text/javascript" }));
 const workers = [new Worker(url), new Worker(url)];
 
 const realTime = Array.from({ length: 5 }, (_, at) => `SIGRTMIN+${at + 1}` as const);
-using signalfd = new Signalfd(["SIGTERM", "SIGHUP", "SIGUSR1", "SIGCHLD", "SIGRTMIN", ...realTime]);
+using signalfd = new Signalfd(["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGRTMIN", ...realTime]);
 
 const uid = process.getuid?.() ?? 0;
 /** Of each sender. Only root may be somebody else. */
@@ -66,8 +66,6 @@ while (left > 0) {
   const event = await signalfd.readEvent();
   const which = children.findIndex(({ pid }) => pid === event.pid);
   const [child, tally] = [children[which], tallies[which]];
-  // The children themselves tell when they are done.
-  if (event.signal === "SIGCHLD" && event.code !== "USER") continue;
   left--;
   if (child === undefined || tally === undefined) {
     strangers.push(event);
