@@ -4,28 +4,19 @@
  *
  * @module
  */
-import {
-  ERRNO,
-  OSError,
-  type OSErrorDetails,
-  PermissionError,
-  UnsupportedError,
-  ValueError,
-} from "../errors.ts";
-import { builtin, type PathLike, pathText } from "../libc.ts";
+import { OSError } from "../errors.ts";
+import { type PathLike, pathText } from "../libc.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
-import { EFD, eventfd } from "../syscalls/eventfd.ts";
 import { close, O } from "../syscalls/fd.ts";
-import { AT, openat } from "../syscalls/open.ts";
-import { psi_read, psi_write, type PsiKind, type PsiLine } from "../syscalls/psi.ts";
-import { type Ringer, ringer } from "./doorbell.ts";
+import { psi_read, type PsiKind, type PsiLine } from "../syscalls/psi.ts";
 import {
   checkBoolean,
   checkOptions,
   EventSource,
   type EventSourceOptions,
 } from "./event-source.ts";
-import { type Batch, closeQuietly } from "./intake.ts";
+import type { Batch } from "./intake.ts";
+import { openPressure, Trigger } from "./pressure-trigger.ts";
 
 /** What tasks can wait for. */
 export type PressureResource = "cpu" | "memory" | "io";
@@ -157,7 +148,7 @@ export class Pressure extends EventSource<PressureEvent> {
    * @throws {UnsupportedError} `ENOENT`, `EOPNOTSUPP`: this kernel keeps no pressure stall information.
    */
   static read(resource: PressureResource, scope: PressureScope = {}): PressureReading {
-    const fd = open(pathOf(resource, scope.cgroup), O.RDONLY);
+    const fd = openPressure(pathOf(resource, scope.cgroup), O.RDONLY);
     try {
       const { some, full } = psi_read(fd);
       return { some: averages(some), full: full === undefined ? undefined : averages(full) };
@@ -190,48 +181,6 @@ export class Pressure extends EventSource<PressureEvent> {
   }
 }
 
-/**
- * A trigger, and an eventfd that it rings.
- *
- * A pressure file reports an event to the first who polls it, and to none else. The poller asks more than
- * once, so in its set half of the events would be lost; but here nobody polls the file except the one who rings.
- */
-class Trigger implements Disposable {
-  /** Readable when there is an event. The source owns it. */
-  readonly bell: number;
-  readonly #fd: number;
-  readonly #ringer: Ringer;
-
-  constructor(path: string, kind: PsiKind, stall: number, window: number) {
-    using opened = new DisposableStack();
-    this.#fd = opened.adopt(open(path, O.RDWR | O.NONBLOCK), closeQuietly);
-    try {
-      psi_write(this.#fd, kind, Math.round(stall * 1000), Math.round(window * 1000));
-    } catch (error) {
-      throw error instanceof OSError && error.code === "EINVAL"
-        ? refused(error, path, window)
-        : error;
-    }
-    this.bell = opened.adopt(eventfd(0, EFD.NONBLOCK | EFD.CLOEXEC), closeQuietly);
-    this.#ringer = opened.use(ringer(this.#fd, EPOLL.PRI, this.bell));
-    this.#ringer.arm();
-    opened.move();
-  }
-
-  /** Lets it ring again, and reads the averages meanwhile. */
-  next(): ReturnType<typeof psi_read> {
-    const lines = psi_read(this.#fd);
-    this.#ringer.arm();
-    return lines;
-  }
-
-  [Symbol.dispose](): void {
-    this.#ringer[Symbol.dispose]();
-    // The kernel takes 16 ms to close a trigger, which another thread waits for. Nobody is left to be told how it went.
-    builtin("node:fs").close(this.#fd, () => {});
-  }
-}
-
 function pathOf(resource: PressureResource, cgroup: PathLike | undefined): string {
   if (!RESOURCES.includes(resource)) {
     throw new TypeError(
@@ -241,47 +190,6 @@ function pathOf(resource: PressureResource, cgroup: PathLike | undefined): strin
   return cgroup === undefined
     ? `/proc/pressure/${resource}`
     : `${pathText(cgroup)}/${resource}.pressure`;
-}
-
-function open(path: string, flags: number): number {
-  try {
-    return openat(AT.FDCWD, path, flags | O.CLOEXEC);
-  } catch (error) {
-    throw error instanceof OSError ? explained(error, path) : error;
-  }
-}
-
-/** What the errors of opening mean for these files. */
-function explained(error: OSError, path: string): OSError {
-  const details = (hint: string): OSErrorDetails => ({ syscall: error.syscall, path, hint });
-  if (error.code === "EPERM") {
-    return new PermissionError(
-      ERRNO.EPERM[0],
-      details("before Linux 6.4 it takes CAP_SYS_RESOURCE"),
-    );
-  }
-  if (error.code !== "ENOENT") return error;
-  if (!path.startsWith("/proc/pressure/")) {
-    return new ValueError(
-      ERRNO.ENOENT[0],
-      details("there is no such cgroup, or it is not of version 2, or its cgroup.pressure is 0"),
-    );
-  }
-  return new UnsupportedError(
-    ERRNO.ENOENT[0],
-    details(
-      "this kernel keeps no pressure stall information: it needs Linux 5.2, built with CONFIG_PSI and started without psi=0",
-    ),
-  );
-}
-
-/** Why the kernel takes no such trigger. */
-function refused(error: OSError, path: string, window: number): ValueError {
-  const hint =
-    window % 2000 === 0
-      ? "before Linux 5.13 there is no full pressure on the processor"
-      : `without CAP_SYS_RESOURCE the window is a multiple of 2 s, and ${window} ms are none; before Linux 6.7 it is 500 ms at least in any case`;
-  return new ValueError(ERRNO.EINVAL[0], { syscall: error.syscall, path, hint });
 }
 
 function averages(line: PsiLine | undefined): PressureAverages {

@@ -31,6 +31,13 @@ const names = new Map<number, SignalName>(
 /**
  * The name of a signal: `"SIGTERM"`, `"SIGRTMIN+3"`, and `"SIG33"` of one that has none. Real-time signals count
  * from libc's first one: 34 in glibc, 35 in musl.
+ *
+ * @example
+ * ```ts
+ * import { signalName, signalNumber } from "bun-butter";
+ *
+ * console.log(signalName(15), signalNumber("SIGHUP")); // SIGTERM 1
+ * ```
  */
 export function signalName(signo: number): string {
   const name = names.get(signo);
