@@ -54,6 +54,14 @@ const children = uids.map((sender, which) =>
 const tallies = children.map((): Tally => ({ standard: 0, values: [], wrong: [] }));
 const strangers: unknown[] = [];
 
+/** A sender that fails is no loss of signals, and none to wait for. */
+const failed = new AbortController();
+for (const { exited } of children) {
+  void exited.then((code) => {
+    if (code !== 0) failed.abort(new Error(`A sender ended with ${code}`));
+  });
+}
+
 /** Makes a function that is new, so that there is something to compile. */
 function compile(seed: number): void {
   const body = `let sum = ${seed}; for (let i = 0; i < n; i++) sum = (sum * 31 + i) | 0; return sum;`;
@@ -63,7 +71,7 @@ function compile(seed: number): void {
 
 let left = 2 * (standard + bursts * size);
 while (left > 0) {
-  const event = await signalfd.readEvent();
+  const event = await signalfd.wait({ signal: failed.signal });
   const which = children.findIndex(({ pid }) => pid === event.pid);
   const [child, tally] = [children[which], tallies[which]];
   left--;
