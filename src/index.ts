@@ -58,7 +58,7 @@ export type { FileSystemOption, FileSystemOptions } from "./system/mount-context
 export type { FileSystemFlag, MountEntry } from "./system/mount-entry.ts";
 export type { MountFlag, MountPropagation } from "./system/mount-flags.ts";
 export { mount, type MountOptions } from "./system/mount-new.ts";
-export { Mount, type UnmountOptions } from "./system/mount.ts";
+export type { Mount, UnmountOptions } from "./system/mount.ts";
 export { mounts } from "./system/mounts.ts";
 export { overlay, type OverlayOptions, tmpfs, type TmpfsOptions } from "./system/overlay.ts";
 export type { NamespaceKind } from "./system/namespace-kinds.ts";

@@ -14,7 +14,18 @@ import {
   RetryError,
   ValueError,
 } from "../errors.ts";
-import { bind, cstring, int, type PathLike, since, size_t, ssize_t, SYS, uint } from "../libc.ts";
+import {
+  bind,
+  cstring,
+  int,
+  type PathLike,
+  since,
+  size_t,
+  ssize_t,
+  SYS,
+  sysctl,
+  uint,
+} from "../libc.ts";
 
 /** What every walk along a path can meet. */
 const path_errors = {
@@ -49,7 +60,10 @@ export const mount_errors = {
     ],
     EMFILE: [OSError, "the table of dummy devices is full"],
     ENODEV: [OSError, "this kernel has no such file system (see /proc/filesystems)"],
-    ENOSPC: [OSError, "the mount namespace is at fs.mount-max"],
+    ENOSPC: [
+      OSError,
+      () => `the mount namespace is at fs.mount-max (${sysctl("fs.mount-max")} now)`,
+    ],
     ENOTBLK: [ValueError, "the source is no block device"],
     ENOTDIR: [ValueError, "one of source and target is a directory, and the other is none"],
     ENXIO: [OSError, "no driver has the device"],

@@ -12,7 +12,7 @@ import { MOVE_MOUNT, move_mount } from "../syscalls/open-tree.ts";
 import { AT } from "../syscalls/open.ts";
 import type { FlagBits, MountFlag, MountPropagation } from "./mount-flags.ts";
 import { propagationBit } from "./mount-flags.ts";
-import { treeOf } from "./mount-place.ts";
+import { holdTop, treeOf, walkable } from "./mount-place.ts";
 import { Mount } from "./mount.ts";
 
 /** Options of everything that is mounted. */
@@ -65,11 +65,7 @@ export function attach(tree: number, placement: Placement, recursive: boolean): 
 }
 
 /** What is left to do with a mount that has its place; if that fails, it is gone again. */
-export function settle(
-  tree: number,
-  { target, propagation }: Placement,
-  recursive: boolean,
-): Mount {
+function settle(tree: number, { target, propagation }: Placement, recursive: boolean): Mount {
   // Exactly this mount, whatever else comes to be at its target meanwhile.
   const self = `/proc/self/fd/${tree}`;
   try {
@@ -81,6 +77,18 @@ export function settle(
     umount2(self, MNT.DETACH);
     throw error;
   }
+}
+
+/** The same by path, for kernels without those calls. */
+export function attachByPath(
+  placement: Placement,
+  recursive: boolean,
+  call: (target: Uint8Array) => void,
+): Mount {
+  const target = walkable(placement.target);
+  call(target);
+  using tree = holdTop(target);
+  return settle(tree.fd, placement, recursive);
 }
 
 /**

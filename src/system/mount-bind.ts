@@ -7,20 +7,19 @@
  */
 import { UnsupportedError } from "../errors.ts";
 import { cstring, type PathLike } from "../libc.ts";
-import { mount as mountCall, MS } from "../syscalls/mount.ts";
+import { MNT, mount as mountCall, MS, umount2 } from "../syscalls/mount.ts";
 import { OPEN_TREE, open_tree } from "../syscalls/open-tree.ts";
 import { AT } from "../syscalls/open.ts";
 import {
   attach,
+  attachByPath,
   type CommonMountOptions,
   type Placement,
   placementOf,
   prepare,
-  settle,
 } from "./mount-attach.ts";
 import { remount } from "./mount-change.ts";
 import { flagBits } from "./mount-flags.ts";
-import { holdTop } from "./mount-place.ts";
 import type { Mount } from "./mount.ts";
 import { ScopedFd } from "./scoped-fd.ts";
 
@@ -70,16 +69,16 @@ export function bindMount(options: BindMountOptions): Mount {
     const only5_12 = placement.userNamespace !== undefined || (recursive && flags.length > 0);
     if (!(error instanceof UnsupportedError) || only5_12) throw error;
   }
-  mountCall(source, placement.target, null, MS.BIND | (recursive ? MS.REC : 0), null);
-  using tree = holdTop(placement.target);
-  const bound = settle(tree.fd, placement, recursive);
-  try {
-    if (flags.length > 0) remount(placement.target, { flags });
-  } catch (error) {
-    bound.unmount({ detach: true });
-    throw error;
-  }
-  return bound;
+  const how = MS.BIND | (recursive ? MS.REC : 0);
+  return attachByPath(placement, recursive, (target) => {
+    mountCall(source, target, null, how, null);
+    try {
+      if (flags.length > 0) remount(target, { flags });
+    } catch (error) {
+      umount2(target, MNT.DETACH);
+      throw error;
+    }
+  });
 }
 
 function bindByTree(source: PathLike, recursive: boolean, placement: Placement): Mount {

@@ -61,35 +61,37 @@ export function configure(
   command: typeof FSCONFIG.CMD_CREATE | typeof FSCONFIG.CMD_RECONFIGURE,
   paths: ContextPaths,
 ): void {
-  let option: string | undefined;
-  try {
-    for (const [key, value] of settings) {
-      option = key;
-      const how = value === null ? FSCONFIG.SET_FLAG : FSCONFIG.SET_STRING;
-      fsconfig(context, how, key, value, 0);
-    }
-    option = undefined;
-    fsconfig(context, command, null, null, 0);
-  } catch (error) {
-    throw error instanceof OSError ? explained(error, context, option, paths) : error;
+  for (const [key, value] of settings) {
+    const how = value === null ? FSCONFIG.SET_FLAG : FSCONFIG.SET_STRING;
+    explain(
+      context,
+      paths,
+      () => fsconfig(context, how, key, value, 0),
+      `option ${JSON.stringify(key)}, and `,
+    );
   }
+  explain(context, paths, () => fsconfig(context, command, null, null, 0));
 }
 
-/** The error with what the kernel says of it. */
-function explained(
-  error: OSError,
+/** Does a step; its error has what the kernel says of it. */
+export function explain<T>(
   context: number,
-  option: string | undefined,
   { source, target }: ContextPaths,
-): OSError {
-  const words = messages(context);
-  const what = option === undefined ? "" : `option ${JSON.stringify(option)}, and `;
-  return new (error.constructor as OSErrorClass)(-error.errno, {
-    syscall: "mount",
-    path: source ?? target,
-    dest: source === undefined ? undefined : target,
-    hint: words.length > 0 ? words.join(", ") : `${what}its log may say why (dmesg)`,
-  });
+  step: () => T,
+  what: string = "",
+): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof OSError)) throw error;
+    const words = messages(context);
+    throw new (error.constructor as OSErrorClass)(-error.errno, {
+      syscall: "mount",
+      path: source ?? target,
+      dest: source === undefined ? undefined : target,
+      hint: words.length > 0 ? words.join(", ") : `${what}the kernel's log may say why (dmesg)`,
+    });
+  }
 }
 
 /** The most that the kernel keeps of a message, and more. */

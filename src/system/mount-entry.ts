@@ -11,9 +11,9 @@ export type FileSystemFlag = "ro" | "rw" | "sync" | "dirsync" | "lazytime";
 /** A mount. Paths that are not UTF-8 keep their bytes beside them. */
 export interface MountEntry {
   /** Its number: on Linux 6.15 one that is never used again, before that `mountinfoId`. */
-  readonly id: bigint;
+  readonly id: number;
   /** Its parent's number. */
-  readonly parentId: bigint;
+  readonly parentId: number;
   /** Its number in `/proc/self/mountinfo`, used again once it is gone. */
   readonly mountinfoId: number;
   /** Where it is, seen from this process's root. */

@@ -87,8 +87,9 @@ function entryOf(told: Statmount): MountEntry {
   const propagation = Number(told.mnt_propagation);
   const attr = Number(told.mnt_attr);
   return {
-    id: told.mnt_id,
-    parentId: told.mnt_parent_id,
+    // Counted up from 2 to the 31st: a number for longer than any machine runs.
+    id: Number(told.mnt_id),
+    parentId: Number(told.mnt_parent_id),
     mountinfoId: told.mnt_id_old,
     target: at?.text ?? "",
     targetBytes: at?.bytes,

@@ -12,22 +12,22 @@ import { FSMOUNT, fsmount, FSOPEN, fsopen } from "../syscalls/fsopen.ts";
 import { mount as mountCall } from "../syscalls/mount.ts";
 import {
   attach,
+  attachByPath,
   type CommonMountOptions,
   type Placement,
   placementOf,
   prepare,
-  settle,
 } from "./mount-attach.ts";
 import {
   classicOptions,
   configure,
+  explain,
   type FileSystemOptions,
   fitContext,
   type Setting,
   settingsOf,
 } from "./mount-context.ts";
 import { flagBits } from "./mount-flags.ts";
-import { holdTop } from "./mount-place.ts";
 import type { Mount } from "./mount.ts";
 import { ScopedFd } from "./scoped-fd.ts";
 
@@ -80,12 +80,13 @@ export interface MountOptions extends CommonMountOptions {
 export function mount(options: MountOptions): Mount {
   const { type, source = "none", flags = [] } = options;
   cstring(source, "source");
+  const bits = flagBits(flags);
   const settings: Setting[] = [
     ["source", source instanceof URL ? pathText(source) : source],
     ...(flags.includes("ro") ? [["ro", null] as const] : []),
     ...settingsOf(options.options ?? {}),
   ];
-  const placement = placementOf(options, flagBits(flags));
+  const placement = placementOf(options, bits);
   if (fitContext(settings)) {
     try {
       return mountByContext(type, settings, placement);
@@ -102,7 +103,10 @@ function mountByContext(type: string, settings: readonly Setting[], placement: P
   const [[, source] = []] = settings;
   const paths = { source: pathText(source ?? ""), target: pathText(placement.target) };
   configure(context.fd, settings, FSCONFIG.CMD_CREATE, paths);
-  using tree = new ScopedFd(fsmount(context.fd, FSMOUNT.CLOEXEC, placement.bits.attr_set));
+  const { attr_set } = placement.bits;
+  using tree = new ScopedFd(
+    explain(context.fd, paths, () => fsmount(context.fd, FSMOUNT.CLOEXEC, attr_set)),
+  );
   prepare(tree.fd, { attr_clr: 0, attr_set: 0, ms: 0 }, placement, 0);
   return attach(tree.fd, placement, false);
 }
@@ -118,7 +122,7 @@ function mountByPath(
     throw new TypeError(
       "Cannot take userNamespace: with an option of more than 255 bytes it is not to be had",
     );
-  mountCall(source, placement.target, type, placement.bits.ms | flags, data);
-  using tree = holdTop(placement.target);
-  return settle(tree.fd, placement, false);
+  return attachByPath(placement, false, (target) =>
+    mountCall(source, target, type, placement.bits.ms | flags, data),
+  );
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PathLike } from "../libc.ts";
+import { builtin, type PathLike } from "../libc.ts";
 import { fd_info, O } from "../syscalls/fd.ts";
 import { AT, openat } from "../syscalls/open.ts";
 import { STATMOUNT } from "../syscalls/statmount-struct.ts";
@@ -30,9 +30,9 @@ export interface MountPlace {
 function numbers(): MountNumber[] {
   if (!hasUniqueIds()) {
     return readMountinfo().map(({ id, parentId }) => ({
-      id,
-      old: Number(id),
-      parentOld: Number(parentId),
+      id: BigInt(id),
+      old: id,
+      parentOld: parentId,
     }));
   }
   return (listIds() ?? []).flatMap((id) => {
@@ -67,8 +67,17 @@ export function placeOf(id: bigint): MountPlace | undefined {
       stat(id, STATMOUNT.MNT_BASIC | STATMOUNT.MNT_POINT) ?? {};
     return old === undefined || point === undefined ? undefined : { old, point };
   }
-  const entry = readMountinfo().find((one) => one.id === id);
+  const entry = readMountinfo().find((one) => BigInt(one.id) === id);
   return entry && { old: entry.mountinfoId, point: entry.targetBytes ?? entry.target };
+}
+
+/**
+ * A path that leads to what is mounted at another one from now on: `.` and `/proc/self/fd/5` stay below what is
+ * mounted on top of them.
+ */
+export function walkable(path: PathLike): Uint8Array {
+  using held = holdTop(path);
+  return builtin("node:fs").readlinkSync(`/proc/self/fd/${held.fd}`, "buffer");
 }
 
 /** Holds the mount that is topmost at a path. */

@@ -56,7 +56,8 @@ export class Mount implements Disposable {
   }
 
   /**
-   * Unmounts it, and what was bound together with it. Once more is nothing.
+   * Unmounts it, and what was bound together with it. Once more is nothing. It looks at the place first, which
+   * can wait for a network file system whose server does not answer.
    *
    * @throws {ValueError} `EBUSY`: something uses it, something is mounted below it or on top of it.
    * @throws {PermissionError} `EPERM`: it needs `CAP_SYS_ADMIN` over the mount namespace.

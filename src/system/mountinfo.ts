@@ -42,8 +42,8 @@ function parseLine(line: string): MountEntry | undefined {
   };
   const [at, of, from] = [unescape(target), unescape(root ?? ""), unescape(source ?? "")];
   return {
-    id: BigInt(id ?? 0),
-    parentId: BigInt(parent ?? 0),
+    id: Number(id),
+    parentId: Number(parent),
     mountinfoId: Number(id),
     target: at.text,
     targetBytes: at.bytes,

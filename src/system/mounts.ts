@@ -11,8 +11,8 @@ import { listEntries } from "./mount-list.ts";
 import { readMountinfo } from "./mountinfo.ts";
 
 /**
- * Every mount that this process can reach. The list is not sorted; of several at one place the topmost
- * is the one that is nobody's parent.
+ * Every mount that this process can reach, in no order. Of two at one place, the one below is the other's
+ * parent.
  *
  * @throws {Error} There is neither the call (Linux 6.15) nor `/proc`.
  *

@@ -96,10 +96,10 @@ export function overlay(options: OverlayOptions): Mount {
 class Names implements Disposable {
   readonly #held = new DisposableStack();
 
-  /** The path itself, or if it has such a character or is long, that of a descriptor of it. */
+  /** The path itself, or if it has such a character, that of a descriptor of it. */
   of(path: PathLike): string {
     const text = pathText(path);
-    if (/^[\w./@%+~-]{1,80}$/.test(text)) return text;
+    if (/^[\w./@%+~-]+$/.test(text)) return text;
     return `/proc/self/fd/${this.#held.use(holdTop(path)).fd}`;
   }
 

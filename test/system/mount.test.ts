@@ -4,7 +4,13 @@ import { describe, expect, test } from "bun:test";
 import { mount, type MountFlag, tmpfs } from "bun-butter";
 
 import { strangers } from "../support/arguments.ts";
-import { canMount, hasFsopen, inMounts, type MountsOptions } from "../support/mounts.ts";
+import {
+  canMount,
+  hasFsopen,
+  hasStatmount,
+  inMounts,
+  type MountsOptions,
+} from "../support/mounts.ts";
 import { canRefuse, type Syscall } from "../support/seccomp.ts";
 
 const why = canMount ? "" : " (needs CAP_SYS_ADMIN, unshare)";
@@ -178,6 +184,29 @@ describe.skipIf(!canMount).each(kernels)(`mount()${why} %s`, (_, kernel) => {
     expect(seen).toBe(true);
   });
 
+  test("mounts on the working directory and on a descriptor's, and unmounts no other", async () => {
+    const seen = await inMounts(({ butter, dir, sub, fs, mountinfo }) => {
+      const [here, there] = [sub("here"), sub("there")];
+      using _disk = butter.tmpfs({ target: here });
+      process.chdir(here);
+      const fd = fs.openSync(there, "r");
+      const targets = [];
+      {
+        using first = butter.tmpfs({ target: "." });
+        using second = butter.bindMount({
+          source: "/etc",
+          target: `/proc/self/fd/${fd}`,
+          flags: ["ro"],
+        });
+        targets.push(first.info()?.target === here, second.info()?.target === there);
+        targets.push(second.info()?.flags[0], mountinfo(dir).length);
+      }
+      process.chdir("/");
+      return [...targets, mountinfo(dir).length];
+    }, kernel);
+    expect(seen).toEqual([true, true, "ro", 3, 1]);
+  });
+
   test("a mount that fails leaves nothing: no mount and no descriptor", async () => {
     const seen = await inMounts(({ butter, dir, fs, thrown, mountinfo }) => {
       fs.writeFileSync(`${dir}/file`, "");
@@ -242,6 +271,50 @@ describe.skipIf(!canMount).each(kernels)(`mount()${why} %s`, (_, kernel) => {
     },
   );
 });
+
+test.skipIf(!hasStatmount)(
+  "unmount() tells a mount from a later one that has its place and its number in mountinfo (needs CAP_SYS_ADMIN, unshare, Linux 6.8)",
+  async () => {
+    const seen = await inMounts(({ s, butter, dir }) => {
+      const ours = butter.tmpfs({ target: dir });
+      const number = ours.info()?.mountinfoId;
+      s.umount2(dir, 0);
+      let theirs = butter.tmpfs({ target: dir });
+      // Others on this machine mount as well, and may get the number first.
+      for (let tries = 0; tries < 100 && theirs.info()?.mountinfoId !== number; tries++) {
+        theirs.unmount();
+        theirs = butter.tmpfs({ target: dir });
+      }
+      ours.unmount();
+      return [theirs.info()?.mountinfoId === number, theirs.mounted, ours.mounted];
+    });
+    expect(seen).toEqual([true, true, false]);
+  },
+);
+
+test.skipIf(!canMount)(
+  "without /proc, mount() says that it needs it, and mounts nothing",
+  async () => {
+    const seen = await inMounts(({ s, butter, dir, sub, thrown }) => {
+      const empty = sub("empty");
+      const at = sub("at");
+      s.mount("none", empty, "tmpfs", 0, null);
+      s.mount(empty, "/proc", null, s.MS.BIND, null);
+      const errors = [
+        thrown(() => butter.tmpfs({ target: at })),
+        thrown(() => butter.bindMount({ source: dir, target: at })),
+      ];
+      s.umount2("/proc", 0);
+      return { errors, mounts: butter.mounts().filter(({ target }) => target === at).length };
+    });
+    for (const error of seen.errors)
+      expect(error).toMatchObject({
+        code: "ENOENT",
+        message: expect.stringContaining("mount /proc first"),
+      });
+    expect(seen.mounts).toBe(0);
+  },
+);
 
 describe.skipIf(!hasFsopen)(
   `the kernel's own words${hasFsopen ? "" : " (needs Linux 5.2, CAP_SYS_ADMIN, unshare)"}`,

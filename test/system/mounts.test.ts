@@ -12,6 +12,7 @@ test("mounts() has the root and /proc", () => {
   const all = mounts();
   expect(all.find(({ target }) => target === "/proc")).toMatchObject({ type: "proc", root: "/" });
   expect(all.some(({ target }) => target === "/")).toBe(true);
+  expect(JSON.parse(JSON.stringify(all))).toHaveLength(all.length);
 });
 
 const both = hasStatmount && canMount && canRefuse() && kernel(6, 15);
@@ -69,8 +70,8 @@ describe("parseMountinfo()", () => {
   test("reads the manual's line", () => {
     expect(parseMountinfo(`${line}\n`)).toEqual([
       {
-        id: 36n,
-        parentId: 35n,
+        id: 36,
+        parentId: 35,
         mountinfoId: 36,
         target: "/mnt2",
         targetBytes: undefined,
