@@ -24,6 +24,21 @@ export {
 export type { WaitOptions } from "./events/deadline.ts";
 export { EventSource, type EventSourceOptions } from "./events/event-source.ts";
 export { Eventfd, type EventfdEvent, type EventfdOptions } from "./events/eventfd.ts";
+export type { FanotifyErrno } from "./events/fanotify-decision.ts";
+export {
+  FanotifyEvent,
+  type FanotifyEventData,
+  type FanotifyMissing,
+  type FanotifyRange,
+} from "./events/fanotify-event.ts";
+export type {
+  FanotifyMarkOptions,
+  FanotifyOptions,
+  FanotifyScope,
+} from "./events/fanotify-options.ts";
+export type { FanotifyHandle } from "./events/fanotify-paths.ts";
+export type { FanotifyAsked, FanotifyEvents, FanotifyWord } from "./events/fanotify-words.ts";
+export { Fanotify } from "./events/fanotify.ts";
 export {
   InotifyEvent,
   type InotifyEventData,
@@ -66,6 +81,7 @@ export { Namespace } from "./system/namespace.ts";
 export type { SpawnMount, SpawnNamespace, SpawnNamespaceOptions } from "./system/spawn-options.ts";
 export { spawn, type Spawned, type SpawnOptions } from "./system/spawn.ts";
 export { unmasked } from "./system/unmasked.ts";
+export { FAN, FAN_REPORTED } from "./syscalls/fanotify.ts";
 export { IN, IN_REPORTED } from "./syscalls/inotify.ts";
 export type { PidfdInfo } from "./syscalls/pidfd.ts";
 export type { PsiKind } from "./syscalls/psi.ts";

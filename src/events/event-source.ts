@@ -88,6 +88,17 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
   /** Called before the source is closed, with what was decoded and nobody took. */
   protected unread(_events: readonly E[]): void {}
 
+  /** Called with events that nobody will look at: those that {@linkcode truncate} drops. */
+  protected discard(_events: readonly E[]): void {}
+
+  /** Called with what a loop took last when it is left by `break`, `return` or an error. */
+  protected left(_events: readonly E[]): void {}
+
+  /** Puts events into the queue that came otherwise than through {@linkcode receive}. */
+  protected push(events: readonly E[]): void {
+    this.#intake.add(events);
+  }
+
   /** What an inspection shows beside `fd` and `queued`. */
   protected details(): Readonly<Record<string, unknown>> {
     return {};
@@ -166,17 +177,27 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
    */
   truncate(): number {
     this.#assertOpen("truncate()");
-    return this.#intake.drain().length;
+    const events = this.#intake.drain();
+    this.discard(events);
+    return events.length;
   }
 
   /** One event after another. Leaving the loop frees the source for another reader, and does not close it. */
   [Symbol.asyncIterator](): AsyncIterableIterator<E> {
-    return this.#iterate("for await", () => this.#intake.shift());
+    return this.#iterate(
+      "for await",
+      () => this.#intake.shift(),
+      (event) => [event],
+    );
   }
 
   /** All events that are there, again and again: the cheapest way to take a storm. Never empty. */
   batches(): AsyncIterableIterator<E[]> {
-    return this.#iterate("batches()", () => this.#intake.takeAll());
+    return this.#iterate(
+      "batches()",
+      () => this.#intake.takeAll(),
+      (events) => events,
+    );
   }
 
   /**
@@ -396,8 +417,18 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     }
   }
 
-  #iterate<T>(by: string, take: () => T): AsyncIterableIterator<T> {
+  #iterate<T>(
+    by: string,
+    takeNext: () => T,
+    eventsOf: (taken: T) => readonly E[],
+  ): AsyncIterableIterator<T> {
     let state: "new" | "open" | "waiting" | "done" = "new";
+    let last: readonly E[] = [];
+    const take = (): T => {
+      const taken = takeNext();
+      last = eventsOf(taken);
+      return taken;
+    };
     const finish = (): void => {
       if (state === "waiting") this.#intake.cancel();
       if (state !== "new" && state !== "done") this.#release();
@@ -433,6 +464,8 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
       },
       return: () => {
         finish();
+        this.left(last);
+        last = [];
         return Promise.resolve(over);
       },
       [Symbol.asyncIterator]() {

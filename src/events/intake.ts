@@ -168,6 +168,16 @@ export class Intake<E> {
     return events;
   }
 
+  /** Puts events in that came otherwise than by a look, and tells who waits. */
+  add(events: readonly E[]): void {
+    if (events.length === 0 || this.fd === -1) return;
+    this.#queue.push(...events);
+    const waiter = this.#waiter;
+    if (waiter === undefined) return;
+    this.cancel();
+    waiter.ready();
+  }
+
   /** Looks until nothing more is there, and takes everything. */
   drain(): E[] {
     const batches: E[][] = [this.takeAll()];
@@ -280,6 +290,8 @@ export class Intake<E> {
   /** A turn of the event loop in which something may be there. */
   #turn(): void {
     this.#timer = this.#soon = undefined;
+    // Told by `add` in the same turn.
+    if (this.#waiter === undefined) return;
     try {
       // Nothing, if a burst is over or another reader of the same open file was faster.
       if (!this.fill() && !this.#over) return this.#arm();

@@ -63,12 +63,14 @@ export type FanotifyEventInfo =
   | FanotifyEventInfoRange
   | FanotifyEventInfoMnt;
 
+/** `offsetof(struct fanotify_event_info_fid, fsid)`: from here to its end a handle tells what it is of, and of which file system. */
+export const FANOTIFY_FSID_OFFSET = 4;
+
 /** Bytes before a handle's own: the header, the fsid, `handle_bytes` and `handle_type`. */
 const FID_SIZE = 12 + FILE_HANDLE_SIZE;
 
 /**
- * Where the handle of the `struct fanotify_event_info_fid` at `offset` ends, and a name may follow. The handle itself
- * begins 12 bytes behind `offset`, the fsid 4.
+ * Where the handle of the `struct fanotify_event_info_fid` at `offset` ends, and a name may follow.
  *
  * @param end Where the record ends.
  * @returns -1 if the handle is not inside the record, or longer than any.
@@ -144,7 +146,7 @@ function readFid(
   if (named && nul === -1) return undefined;
   return {
     info_type,
-    fsid: [view.getInt32(offset + 4, true), view.getInt32(offset + 8, true)],
+    fsid: [view.getInt32(offset + FANOTIFY_FSID_OFFSET, true), view.getInt32(offset + 8, true)],
     handle: {
       handle_type: view.getInt32(offset + 16, true),
       f_handle: bytes.slice(offset + FID_SIZE, to),

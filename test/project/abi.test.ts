@@ -167,6 +167,10 @@ const sizes: Readonly<
     is: "sizeof(struct fanotify_response_info_audit_rule)",
     newer: "6.3",
   },
+  FANOTIFY_FSID_OFFSET: {
+    headers: ["linux/fanotify.h"],
+    is: "offsetof(struct fanotify_event_info_fid, fsid)",
+  },
   FANOTIFY_METADATA_VERSION: {
     headers: ["linux/fanotify.h"],
     is: "FANOTIFY_METADATA_VERSION",

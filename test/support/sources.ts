@@ -5,6 +5,7 @@ import {
   Eventfd,
   type EventSource,
   type EventSourceOptions,
+  Fanotify,
   IN,
   Inotify,
   Pidfd,
@@ -14,7 +15,7 @@ import {
 } from "bun-butter";
 import { POLL, poll, SIG_HANDLER, sigaction, sigqueue, SIGRTMIN } from "bun-butter/syscalls";
 
-import { can, kernel } from "./capabilities.ts";
+import { can, emulated, kernel } from "./capabilities.ts";
 import { Orphan } from "./orphan.ts";
 import { tempDir } from "./temp.ts";
 
@@ -73,6 +74,26 @@ export const sources: readonly SourceCase[] = [
       };
     },
     adopt: (fd) => Inotify.adopt(fd),
+  },
+  {
+    name: "Fanotify",
+    distinct: true,
+    skip: emulated ? "no fanotify under emulation" : undefined,
+    open(options) {
+      const source = new Fanotify({ ...options, own: true });
+      const dir = tempDir();
+      source.mark(dir.path, "create");
+      let made = 0;
+      return {
+        source,
+        fire: () => writeFileSync(dir.at(`${made++}`), ""),
+        [Symbol.dispose]() {
+          source.close();
+          dir[Symbol.dispose]();
+        },
+      };
+    },
+    adopt: (fd) => Fanotify.adopt(fd, { own: true }),
   },
   {
     name: "Eventfd",
