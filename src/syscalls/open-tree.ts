@@ -215,7 +215,7 @@ export function move_mount(
   move.check(
     "move_mount",
     move.c.syscall(SYS.move_mount, from, source, to, target, options),
-    from_path,
+    source.length > 0 ? from_path : undefined,
     to_path,
   );
 }

@@ -66,7 +66,7 @@ export interface RemountOptions {
 export function remount(target: PathLike, change: RemountOptions): void {
   const { flags = [], recursive = false } = change;
   cstring(target, "target");
-  const settings = settingsOf(change.options ?? {});
+  const settings = settingsOf(change.options === undefined ? {} : change.options);
   const bits = flagBits(flags);
   if (settings.length > 0) changeFileSystem(target, settings);
   if (flags.length > 0) changeMount(target, bits, recursive);

@@ -24,6 +24,8 @@ export type Setting = readonly [key: string, value: string | Uint8Array | null];
 
 /** Settings of options. */
 export function settingsOf(options: FileSystemOptions): readonly Setting[] {
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw new TypeError("Cannot take options: expected an object of names and values");
   return Object.entries(options).flatMap(([key, given]) => {
     if (/[,=\0]/.test(key) || key === "")
       throw new TypeError(`Cannot take options: ${JSON.stringify(key)} is no name of an option`);

@@ -79,12 +79,13 @@ export interface MountOptions extends CommonMountOptions {
  */
 export function mount(options: MountOptions): Mount {
   const { type, source = "none", flags = [] } = options;
+  cstring(type, "type");
   cstring(source, "source");
   const bits = flagBits(flags);
   const settings: Setting[] = [
     ["source", source instanceof URL ? pathText(source) : source],
     ...(flags.includes("ro") ? [["ro", null] as const] : []),
-    ...settingsOf(options.options ?? {}),
+    ...settingsOf(options.options === undefined ? {} : options.options),
   ];
   const placement = placementOf(options, bits);
   if (fitContext(settings)) {

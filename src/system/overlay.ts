@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type PathLike, pathText } from "../libc.ts";
+import { cstring, type PathLike, pathText, uint } from "../libc.ts";
 import type { CommonMountOptions } from "./mount-attach.ts";
 import type { FileSystemOptions } from "./mount-context.ts";
 import { mount } from "./mount-new.ts";
@@ -44,7 +44,11 @@ export function tmpfs(options: TmpfsOptions): Mount {
     ...options,
     type: "tmpfs",
     source: "tmpfs",
-    options: { ...options.options, size, mode: mode?.toString(8) },
+    options: {
+      ...options.options,
+      size,
+      mode: mode === undefined ? undefined : uint(mode, "mode").toString(8),
+    },
   });
 }
 
@@ -98,6 +102,7 @@ class Names implements Disposable {
 
   /** The path itself, or if it has such a character, that of a descriptor of it. */
   of(path: PathLike): string {
+    cstring(path, "path");
     const text = pathText(path);
     if (/^[\w./@%+~-]+$/.test(text)) return text;
     return `/proc/self/fd/${this.#held.use(holdTop(path)).fd}`;

@@ -6,7 +6,7 @@ import * as syscalls from "bun-butter/syscalls";
 
 import { can } from "./capabilities.ts";
 import { bun, run } from "./child.ts";
-import type { Syscall } from "./seccomp.ts";
+import { canRefuse, type Syscall } from "./seccomp.ts";
 import { tempDir } from "./temp.ts";
 
 /** What an error says. */
@@ -58,6 +58,21 @@ export const hasStatmount: boolean =
   hasSetattr && has(() => statmount({ mnt_id: LSMT.ROOT, param: 0n, mnt_ns_id: 0n }, 512, 0));
 /** Whether there is `open_tree_attr` (Linux 6.15). */
 export const hasTreeAttr: boolean = hasStatmount && has(() => open_tree_attr(-1, "", 0, attr));
+
+/** This kernel, and where calls can be refused the same one without the calls that Linux 5.2 and later have. */
+export const kernels: readonly (readonly [name: string, options: MountsOptions])[] = [
+  ["with this kernel's calls", {}],
+  ...(canRefuse()
+    ? [
+        [
+          "with those of Linux 5.1",
+          {
+            without: ["fsopen", "fspick", "open_tree", "mount_setattr", "statmount", "listmount"],
+          },
+        ] as const,
+      ]
+    : []),
+];
 
 const prelude = `
   import * as fs from "node:fs";

@@ -3,21 +3,10 @@ import { describe, expect, test } from "bun:test";
 
 import { overlay } from "bun-butter";
 
-import {
-  canMount,
-  hasFsopen,
-  hasSetattr,
-  inMounts,
-  type MountsOptions,
-} from "../support/mounts.ts";
+import { canMount, hasFsopen, hasSetattr, inMounts, kernels } from "../support/mounts.ts";
 import { canRefuse } from "../support/seccomp.ts";
 
 const why = canMount ? "" : " (needs CAP_SYS_ADMIN, unshare)";
-const newer = ["fsopen", "fspick", "open_tree", "mount_setattr", "statmount", "listmount"] as const;
-const kernels: readonly (readonly [name: string, options: MountsOptions])[] = [
-  ["with this kernel's calls", {}],
-  ...(canRefuse() ? [["with those of Linux 5.1", { without: newer }] as const] : []),
-];
 
 describe.skipIf(!canMount).each(kernels)(`bindMount()${why} %s`, (_, kernel) => {
   test("binds a directory with flags of its own, and a file", async () => {
@@ -133,6 +122,9 @@ test("overlay() says what is missing", () => {
   expect(() => overlay({ lower: [], target: "/nowhere" })).toThrow(TypeError);
   expect(() => overlay({ lower: "/a" as unknown as string[], target: "/nowhere" })).toThrow(
     TypeError,
+  );
+  expect(() => overlay({ lower: [3 as unknown as string], target: "/nowhere" })).toThrow(
+    "Cannot take path: ",
   );
   expect(() => overlay({ lower: ["/a"], upper: "/b", target: "/nowhere" })).toThrow(TypeError);
   expect(() => overlay({ lower: ["/a"], work: "/b", target: "/nowhere" })).toThrow(TypeError);

@@ -4,29 +4,9 @@ import { describe, expect, test } from "bun:test";
 import { mount, type MountFlag, tmpfs } from "bun-butter";
 
 import { strangers } from "../support/arguments.ts";
-import {
-  canMount,
-  hasFsopen,
-  hasStatmount,
-  inMounts,
-  type MountsOptions,
-} from "../support/mounts.ts";
-import { canRefuse, type Syscall } from "../support/seccomp.ts";
+import { canMount, hasFsopen, hasStatmount, inMounts, kernels } from "../support/mounts.ts";
 
 const why = canMount ? "" : " (needs CAP_SYS_ADMIN, unshare)";
-
-const newer: readonly Syscall[] = [
-  "fsopen",
-  "fspick",
-  "open_tree",
-  "mount_setattr",
-  "statmount",
-  "listmount",
-];
-const kernels: readonly (readonly [name: string, options: MountsOptions])[] = [
-  ["with this kernel's calls", {}],
-  ...(canRefuse() ? [["with those of Linux 5.1", { without: newer }] as const] : []),
-];
 
 describe.skipIf(!canMount).each(kernels)(`mount()${why} %s`, (_, kernel) => {
   test("mounts with flags, options and propagation, and unmounts at the end of the block", async () => {
@@ -350,6 +330,20 @@ describe("options are checked before the kernel is asked", () => {
     for (const wrong of [["ro", "rw"], ["noatime", "relatime"], ["toString"], ["RO"], [3]])
       expect(flags(wrong)).toThrow(TypeError);
     for (const wrong of ["ro", 3, null, { 0: "ro" }]) expect(flags(wrong)).toThrow(TypeError);
+  });
+
+  test("options are an object, a type is text, and a mode a number", () => {
+    const make = (options: unknown) => () => mount(options as { type: string; target: string });
+    for (const options of ["size=1m", null, ["size"], 3])
+      expect(make({ type: "tmpfs", target: "/nowhere", options })).toThrow(
+        "Cannot take options: expected an object",
+      );
+    for (const type of strangers.filter((value) => typeof value !== "string"))
+      expect(make({ type, target: "/nowhere" })).toThrow("Cannot take type: ");
+    for (const mode of ["0700", 0.5, -(2 ** 40), NaN])
+      expect(() => tmpfs({ target: "/nowhere", mode: mode as number })).toThrow(
+        "Cannot take mode: ",
+      );
   });
 
   test("options are text, numbers, bytes and booleans, by names of options", () => {
