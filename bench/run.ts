@@ -10,6 +10,7 @@ import { type Benchmark, type Result, run } from "./harness.ts";
 import { latency, latencyApart } from "./latency.ts";
 import { compiler, inMemory, machine } from "./machine.ts";
 import { cycles, sources } from "./memory.ts";
+import { copyInMemory, copyOnDisk, relay } from "./pump.ts";
 import { save, summary, table } from "./report.ts";
 import { startup } from "./startup.ts";
 import { storm } from "./storm.ts";
@@ -30,6 +31,9 @@ const benchmarks: Readonly<Record<string, () => Benchmark>> = {
   wakeups,
   timers,
   wake,
+  copy: copyInMemory,
+  "copy-disk": copyOnDisk,
+  relay,
 };
 
 function usage(problem: string): never {

@@ -89,5 +89,6 @@ export type { MemfdHugePages, MemfdOptions, MemfdSeal } from "./system/memfd-opt
 export { Memfd, type MemfdMapOptions } from "./system/memfd.ts";
 export { pages } from "./system/pages.ts";
 export { Pipe, pipe, PipeEnd, type PipeOptions, PipeReader, PipeWriter } from "./system/pipe.ts";
-export { pump, type PumpOptions, type PumpWay } from "./system/pump.ts";
+export type { PumpWay } from "./system/pump-way.ts";
+export { pump, type PumpOptions } from "./system/pump.ts";
 export { tee, type TeeOptions } from "./system/tee.ts";

@@ -62,7 +62,7 @@ export const splice_errors = {
   },
 } as const;
 
-const { c, check } = bind(
+const { c, check, wouldBlock } = bind(
   {
     splice: {
       args: [
@@ -163,6 +163,22 @@ export function splice(
 }
 
 /**
+ * `splice(fd_in, NULL, fd_out, NULL, len, flags | SPLICE_F_NONBLOCK)` of non-blocking descriptors, for which having nothing, or no
+ * room (`EAGAIN`), is the usual case and no error.
+ *
+ * @returns How many bytes were moved, 0 at the end, -1 if one is not ready.
+ * @throws What {@linkcode splice} throws, but for `EAGAIN` and `EINTR`.
+ */
+export function splice_nonblock(fd_in: FdLike, fd_out: FdLike, len: number, flags: number): number {
+  const mask = uint(flags, "flags") | SPLICE_F.NONBLOCK;
+  const result = Number(
+    c.splice(fileno(fd_in), null, fileno(fd_out), null, size(len, "len"), mask >>> 0),
+  );
+  if (result === -1 && wouldBlock()) return -1;
+  return check("splice", result);
+}
+
+/**
  * `tee(fd_in, fd_out, len, flags)`: copies what is in one pipe to another, and leaves it there.
  *
  * @param len At most so many bytes.
@@ -176,6 +192,18 @@ export function tee(fd_in: FdLike, fd_out: FdLike, len: number, flags: number): 
   return Number(
     check("tee", c.tee(fileno(fd_in), fileno(fd_out), size(len, "len"), uint(flags, "flags"))),
   );
+}
+
+/**
+ * `tee(fd_in, fd_out, len, SPLICE_F_NONBLOCK)`, for which having nothing, or no room (`EAGAIN`), is the usual case and no error.
+ *
+ * @returns How many bytes were copied, 0 at the end, -1 if one is not ready.
+ * @throws What {@linkcode tee} throws, but for `EAGAIN` and `EINTR`.
+ */
+export function tee_nonblock(fd_in: FdLike, fd_out: FdLike, len: number): number {
+  const result = Number(c.tee(fileno(fd_in), fileno(fd_out), size(len, "len"), SPLICE_F.NONBLOCK));
+  if (result === -1 && wouldBlock()) return -1;
+  return check("tee", result);
 }
 
 /**

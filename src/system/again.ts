@@ -7,6 +7,7 @@ import type { Stats } from "node:fs";
 
 import { OSError } from "../errors.ts";
 import { poll } from "../events/poll.ts";
+import { Poller } from "../events/poller.ts";
 import { builtin, type FdLike, fileno } from "../libc.ts";
 import { F, fcntl, O } from "../syscalls/fd.ts";
 
@@ -25,12 +26,20 @@ export type Kind = "file" | "device" | "pipe" | "other";
  */
 export function kindOf(fd: FdLike): Kind {
   const number = fileno(fd);
-  // Ours, and not Node's, is the error if it is not open.
-  fcntl(number, F.GETFL);
-  const stats: Stats = builtin("node:fs").fstatSync(number);
+  const stats = statsOf(number);
   if (stats.isFile()) return "file";
   if (stats.isBlockDevice()) return "device";
   return stats.isFIFO() ? "pipe" : "other";
+}
+
+function statsOf(fd: number): Stats {
+  try {
+    return builtin("node:fs").fstatSync(fd);
+  } catch (error) {
+    // Ours, and not Node's, is the error of one that is not open.
+    fcntl(fd, F.GETFL);
+    throw error;
+  }
 }
 
 /** Lets the event loop turn once. */
@@ -38,17 +47,24 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Waits for a descriptor; one that can't be waited for is given a turn of the event loop. */
-export async function ready(
-  fd: FdLike,
-  event: "in" | "out",
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  try {
-    await poll(fd, event, signal === undefined ? {} : { signal });
-  } catch (error) {
-    if (!(error instanceof OSError && error.code === "EPERM")) throw error;
-    await turn();
+/** Waits for descriptors, again and again, with one poller for all of it. */
+export class Readiness implements Disposable {
+  #poller: Poller | undefined;
+
+  /** Waits for a descriptor; one that can't be waited for is given a turn of the event loop. */
+  async of(fd: FdLike, event: "in" | "out", signal: AbortSignal | undefined): Promise<void> {
+    try {
+      this.#poller ??= Poller.acquire(fileno(fd));
+      await poll(fd, event, signal === undefined ? {} : { signal });
+    } catch (error) {
+      if (!(error instanceof OSError && error.code === "EPERM")) throw error;
+      await turn();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#poller?.release();
+    this.#poller = undefined;
   }
 }
 

@@ -6,6 +6,7 @@
 import { ERRNO, ValueError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
 import { Poller } from "../events/poller.ts";
+import { int } from "../libc.ts";
 
 /** What outlives an owner that nobody can reach any more. */
 interface Handle {
@@ -18,9 +19,9 @@ const dropped = new FinalizationRegistry<Handle>(shut);
 export abstract class OwnedFd implements Disposable {
   readonly #handle: Handle;
 
-  /** @param fd Owned from here on. */
+  /** @param fd Owned from here on, -1 for none. */
   constructor(fd: number) {
-    this.#handle = { fd };
+    this.#handle = { fd: int(fd, "fd") };
     dropped.register(this, this.#handle, this);
   }
 

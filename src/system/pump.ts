@@ -8,18 +8,9 @@
  */
 import { type FdLike, size } from "../libc.ts";
 import { POLL, poll as look } from "../syscalls/poll.ts";
-import { kindOf, ready, turn } from "./again.ts";
-import {
-  isWrongWay,
-  type Kinds,
-  openWay,
-  type PumpWay,
-  type Waits,
-  type Way,
-  waysFor,
-} from "./pump-ways.ts";
-
-export type { PumpWay } from "./pump-ways.ts";
+import { kindOf, Readiness, turn } from "./again.ts";
+import { isWrongWay, type PumpWay, type Waits, type Way } from "./pump-way.ts";
+import { type Kinds, openWay, waysFor } from "./pump-ways.ts";
 
 /** Options of {@linkcode pump}. */
 export interface PumpOptions {
@@ -38,8 +29,8 @@ export interface PumpOptions {
 /** The first piece, in bytes: under a millisecond of the slowest way. */
 const PIECE = 2 ** 20;
 
-/** The largest: a file system that shares blocks instead of copying them takes as long for any length. */
-const LARGEST_PIECE = 2 ** 30;
+/** The largest, where one of half of it took no time, as on a file system that shares blocks instead of copying them. */
+const LARGEST_PIECE = 2 ** 26;
 
 /** Milliseconds for which the event loop may wait. */
 const PATIENCE = 4;
@@ -64,7 +55,7 @@ const PATIENCE = 4;
  *
  * @example
  * ```ts
- * import { closeSync, openSync, readFileSync } from "node:fs";
+ * import { closeSync, openSync } from "node:fs";
  *
  * import { pump } from "bun-butter";
  *
@@ -84,6 +75,7 @@ export async function pump(from: FdLike, to: FdLike, options: PumpOptions = {}):
   const kinds: Kinds = { from: kindOf(from), to: kindOf(to) };
   const [first, ...others] = waysFor(kinds.from, kinds.to);
   if (first === undefined || length === 0) return 0;
+  using readiness = new Readiness();
   let way: Way = openWay(first, from, to, kinds);
   let moved = 0;
   let piece = PIECE;
@@ -95,7 +87,7 @@ export async function pump(from: FdLike, to: FdLike, options: PumpOptions = {}):
       const began = performance.now();
       const step = attempt(way, Math.min(piece, length - moved), others.length > 0);
       if (typeof step === "string") {
-        await wait(step, from, to, signal);
+        await wait(readiness, step, from, to, signal);
         turned = performance.now();
         continue;
       }
@@ -136,6 +128,7 @@ function attempt(way: Way, limit: number, others: boolean): number | Waits | und
 }
 
 async function wait(
+  readiness: Readiness,
   waits: Waits,
   from: FdLike,
   to: FdLike,
@@ -151,7 +144,8 @@ async function wait(
     );
     // Interrupted, if both are ready.
     if (reads !== 0 && writes !== 0) return await turn();
-    return await wait(reads === 0 ? "from" : "to", from, to, signal);
+    return await wait(readiness, reads === 0 ? "from" : "to", from, to, signal);
   }
-  await (waits === "from" ? ready(from, "in", signal) : ready(to, "out", signal));
+  if (waits === "from") await readiness.of(from, "in", signal);
+  else await readiness.of(to, "out", signal);
 }

@@ -6,8 +6,8 @@
  */
 import { type FdLike, pinned } from "../libc.ts";
 import { read } from "../syscalls/fd.ts";
-import { splice, SPLICE_F, tee as duplicate } from "../syscalls/splice.ts";
-import { isAgain, kindOf, ready } from "./again.ts";
+import { SPLICE_F, splice_nonblock, tee_nonblock } from "../syscalls/splice.ts";
+import { kindOf, Readiness } from "./again.ts";
 import { type Pipe, pipe } from "./pipe.ts";
 import { pump } from "./pump.ts";
 
@@ -61,11 +61,8 @@ export async function tee(
   for (const target of to) kindOf(target);
   if (kindOf(from) === "pipe") return await spread(from, to, options);
   using source = roomy();
-  const over = new AbortController();
-  const signals = signal === undefined ? [over.signal] : [over.signal, signal];
-  const feed = pump(from, source.writer, { signal: AbortSignal.any(signals) }).finally(() =>
-    source.writer.close(),
-  );
+  const [over, either] = alsoBy(signal);
+  const feed = pump(from, source.writer, { signal: either }).finally(() => source.writer.close());
   // It may fail long before it is awaited.
   feed.catch(() => undefined);
   try {
@@ -86,18 +83,20 @@ async function spread(
   to: readonly FdLike[],
   { onProgress, signal }: TeeOptions,
 ): Promise<number> {
+  using readiness = new Readiness();
   using stack = new DisposableStack();
   const branches = to.map((target) => stack.use(new Branch(target)));
+  const [failed, either] = alsoBy(signal);
   let moved = 0;
   for (;;) {
     signal?.throwIfAborted();
     const piece = share(from, branches);
     if (piece === 0) return moved;
     if (piece === undefined) {
-      await ready(from, "in", signal);
+      await readiness.of(from, "in", signal);
       continue;
     }
-    await deliver(branches, piece, signal);
+    await deliver(branches, piece, failed, either);
     moved += piece;
     onProgress?.(moved);
   }
@@ -110,40 +109,43 @@ async function spread(
  */
 function share(from: FdLike, branches: readonly Branch[]): number | undefined {
   let piece = PIECE;
-  try {
-    for (const [index, { writer }] of branches.entries()) {
-      const last = index === branches.length - 1;
-      piece = last
-        ? splice(from, null, writer, null, piece, SPLICE_F.MOVE | SPLICE_F.NONBLOCK).bytes
-        : duplicate(from, writer, piece, SPLICE_F.NONBLOCK);
-      if (piece === 0) return 0;
-    }
-    return piece;
-  } catch (error) {
-    if (isAgain(error)) return undefined;
-    throw error;
+  for (const [index, { writer }] of branches.entries()) {
+    const last = index === branches.length - 1;
+    piece = last
+      ? splice_nonblock(from, writer, piece, SPLICE_F.MOVE)
+      : tee_nonblock(from, writer, piece);
+    if (piece === 0) return 0;
+    if (piece > 0) continue;
+    // Interrupted, if it is not the first: what the others have comes again.
+    for (const branch of branches.slice(0, index)) branch.discard();
+    return undefined;
   }
+  return piece;
 }
 
-/** Lets every branch have its piece, or ends all of them. */
+/** Lets every branch have its piece; the first that fails ends the others. */
 async function deliver(
   branches: readonly Branch[],
   piece: number,
-  signal: AbortSignal | undefined,
+  failed: AbortController,
+  signal: AbortSignal,
 ): Promise<void> {
-  const failed = new AbortController();
-  const signals = signal === undefined ? [failed.signal] : [failed.signal, signal];
-  const either = AbortSignal.any(signals);
   await Promise.allSettled(
     branches.map(async (branch) => {
       try {
-        await branch.deliver(piece, either);
+        await branch.deliver(piece, signal);
       } catch (error) {
         failed.abort(error);
       }
     }),
   );
   failed.signal.throwIfAborted();
+}
+
+/** A controller of our own, and the signal of both it and the user's. */
+function alsoBy(signal: AbortSignal | undefined): [AbortController, AbortSignal] {
+  const own = new AbortController();
+  return [own, signal === undefined ? own.signal : AbortSignal.any([own.signal, signal])];
 }
 
 /** One target, with the pipe that its copy waits in. */
@@ -163,11 +165,11 @@ class Branch implements Disposable {
   async deliver(piece: number, signal: AbortSignal): Promise<void> {
     for (let left = piece; left > 0;)
       left -= await pump(this.#pipe.reader, this.#to, { length: left, signal });
-    this.#discard();
+    this.discard();
   }
 
   /** Drops what is in excess of a piece, because another branch had less room. */
-  #discard(): void {
+  discard(): void {
     const { queued } = this.#pipe;
     if (queued === 0) return;
     using rest = pinned(queued);

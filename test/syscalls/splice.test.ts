@@ -12,7 +12,9 @@ import {
   read,
   splice,
   SPLICE_F,
+  splice_nonblock,
   tee,
+  tee_nonblock,
   vmsplice,
   write,
 } from "bun-butter/syscalls";
@@ -147,6 +149,39 @@ describe("tee()", () => {
     expectDescriptor((fd) => tee(reader, fd, 1, 0));
     expectUint((flags) => tee(reader, writer, 1, flags));
     expectRefusal(() => tee(reader, writer, -1, 0), RangeError);
+  });
+});
+
+describe("splice_nonblock() and tee_nonblock()", () => {
+  test("give -1 where one is not ready, 0 at the end", () => {
+    using fds = new Fds();
+    // Blocking, which the flag overrides for a pipe.
+    const [from, feed] = fds.pipe(0);
+    const [out, to] = fds.pipe(0);
+    const calls = [
+      () => tee_nonblock(from, to, 2),
+      () => splice_nonblock(from, to, 2, SPLICE_F.MOVE),
+    ];
+    for (const call of calls) expect(call()).toBe(-1);
+    write(feed, text("abc"));
+    for (const call of calls) expect(call()).toBe(2);
+    expect(taken(out)).toBe("abab");
+    fds.close(feed);
+    expect(splice_nonblock(from, to, 2, 0)).toBe(1);
+    for (const call of calls) expect(call()).toBe(0);
+    fds.close(out);
+  });
+
+  test("throw for everything else", () => {
+    using fds = new Fds();
+    const [reader, writer] = fds.pipe();
+    for (const call of [splice_nonblock, tee_nonblock]) {
+      expectErrno(() => call(reader, writer, 1, 0), ValueError, "EINVAL");
+      expectDescriptor((fd) => call(fd, writer, 1, 0));
+      expectDescriptor((fd) => call(reader, fd, 1, 0));
+      expectRefusal(() => call(reader, writer, -1, 0), RangeError);
+    }
+    expectUint((flags) => splice_nonblock(reader, writer, 1, flags));
   });
 });
 

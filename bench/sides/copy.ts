@@ -1,0 +1,58 @@
+/** copy.ts pump|write|copyFile|loop|cp DIR: copies each file of DIR/from to DIR/to, by size, and tells how long one takes. */
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
+
+import { pump } from "bun-butter";
+import { pinned, read, write } from "bun-butter/syscalls";
+
+import { median } from "../harness.ts";
+
+const [, , way = "", dir = ""] = process.argv;
+
+/** What a loop that is written by hand takes. */
+using buffer = pinned(2 ** 17);
+
+const ways: Readonly<Record<string, (from: string, to: string) => unknown>> = {
+  async pump(from, to) {
+    const source = openSync(from, "r");
+    const target = openSync(to, "w");
+    await pump(source, target);
+    closeSync(source);
+    closeSync(target);
+  },
+  write: (from, to) => Bun.write(Bun.file(to), Bun.file(from)),
+  copyFile: (from, to) => copyFile(from, to),
+  loop(from, to) {
+    const source = openSync(from, "r");
+    const target = openSync(to, "w");
+    for (let count = 0; (count = read(source, buffer)) > 0;) write(target, buffer, count);
+    closeSync(source);
+    closeSync(target);
+  },
+};
+
+const result: Record<string, number> = {};
+for (const size of ["small", "medium", "large"]) {
+  const names = readdirSync(`${dir}/from/${size}`);
+  // The first round compiles the code.
+  for (let round = 0; round < 2; round++) {
+    rmSync(`${dir}/to`, { recursive: true, force: true });
+    mkdirSync(`${dir}/to`);
+    if (way === "cp") {
+      const start = performance.now();
+      Bun.spawnSync(["cp", "-r", `${dir}/from/${size}`, `${dir}/to`]);
+      result[size] = ((performance.now() - start) / names.length) * 1000;
+      continue;
+    }
+    const times: number[] = [];
+    for (const name of names) {
+      const start = performance.now();
+      await ways[way]?.(`${dir}/from/${size}/${name}`, `${dir}/to/${name}`);
+      times.push((performance.now() - start) * 1000);
+    }
+    // Of one file: what else runs on the machine hits some of them.
+    result[size] = median(times);
+  }
+}
+rmSync(`${dir}/to`, { recursive: true });
+console.log(JSON.stringify(result));
