@@ -9,12 +9,13 @@ import { OSError } from "../index.ts";
 import { type Command, EXIT, note, UsageError } from "./command.ts";
 import { OutputError } from "./output.ts";
 import { pressure } from "./pressure.ts";
+import { run as runCommand } from "./run.ts";
 import { signals } from "./signals.ts";
 import { timer } from "./timer.ts";
 import { wait } from "./wait.ts";
 import { watch } from "./watch.ts";
 
-const commands: readonly Command[] = [watch, timer, signals, wait, pressure];
+const commands: readonly Command[] = [watch, timer, signals, wait, pressure, runCommand];
 
 const HELP = `Usage: butter COMMAND [OPTION…]
 

@@ -11,8 +11,8 @@ import { chroot, fchdir } from "../syscalls/chdir.ts";
 import { fd_name, O } from "../syscalls/fd.ts";
 import { CLONE, setns, unshare } from "../syscalls/namespace.ts";
 import { AT, openat } from "../syscalls/open.ts";
-import { Descriptors } from "./descriptors.ts";
 import { kernelNames, type NamespaceKind } from "./namespace-kinds.ts";
+import { ScopedFd } from "./scoped-fd.ts";
 
 /** A namespace that the thread was in. */
 interface Way {
@@ -32,7 +32,7 @@ export class Home implements Disposable {
   readonly #ways: Way[] = [];
   /** Root and working directory. */
   #places: { readonly root: number; readonly cwd: number } | undefined;
-  readonly #fds = new Descriptors();
+  readonly #fds = new DisposableStack();
 
   /**
    * @throws {OSError} What opening a file of /proc throws, and what `setns(2)` does to who may not return. A mount namespace
@@ -119,7 +119,7 @@ export class Home implements Disposable {
   }
 
   #opened(path: string, flags: number): number {
-    return this.#fds.own(openat(AT.FDCWD, path, flags | O.CLOEXEC));
+    return this.#fds.use(new ScopedFd(openat(AT.FDCWD, path, flags | O.CLOEXEC))).fd;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 
-import { ERRNO, UnsupportedError, ValueError } from "../errors.ts";
+import { ValueError } from "../errors.ts";
 import { O } from "../syscalls/fd.ts";
 import { getpid, gettid } from "../syscalls/getpid.ts";
 import {
@@ -18,10 +18,10 @@ import {
 import { AT, openat } from "../syscalls/open.ts";
 import { PIDFD, pidfd_open } from "../syscalls/pidfd.ts";
 import { sethostname } from "../syscalls/uts.ts";
-import { Descriptors } from "./descriptors.ts";
 import { Home } from "./namespace-home.ts";
 import { kernelNames } from "./namespace-kinds.ts";
-import { mountAll } from "./spawn-mounts.ts";
+import { ScopedFd } from "./scoped-fd.ts";
+import { mountAll, noProc } from "./spawn-mounts.ts";
 import type { SpawnPlan } from "./spawn-options.ts";
 
 type Subprocess = Bun.Subprocess<Bun.Spawn.Writable, Bun.Spawn.Readable, Bun.Spawn.Readable>;
@@ -33,18 +33,19 @@ type Options = Bun.Spawn.SpawnOptions<
 
 /** Starts a child as planned. This thread is where it was afterwards, or there is an `InternalError`. */
 export function spawnElsewhere(options: Options, plan: SpawnPlan): Subprocess {
-  using fds = new Descriptors();
+  using fds = new DisposableStack();
+  const own = (fd: number): number => fds.use(new ScopedFd(fd)).fd;
   using home = new Home(plan.kinds);
   // Where Bun can't hold its children by a pidfd, it starts a thread for them, and not everywhere that can be done.
-  fds.own(pidfd_open(getpid(), 0));
+  own(pidfd_open(getpid(), 0));
   const rooted = plan.mounts[0]?.target === "/";
   // What a child that reads or writes nothing opens itself otherwise, where it may not be.
-  const nothing = rooted ? fds.own(openat(AT.FDCWD, "/dev/null", O.RDWR | O.CLOEXEC)) : -1;
+  const nothing = rooted ? own(openat(AT.FDCWD, "/dev/null", O.RDWR | O.CLOEXEC)) : -1;
   const prepared = rooted ? forRoot(options, nothing) : options;
   let child: Subprocess | undefined;
   try {
     try {
-      const pid = pidNamespace(plan, home, fds);
+      const pid = pidNamespace(plan, home, own);
       leave(plan);
       if ((plan.flags & CLONE.NEWNS) !== 0) mountAll(plan.mounts, pid === -1 ? undefined : pid);
       child = start(prepared, pid, home);
@@ -62,20 +63,16 @@ export function spawnElsewhere(options: Options, plan: SpawnPlan): Subprocess {
 function pidNamespace(
   { pid, mounts }: SpawnPlan,
   home: Home,
-  fds: Descriptors,
+  own: (fd: number) => number,
 ): number | undefined {
   if (pid !== "new") return pid?.fileno();
   if (!mounts.some(({ type }) => type === "proc")) return -1;
   try {
-    const self = fds.own(pidfd_open(gettid(), PIDFD.THREAD));
-    return fds.own(new_pid_namespace(self, home.pid));
+    const self = own(pidfd_open(gettid(), PIDFD.THREAD));
+    return own(new_pid_namespace(self, home.pid));
   } catch (error) {
     if (!(error instanceof ValueError) || error.syscall === "unshare") throw error;
-    throw new UnsupportedError(ERRNO.EINVAL[0], {
-      syscall: "spawn",
-      path: "proc",
-      hint: "mounting the /proc of a new pid namespace needs Linux 6.18: let the child mount it before",
-    });
+    throw noProc();
   }
 }
 

@@ -4,17 +4,19 @@
  *
  * @module
  */
-import { ERRNO, OSError, UnsupportedError } from "../errors.ts";
+import { ERRNO, OSError, UnsupportedError, ValueError } from "../errors.ts";
 import { builtin } from "../libc.ts";
 import { fchdir } from "../syscalls/chdir.ts";
 import { close, O } from "../syscalls/fd.ts";
 import { FSCONFIG, fsconfig } from "../syscalls/fsconfig.ts";
 import { FSMOUNT, fsmount, FSOPEN, fsopen } from "../syscalls/fsopen.ts";
-import { MOUNT_ATTR, mount_setattr } from "../syscalls/mount-setattr.ts";
+import { mount_setattr } from "../syscalls/mount-setattr.ts";
 import { MNT, mount, MS, pivot_root, umount2 } from "../syscalls/mount.ts";
 import { MOVE_MOUNT, move_mount, OPEN_TREE, open_tree } from "../syscalls/open-tree.ts";
 import { AT, openat } from "../syscalls/open.ts";
-import { Descriptors } from "./descriptors.ts";
+import { configure, type Setting, settingsOf } from "./mount-context.ts";
+import { flagBits } from "./mount-flags.ts";
+import { ScopedFd } from "./scoped-fd.ts";
 import type { SpawnMount } from "./spawn-options.ts";
 
 /**
@@ -23,11 +25,11 @@ import type { SpawnMount } from "./spawn-options.ts";
  * @param pid The pid namespace that a `"proc"` shows, if it is not that of this process.
  */
 export function mountAll(mounts: readonly SpawnMount[], pid: number | undefined): void {
-  using fds = new Descriptors();
+  using fds = new DisposableStack();
   // Nothing of what follows is to appear outside.
   mount(null, "/", null, MS.REC | MS.PRIVATE, null);
   // All before the root changes: sources are what this process sees.
-  const trees = mounts.map((one) => ({ one, tree: fds.own(detached(one, pid)) }));
+  const trees = mounts.map((one) => ({ one, tree: detached(one, pid, fds) }));
   for (const { one, tree } of trees) {
     if (one.target === "/") enterRoot(tree);
     else place(tree, one);
@@ -38,58 +40,44 @@ export function mountAll(mounts: readonly SpawnMount[], pid: number | undefined)
 }
 
 /** What is to be mounted, nowhere yet. */
-function detached(one: SpawnMount, pid: number | undefined): number {
-  using fds = new Descriptors();
-  if (one.type === undefined) {
+function detached(one: SpawnMount, pid: number | undefined, fds: DisposableStack): number {
+  const own = (fd: number): number => fds.use(new ScopedFd(fd)).fd;
+  const { target, type, source } = one;
+  if (type === undefined) {
     const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.RECURSIVE;
-    const tree = fds.own(open_tree(AT.FDCWD, one.source ?? "", flags));
+    const tree = own(open_tree(AT.FDCWD, source ?? "", flags));
     restrict(tree, "", AT.EMPTY_PATH | AT.RECURSIVE, one);
-    return fds.give(tree);
+    return tree;
   }
-  const context = fds.own(fsopen(one.type, FSOPEN.CLOEXEC));
-  if (one.source !== undefined) fsconfig(context, FSCONFIG.SET_STRING, "source", one.source, 0);
-  for (const option of (one.options ?? "").split(",").filter((text) => text !== ""))
-    configure(context, option);
-  if (one.type === "proc" && pid !== undefined) showPid(context, pid);
-  fsconfig(context, FSCONFIG.CMD_CREATE, null, null, 0);
-  return fsmount(context, FSMOUNT.CLOEXEC, one.target === "/" ? 0 : attributesOf(one));
-}
-
-function configure(context: number, option: string): void {
-  const equals = option.indexOf("=");
-  if (equals === -1) fsconfig(context, FSCONFIG.SET_FLAG, option, null, 0);
-  else {
-    const [key, value] = [option.slice(0, equals), option.slice(equals + 1)];
-    fsconfig(context, FSCONFIG.SET_STRING, key, value, 0);
-  }
+  using context = new ScopedFd(fsopen(type, FSOPEN.CLOEXEC));
+  if (type === "proc" && pid !== undefined) showPid(context.fd, pid);
+  const settings: Setting[] = [["source", source ?? "none"], ...settingsOf(one.options ?? {})];
+  configure(context.fd, settings, FSCONFIG.CMD_CREATE, { source, target });
+  const { attr_set } = flagBits(target === "/" ? [] : (one.flags ?? []));
+  return own(fsmount(context.fd, FSMOUNT.CLOEXEC, attr_set));
 }
 
 function showPid(context: number, pid: number): void {
   try {
     fsconfig(context, FSCONFIG.SET_FD, "pidns", null, pid);
   } catch (error) {
-    if (!(error instanceof OSError) || error.code !== "EINVAL") throw error;
-    throw new UnsupportedError(ERRNO.EINVAL[0], {
-      syscall: "fsconfig",
-      path: "pidns",
-      hint: "mounting /proc of another pid namespace needs Linux 6.18; let the child mount it before",
-    });
+    throw error instanceof ValueError ? noProc() : error;
   }
 }
 
-function attributesOf(one: SpawnMount): number {
-  return (
-    (one.readonly === true ? MOUNT_ATTR.RDONLY : 0) |
-    (one.nosuid === true ? MOUNT_ATTR.NOSUID : 0) |
-    (one.nodev === true ? MOUNT_ATTR.NODEV : 0) |
-    (one.noexec === true ? MOUNT_ATTR.NOEXEC : 0)
-  );
+/** What says that this kernel can't. */
+export function noProc(): UnsupportedError {
+  return new UnsupportedError(ERRNO.EINVAL[0], {
+    syscall: "spawn",
+    path: "proc",
+    hint: "mounting the /proc of another pid namespace needs Linux 6.18: let the child mount it before",
+  });
 }
 
 function restrict(dirfd: number, path: string, flags: number, one: SpawnMount): void {
-  const attr_set = attributesOf(one);
-  if (attr_set === 0) return;
-  mount_setattr(dirfd, path, flags, { attr_set, attr_clr: 0, propagation: 0, userns_fd: 0 });
+  const { attr_set, attr_clr } = flagBits(one.flags ?? []);
+  if (attr_clr === 0) return;
+  mount_setattr(dirfd, path, flags, { attr_set, attr_clr, propagation: 0, userns_fd: 0 });
 }
 
 /**
@@ -114,7 +102,14 @@ function place(tree: number, { target }: SpawnMount): void {
 function prepareTarget(target: string, directory: boolean): void {
   const { existsSync, mkdirSync } = builtin("node:fs");
   if (existsSync(target)) return;
-  mkdirSync(directory ? target : target.slice(0, target.lastIndexOf("/") + 1), { recursive: true });
-  if (!directory)
-    close(openat(AT.FDCWD, target, O.WRONLY | O.CREAT | O.CLOEXEC | O.NOFOLLOW, 0o644));
+  const path = directory ? target : target.slice(0, target.lastIndexOf("/") + 1);
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    const { errno = 0 } = error as NodeJS.ErrnoException;
+    const hint = "there is no such directory to mount on, and none can be made";
+    throw new OSError(Math.abs(errno), { syscall: "mkdir", path, hint });
+  }
+  if (directory) return;
+  close(openat(AT.FDCWD, target, O.WRONLY | O.CREAT | O.CLOEXEC | O.NOFOLLOW, 0o644));
 }

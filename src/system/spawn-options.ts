@@ -5,6 +5,8 @@
  */
 import { cstring } from "../libc.ts";
 import { CLONE } from "../syscalls/namespace.ts";
+import { type FileSystemOptions, settingsOf } from "./mount-context.ts";
+import { flagBits, type MountFlag } from "./mount-flags.ts";
 import { kernelNames, type NamespaceKind } from "./namespace-kinds.ts";
 import { Namespace } from "./namespace.ts";
 
@@ -22,32 +24,18 @@ export interface SpawnMount {
   readonly type?: string;
   /** The file or directory to bind, as this process sees it; or what the file system calls its source. */
   readonly source?: string;
-  /** Options of the file system: `"size=64m,mode=755"`. */
-  readonly options?: string;
   /**
-   * Whether nothing can be written. Of what is bound it takes Linux 5.12.
+   * Options of the file system: `{ size: "64m", mode: "755" }`.
    *
-   * @default false
+   * @default {}
    */
-  readonly readonly?: boolean;
+  readonly options?: FileSystemOptions;
   /**
-   * Whether set-user-ID and set-group-ID mean nothing.
+   * What the mount allows: `["ro", "nosuid"]`. Of what is bound it holds for all that is mounted below, and takes Linux 5.12.
    *
-   * @default false
+   * @default []
    */
-  readonly nosuid?: boolean;
-  /**
-   * Whether devices are none.
-   *
-   * @default false
-   */
-  readonly nodev?: boolean;
-  /**
-   * Whether nothing can be run.
-   *
-   * @default false
-   */
-  readonly noexec?: boolean;
+  readonly flags?: readonly MountFlag[];
 }
 
 /** What {@linkcode spawn} takes beside the options of `Bun.spawn`. */
@@ -135,7 +123,7 @@ function needs(option: string, kind: NamespaceKind, fresh: ReadonlySet<Namespace
 }
 
 function checkedMounts(mounts: readonly SpawnMount[]): readonly SpawnMount[] {
-  for (const [index, { target, type, source, options }] of mounts.entries()) {
+  for (const [index, { target, type, source, options, flags }] of mounts.entries()) {
     const name = `mounts[${index}]`;
     cstring(target, `${name}.target`);
     if (!target.startsWith("/"))
@@ -146,6 +134,8 @@ function checkedMounts(mounts: readonly SpawnMount[]): readonly SpawnMount[] {
       throw new TypeError(`Cannot take ${name}: it has neither a type nor a source`);
     if (type === undefined && options !== undefined)
       throw new TypeError(`Cannot take ${name}.options: what is bound has none`);
+    settingsOf(options ?? {});
+    flagBits(flags ?? []);
   }
   return mounts;
 }

@@ -1,6 +1,7 @@
 /** Where this thread is, for tests that leave and must be back. */
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 
+import type { SpawnMount } from "bun-butter";
 import { gethostname } from "bun-butter/syscalls";
 
 import { can, emulated } from "./capabilities.ts";
@@ -22,9 +23,12 @@ export function whereabouts(): readonly string[] {
 }
 
 /** What a root needs for the programs of this machine, bound read-only. */
-export const programs = ["/bin", "/lib", "/lib64", "/usr"]
+export const programs: readonly SpawnMount[] = ["/bin", "/lib", "/lib64", "/usr"]
   .filter((path) => existsSync(path))
-  .map((path) => ({ source: path, target: path, readonly: true }));
+  .map((path) => ({ source: path, target: path, flags: ["ro"] }));
 
 /** A root in memory with the programs of this machine. */
-export const memoryRoot = [{ type: "tmpfs", target: "/", options: "mode=755" }, ...programs];
+export const memoryRoot: readonly SpawnMount[] = [
+  { type: "tmpfs", target: "/", options: { mode: "755" } },
+  ...programs,
+];

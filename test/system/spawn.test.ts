@@ -11,7 +11,7 @@ import {
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { Namespace, spawn, type SpawnNamespaceOptions } from "bun-butter";
+import { Namespace, spawn, type SpawnMount, type SpawnNamespaceOptions } from "bun-butter";
 import { gethostname, gettid } from "bun-butter/syscalls";
 
 import { kernel } from "../support/capabilities.ts";
@@ -21,7 +21,7 @@ import { tempDir } from "../support/temp.ts";
 import { canLeave, memoryRoot, programs, whereabouts } from "../support/whereabouts.ts";
 
 const all = ["mount", "uts", "ipc", "net", "pid", "cgroup"] as const;
-const proc = { type: "proc", target: "/proc", nosuid: true, nodev: true, noexec: true } as const;
+const proc: SpawnMount = { type: "proc", target: "/proc", flags: ["nosuid", "nodev", "noexec"] };
 
 /** What a shell prints there. */
 async function printed(code: string, options: SpawnNamespaceOptions): Promise<string> {
@@ -69,8 +69,13 @@ describe("spawn() refuses, before anything is left,", () => {
     ],
     ["a mount of nothing", { namespaces: ["mount"], mounts: [{ target: "/x" }] }, "neither"],
     [
+      "an unknown flag",
+      { namespaces: ["mount"], mounts: [{ ...proc, flags: ["readonly" as "ro"] }] },
+      "flags",
+    ],
+    [
       "options of a bind",
-      { namespaces: ["mount"], mounts: [{ target: "/x", source: "/", options: "ro" }] },
+      { namespaces: ["mount"], mounts: [{ target: "/x", source: "/", options: {} }] },
       "options",
     ],
   ];
@@ -143,11 +148,11 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
         readlink /proc/self/fd/0
         cut -d' ' -f2,3 /proc/mounts | grep -v -e /bin -e /lib -e /usr`;
       const [root, ...binds] = memoryRoot;
-      const mounts = [
-        { target: "/", type: "tmpfs", ...root, readonly: true },
+      const mounts: SpawnMount[] = [
+        { target: "/", type: "tmpfs", ...root, flags: ["ro"] },
         ...binds,
         proc,
-        { type: "tmpfs", target: "/tmp", options: "size=64k" },
+        { type: "tmpfs", target: "/tmp", options: { size: "64k" } },
       ];
       const stdout = await printed(code, { namespaces: all, hostname: "box", mounts });
       const entries = [...binds.map(({ target }) => target), "/proc", "/tmp"].toSorted();
@@ -202,11 +207,11 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
     writeFileSync(dir.at("file"), "#!/bin/sh\necho ran\n", { mode: 0o755 });
     const bound = { source: dir.path, target: dir.path };
     const look = `(echo x > ${dir.at("new")}) 2>/dev/null || echo refused; ${dir.at("file")} 2>/dev/null || echo refused`;
-    const within = (mount: object) =>
+    const within = (mount: Partial<SpawnMount>) =>
       printed(look, { namespaces: ["mount"], mounts: [{ ...bound, ...mount }] });
     expect(await within({})).toBe("ran\n");
-    expect(await within({ readonly: true })).toBe("refused\nran\n");
-    expect(await within({ noexec: true })).toBe("refused\n");
+    expect(await within({ flags: ["ro"] })).toBe("refused\nran\n");
+    expect(await within({ flags: ["noexec"] })).toBe("refused\n");
   });
 
   test("what is mounted for it is seen by it alone, and gone with it", async () => {
@@ -234,7 +239,7 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
       [of({ root: "/nowhere" }), "ENOENT", "/nowhere"],
       [of({ mounts: [{ source: "/nowhere", target: "/mnt" }] }), "ENOENT", "/nowhere"],
       [of({ mounts: [{ type: "nofs", target: "/mnt" }] }), "ENODEV", "nofs"],
-      [of({ mounts: [{ type: "tmpfs", target: "/mnt", options: "what=1" }] }), "EINVAL", "what"],
+      [of({ mounts: [{ type: "tmpfs", target: "/mnt", options: { what: 1 } }] }), "EINVAL", "what"],
       [of({ mounts: [{ type: "tmpfs", target: "/proc/self/x" }] }), "ENOENT", "/proc/self/x"],
       [of({ hostname: "x".repeat(65) }), "EINVAL", "x".repeat(65)],
     ] as const;
