@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { resolve } from "node:path";
-
 import { ValueError } from "../errors.ts";
 import { O } from "../syscalls/fd.ts";
 import { getpid, gettid } from "../syscalls/getpid.ts";
@@ -38,7 +36,7 @@ export function spawnElsewhere(options: Options, plan: SpawnPlan): Subprocess {
   using home = new Home(plan.kinds);
   // Where Bun can't hold its children by a pidfd, it starts a thread for them, and not everywhere that can be done.
   own(pidfd_open(getpid(), 0));
-  const rooted = plan.mounts[0]?.target === "/";
+  const rooted = plan.mounts[0]?.target === "/" || plan.joined.some(({ kind }) => kind === "mount");
   // What a child that reads or writes nothing opens itself otherwise, where it may not be.
   const nothing = rooted ? own(openat(AT.FDCWD, "/dev/null", O.RDWR | O.CLOEXEC)) : -1;
   const prepared = rooted ? forRoot(options, nothing) : options;
@@ -94,7 +92,8 @@ function start(options: Options, pid: number | undefined, home: Home): Subproces
 
 /** Options that mean the same where there may be no `/dev/null` and no such working directory. */
 function forRoot(options: Options, nothing: number): Options {
-  const rooted = { ...options, cwd: resolve("/", options.cwd ?? "") };
+  const { cwd = "/" } = options;
+  const rooted = { ...options, cwd: cwd.startsWith("/") ? cwd : `/${cwd}` };
   if (options.terminal !== undefined) return rooted;
   const { stdio, stdin, stdout, stderr } = options;
   if (stdio === undefined) {

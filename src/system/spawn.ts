@@ -46,15 +46,16 @@ type Options = SpawnOptions & { cmd: string[] };
  * - In a new pid namespace the child is process 1: signals that it does not handle do nothing to it, but for `SIGKILL` and `SIGSTOP`
  *   from here, and when it ends, all others in there are killed.
  * - A new network namespace has nothing but a loopback device that is down.
- * - With another root, the command is looked up there, `cwd` is `/` by default, and files for the child's standard streams are
- *   opened there.
+ * - With another root, or in a mount namespace that it joins, the command is looked up there, `cwd` is `/` by default, and
+ *   files for the child's standard streams are opened there.
  *
  * After a mount namespace was made, this thread has a working directory and umask of its own: what `process.chdir()` and
  * `process.umask()` change afterwards, Bun's other threads, which read files for promises, don't see.
  *
  * A child lives on when this process dies. `bun --no-orphans` kills it then, and with process 1 all of its pid namespace.
  *
- * @throws {TypeError} The options make no sense together: a `hostname` without a `"uts"` namespace, a `root` without `"mount"`.
+ * @throws {TypeError} The options make no sense together: a `hostname` without a `"uts"` namespace, a `root` without `"mount"`; or
+ * `stdin` is a stream, which would be read in the child's namespaces.
  * @throws {PermissionError} `EPERM`: without `CAP_SYS_ADMIN` (and `CAP_SYS_CHROOT`, for a mount namespace).
  * @throws {ValueError} `ENOENT` and others: a mount's source is not there, a root that is none, a namespace that can't be joined.
  * @throws {UnsupportedError} A `"proc"` of another pid namespace, before Linux 6.18.
@@ -102,14 +103,33 @@ export function spawn(first: string[] | Options, second: SpawnOptions = {}): Spa
     ...(root !== undefined && { root }),
     ...(mounts !== undefined && { mounts }),
   });
-  // They are read here, so that a getter or an iterator of the caller's does not run elsewhere.
-  const prepared = { ...options, cmd: [...options.cmd] };
   const child = unmasked(() =>
-    plan === undefined ? Bun.spawn(prepared) : spawnElsewhere(prepared, plan),
+    plan === undefined
+      ? Bun.spawn({ ...options, cmd: options.cmd })
+      : spawnElsewhere(inert(options), plan),
   );
   let pidfd: Pidfd | undefined;
   // Bun has not waited for it while it has no exit code, so that the number is still its own.
   return Object.defineProperty(child, "pidfd", {
     get: () => (pidfd ??= new Pidfd(child.pid)),
   }) as Spawned;
+}
+
+/** Options of which nothing runs when they are read: this thread is elsewhere then. */
+function inert(options: Options): Options {
+  const { cmd, env = process.env, stdin, stdio } = options;
+  for (const input of [stdin, stdio?.[0]]) {
+    if (input instanceof ReadableStream || input instanceof Response || input instanceof Request) {
+      throw new TypeError(
+        'Cannot take stdin: a stream would be read in the child\'s namespaces, so take "pipe" and write to it',
+      );
+    }
+  }
+  const variables = Object.entries(env).filter(([, value]) => value !== undefined);
+  return {
+    ...options,
+    cmd: cmd.map((word) => `${word}`),
+    env: Object.fromEntries(variables.map(([name, value]) => [name, `${value}`])),
+    ...(stdio !== undefined && { stdio: [...stdio] as NonNullable<typeof stdio> }),
+  };
 }

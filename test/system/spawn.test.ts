@@ -84,7 +84,8 @@ describe("spawn() refuses, before anything is left,", () => {
     const before = descriptorCount();
     expect(() => spawn(["true"], options)).toThrow(message);
     expect(() => spawn(["true"], options)).toThrow(TypeError);
-    expect(descriptorCount()).toBe(before);
+    // Bun may just have closed what an ended child had.
+    expect(descriptorCount()).toBeLessThanOrEqual(before);
   });
 });
 
@@ -202,6 +203,40 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
     expect(() => spawn(["/etc/nothing"], options)).toThrow("ENOENT");
   });
 
+  test("a mount namespace that it joins is its root, with nothing for its input", async () => {
+    const first = spawn(["cat"], { namespaces: ["mount"], mounts: memoryRoot, stdin: "pipe" });
+    using theirs = Namespace.of(first.pid, "mount");
+    const look = "pwd; echo /*; readlink /proc/self/fd/0; cat";
+    const names = memoryRoot.map(({ target }) => target).filter((target) => target !== "/");
+    expect(await printed(`${look} 2>&1 || true`, { namespaces: [theirs] })).toStartWith(
+      `/\n${names.toSorted().join(" ")}\n`,
+    );
+    first.kill("SIGKILL");
+    await first.exited;
+  });
+
+  test("nothing of its options runs while this thread is elsewhere", async () => {
+    const seen = new Set<string>();
+    const look = (): string => {
+      seen.add(readlinkSync("/proc/thread-self/ns/uts"));
+      return "value";
+    };
+    const env = {
+      PATH: process.env["PATH"],
+      get NAME(): string {
+        return look();
+      },
+    };
+    const namespaces = ["uts", "pid"] as const;
+    const child = spawn(["sh", "-c", "echo $NAME"], { namespaces, env });
+    expect(await child.stdout.text()).toBe("value\n");
+    expect([...seen]).toEqual([readlinkSync("/proc/thread-self/ns/uts")]);
+    const stream = new ReadableStream({ pull: (controller) => (look(), controller.close()) });
+    for (const stdin of [stream, new Response("x"), new Request("http://x")])
+      expect(() => spawn(["cat"], { namespaces, stdin })).toThrow("Cannot take stdin");
+    expect(seen.size).toBe(1);
+  });
+
   test("what is bound read-only is, and with noexec nothing in it runs", async () => {
     using dir = tempDir();
     writeFileSync(dir.at("file"), "#!/bin/sh\necho ran\n", { mode: 0o755 });
@@ -261,9 +296,9 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
     expect(lines.shift()).toStartWith("vfork,clone: E");
     expect(lines).toEqual([
       ...["umount2", "pivot_root", "move_mount", "mount_setattr", "open_tree"].map(refused),
-      ...["fsmount", "fsconfig", "fsopen", "mount", "sethostname", "unshare", "unshare"].map(
-        refused,
-      ),
+      refused("fsmount"),
+      "fsconfig: PermissionError EPERM mount",
+      ...["fsopen", "mount", "sethostname", "unshare", "unshare"].map(refused),
       ...["pidfd_open", "setns", "chroot", "fchdir", "unshare"].map(refused),
     ]);
   });
