@@ -5,7 +5,7 @@
  */
 import { libcPath } from "../libc.ts";
 import { EFD, eventfd } from "../syscalls/eventfd.ts";
-import { write } from "../syscalls/fd.ts";
+import { close, F, fcntl, write } from "../syscalls/fd.ts";
 import type { Ringer } from "./doorbell.ts";
 
 /**
@@ -42,7 +42,7 @@ self.onmessage = ({ data: { libc, fd, events, bell, tokens } }) => {
     if (fds[1] !== 1) break;
     c.write(bell, one, 8);
   }
-  c.close(tokens);
+  for (const own of [bell, fd, tokens]) c.close(own);
   self.close();
 };
 `;
@@ -53,17 +53,23 @@ const STOP = new BigUint64Array([1n << 32n]);
 /** Never revoked: a thread loads it some time after it was started. */
 let url: string | undefined;
 
-/** A thread as the one who rings. */
+/**
+ * A thread as the one who rings. Its descriptors are its own, and it closes them: it may be about to write when
+ * the bell's owner closes the bell, and another file gets the number.
+ */
 export class ThreadRinger implements Ringer {
-  /** The thread's, once it runs: it closes it. */
   readonly #tokens: number;
 
   constructor(fd: number, events: number, bell: number) {
-    this.#tokens = eventfd(0, EFD.CLOEXEC);
+    using opened = new DisposableStack();
+    this.#tokens = opened.adopt(eventfd(0, EFD.CLOEXEC), close);
+    const own = (shared: number): number => opened.adopt(fcntl(shared, F.DUPFD_CLOEXEC), close);
+    const data = { libc: libcPath(), fd: own(fd), events, bell: own(bell), tokens: this.#tokens };
     url ??= URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     const worker = new Worker(url);
     worker.unref();
-    worker.postMessage({ libc: libcPath(), fd, events, bell, tokens: this.#tokens });
+    worker.postMessage(data);
+    opened.move();
   }
 
   arm(): void {

@@ -429,6 +429,8 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
       last = eventsOf(taken);
       return taken;
     };
+    /** Of the last `next()`; once it has settled this does nothing. */
+    let settle: ((result: IteratorResult<T>) => void) | undefined;
     const finish = (): void => {
       if (state === "waiting") this.#intake.cancel();
       if (state !== "new" && state !== "done") this.#release();
@@ -444,6 +446,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
           if (state === "waiting") this.#assertFree("next()");
           else if (state === "new" && !this.closed) this.#acquire(by);
           state = "waiting";
+          settle = resolve;
           this.#next({
             ready: () => {
               state = "open";
@@ -466,6 +469,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
         finish();
         this.left(last);
         last = [];
+        settle?.(over);
         return Promise.resolve(over);
       },
       [Symbol.asyncIterator]() {

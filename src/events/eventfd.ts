@@ -52,7 +52,7 @@ interface Adopted {
  * A counter that wakes whoever reads it: another part of the program, a Worker, another process.
  *
  * What is added while nobody reads adds up to one event. A semaphore makes an event of each 1 instead, and takes it only
- * when it is read, so several readers in several Workers or processes share them out.
+ * when it is read, 65,536 at once at most, so several readers in several Workers or processes share them out.
  *
  * Each object owns its descriptor. To use one counter from several Workers, give each a duplicate to
  * own: post `dup(eventfd)` (from `bun-butter/syscalls`) and let the Worker {@linkcode Eventfd.adopt} that number. A child
@@ -96,7 +96,7 @@ export class Eventfd extends EventSource<EventfdEvent> {
    * Takes over an eventfd that was made elsewhere, makes it non-blocking and close-on-exec, and owns it from then
    * on. What was added before is still there.
    *
-   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not an eventfd; it stays the caller's.
+   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not an eventfd; it stays the caller's. `EBUSY`: a source owns it.
    */
   static adopt(fd: number, options: EventSourceOptions = {}): Eventfd {
     checkOptions(options);

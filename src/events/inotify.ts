@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { ERRNO, OSError, ValueError } from "../errors.ts";
+import { OSError } from "../errors.ts";
 import { int, type PathLike, pathText, type Pinned } from "../libc.ts";
-import { F, fcntl, FD, fd_name, O } from "../syscalls/fd.ts";
 import {
   IN,
   inotify_add_watch,
@@ -14,6 +13,7 @@ import {
   inotify_rm_watch,
   read_inotify_events,
 } from "../syscalls/inotify.ts";
+import { prepareAdopted } from "./adopt.ts";
 import type { WaitOptions } from "./deadline.ts";
 import { checkOptions, EventSource, type EventSourceOptions } from "./event-source.ts";
 import { InotifyEvent, type InotifyWatch } from "./inotify-event.ts";
@@ -74,21 +74,11 @@ export class Inotify extends EventSource<InotifyEvent> {
    * Takes over an inotify descriptor that was made elsewhere, makes it non-blocking and close-on-exec,
    * and owns it from then on. Paths are known only of what is watched through the new object.
    *
-   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not an inotify descriptor; it stays the caller's.
+   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not an inotify descriptor; it stays the caller's. `EBUSY`: a source owns it.
    */
   static adopt(fd: number, options: InotifyOptions = {}): Inotify {
     checkOptions(options);
-    const status = fcntl(fd, F.GETFL);
-    const name = fd_name(fd);
-    if (name !== undefined && !/^anon_inode:\[?inotify\]?$/.test(name)) {
-      throw new ValueError(ERRNO.EINVAL[0], {
-        syscall: "adopt",
-        path: name,
-        hint: "it is not an inotify descriptor",
-      });
-    }
-    fcntl(fd, F.SETFL, status | O.NONBLOCK);
-    fcntl(fd, F.SETFD, FD.CLOEXEC);
+    prepareAdopted(fd, /^anon_inode:\[?inotify\]?$/, "inotify");
     return new Inotify({ ...options, [ADOPTED]: fd } as InotifyOptions);
   }
 

@@ -39,6 +39,17 @@ interface Handle {
   companion: Disposable | undefined;
 }
 
+/** The descriptors that this thread's sources own. It keeps no source alive. */
+const owned = new Map<number, Handle>();
+
+/** Whether a source of this thread owns a descriptor: another owner would close it a second time. */
+export function isOwned(fd: number): boolean {
+  return owned.has(fd);
+}
+
+/** How often a queue is looked into at once: a semaphore gives one token a look, and may have 2^64. */
+const MOST_LOOKS = 65_536;
+
 /** Bytes of one read. The kernel's own loop is no faster with more. */
 const BUFFER_SIZE = 64 * 1024;
 
@@ -52,8 +63,11 @@ export function readBuffer(): Pinned {
 /** Closes what a source that nobody can reach any more has left open. */
 const dropped = new FinalizationRegistry<Handle>((handle) => {
   const { fd } = handle;
-  lose(handle);
-  closeQuietly(fd);
+  try {
+    lose(handle);
+  } finally {
+    closeQuietly(fd);
+  }
 });
 
 /** Closes a descriptor that may have been closed behind our back: then it is gone, which is what is wanted. */
@@ -72,9 +86,13 @@ function lose(handle: Handle): void {
   handle.fd = -1;
   handle.poller = undefined;
   handle.companion = undefined;
-  companion?.[Symbol.dispose]();
-  (poller ?? Poller.current)?.forget(fd);
-  poller?.release();
+  if (owned.get(fd) === handle) owned.delete(fd);
+  try {
+    companion?.[Symbol.dispose]();
+  } finally {
+    (poller ?? Poller.current)?.forget(fd);
+    poller?.release();
+  }
 }
 
 /** The descriptor and the queue of one source. */
@@ -114,7 +132,11 @@ export class Intake<E> {
     latency: number = 1,
     companion?: Disposable,
   ) {
+    // The kernel gives out no number that is in use: that source's descriptor was closed behind its back.
+    const stale = owned.get(fd);
+    if (stale !== undefined) lose(stale);
     this.#handle = { fd, poller: undefined, companion };
+    owned.set(fd, this.#handle);
     this.#receive = receive;
     this.#latency = latency;
     this.#wait = {
@@ -171,14 +193,15 @@ export class Intake<E> {
   /** Puts events in that came otherwise than by a look, and tells who waits. */
   add(events: readonly E[]): void {
     if (events.length === 0 || this.fd === -1) return;
-    this.#queue.push(...events);
+    // Not `push(...events)`: a walk of a large tree has more than a call takes arguments.
+    for (const event of events) this.#queue.push(event);
     const waiter = this.#waiter;
     if (waiter === undefined) return;
     this.cancel();
     waiter.ready();
   }
 
-  /** Looks until nothing more is there, and takes everything. */
+  /** Looks until nothing more is there, {@linkcode MOST_LOOKS} times at most, and takes everything. */
   drain(): E[] {
     const batches: E[][] = [this.takeAll()];
     do {
@@ -190,7 +213,7 @@ export class Intake<E> {
         throw error;
       }
       batches.push(this.takeAll());
-    } while (this.#more === true);
+    } while (this.#more === true && batches.length <= MOST_LOOKS);
     return batches.flat();
   }
 
@@ -249,8 +272,14 @@ export class Intake<E> {
     this.cancel();
     this.#reset();
     dropped.unregister(this);
-    lose(this.#handle);
-    waiter?.closed(reason);
+    try {
+      lose(this.#handle);
+    } catch (error) {
+      closeQuietly(fd);
+      throw error;
+    } finally {
+      waiter?.closed(reason);
+    }
     return fd;
   }
 

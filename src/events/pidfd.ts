@@ -17,7 +17,7 @@ import {
   pidfd_send_signal,
   type PidfdInfo,
 } from "../syscalls/pidfd.ts";
-import { POLL, poll, POLL_REPORTED } from "../syscalls/poll.ts";
+import { POLL, poll_nonblock, POLL_REPORTED } from "../syscalls/poll.ts";
 import { prepareAdopted } from "./adopt.ts";
 import { checkOptions, EventSource, type EventSourceOptions } from "./event-source.ts";
 import type { Batch } from "./intake.ts";
@@ -82,7 +82,7 @@ export class Pidfd extends EventSource<PidfdEvent> {
    * Takes over a pidfd that was made elsewhere, makes it non-blocking and close-on-exec, and owns it from
    * then on.
    *
-   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not a pidfd; it stays the caller's.
+   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not a pidfd; it stays the caller's. `EBUSY`: a source owns it.
    */
   static adopt(fd: number, options: PidfdOptions = {}): Pidfd {
     checkOptions(options);
@@ -96,7 +96,11 @@ export class Pidfd extends EventSource<PidfdEvent> {
    * a reader, and rejects if the pidfd is closed first: with the signal's reason, or a `ValueError` (`EBADF`).
    */
   get exited(): Promise<PidfdEvent> {
-    return (this.#exited ??= this.#untilExit());
+    return (this.#exited ??= this.#untilExit().catch((error: unknown) => {
+      // What failed this time, at a limit of descriptors for one, may succeed the next.
+      this.#exited = undefined;
+      throw error;
+    }));
   }
 
   /**
@@ -243,7 +247,7 @@ class Vigil implements Disposable {
 }
 
 function hasEnded(fd: number): boolean {
-  const [ready = 0] = poll([{ fd, events: POLL.IN }], 0);
+  const ready = poll_nonblock(fd, POLL.IN);
   // Throws EBADF: it was closed behind our back.
   if ((ready & POLL_REPORTED.NVAL) !== 0) fcntl(fd, F.GETFD);
   return ready !== 0;

@@ -5,7 +5,7 @@
  * @module
  */
 import { type FdLike, fileno } from "../libc.ts";
-import { POLL, poll as look, POLL_REPORTED } from "../syscalls/poll.ts";
+import { POLL, poll_nonblock, POLL_REPORTED } from "../syscalls/poll.ts";
 import { deadline, type WaitOptions } from "./deadline.ts";
 import { Poller, type Wait } from "./poller.ts";
 
@@ -62,10 +62,14 @@ export function poll(
       (reason) => end(() => reject(reason)),
       (error) =>
         end(() => {
-          // The event loop may have been busy for longer than the time-out.
-          const [ready = 0] = look([{ fd: number, events: mask }], 0);
-          if ((ready & ~POLL_REPORTED.NVAL) === 0) reject(error);
-          else resolve(setOf(ready));
+          try {
+            // The event loop may have been busy for longer than the time-out.
+            const ready = poll_nonblock(number, mask) & ~POLL_REPORTED.NVAL;
+            if (ready === 0) reject(error);
+            else resolve(setOf(ready));
+          } catch (failure) {
+            reject(failure);
+          }
         }),
     );
     const wait: Wait = {

@@ -11,7 +11,7 @@ import {
   UnsupportedError,
   ValueError,
 } from "../errors.ts";
-import { builtin } from "../libc.ts";
+import { builtin, type PathLike, pathText } from "../libc.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
 import { EFD, eventfd } from "../syscalls/eventfd.ts";
 import { O } from "../syscalls/fd.ts";
@@ -31,28 +31,45 @@ export class Trigger implements Disposable {
   readonly bell: number;
   readonly #fd: number;
   readonly #ringer: Ringer;
+  #armed = false;
 
-  constructor(path: string, kind: PsiKind, stall: number, window: number) {
+  constructor(path: PathLike, kind: PsiKind, stall: number, window: number) {
     using opened = new DisposableStack();
     this.#fd = opened.adopt(openPressure(path, O.RDWR | O.NONBLOCK), closeQuietly);
     try {
       psi_write(this.#fd, kind, Math.round(stall * 1000), Math.round(window * 1000));
     } catch (error) {
       throw error instanceof OSError && error.code === "EINVAL"
-        ? refused(error, path, window)
+        ? refused(error, pathText(path), window)
         : error;
     }
     this.bell = opened.adopt(eventfd(0, EFD.NONBLOCK | EFD.CLOEXEC), closeQuietly);
     this.#ringer = opened.use(ringer(this.#fd, EPOLL.PRI, this.bell));
-    this.#ringer.arm();
+    this.arm();
     opened.move();
   }
 
-  /** Lets it ring again, and reads the averages meanwhile. */
-  next(): ReturnType<typeof psi_read> {
-    const lines = psi_read(this.#fd);
+  /** Whether it will ring. */
+  get armed(): boolean {
+    return this.#armed;
+  }
+
+  /** Lets it ring once more, unless it will anyway. */
+  arm(): void {
+    if (this.#armed) return;
     this.#ringer.arm();
-    return lines;
+    this.#armed = true;
+  }
+
+  /** Tells the averages after it rang, and lets it ring again, if that can be. */
+  next(): ReturnType<typeof psi_read> {
+    this.#armed = false;
+    try {
+      this.arm();
+    } catch {
+      // The event that has come is not lost for it: the next look tries again.
+    }
+    return psi_read(this.#fd);
   }
 
   [Symbol.dispose](): void {
@@ -63,11 +80,11 @@ export class Trigger implements Disposable {
 }
 
 /** Opens a pressure file, and says what it means if that fails. */
-export function openPressure(path: string, flags: number): number {
+export function openPressure(path: PathLike, flags: number): number {
   try {
     return openat(AT.FDCWD, path, flags | O.CLOEXEC);
   } catch (error) {
-    throw error instanceof OSError ? explained(error, path) : error;
+    throw error instanceof OSError ? explained(error, pathText(path)) : error;
   }
 }
 

@@ -168,7 +168,10 @@ export class Pressure extends EventSource<PressureEvent> {
 
   protected override receive(): Batch<PressureEvent> {
     try {
-      return super.receive();
+      this.#trigger.arm();
+      const { events } = super.receive();
+      // One that could not be armed rings nobody: it is looked at again instead.
+      return { events, more: !this.#trigger.armed };
     } catch (error) {
       if (!(error instanceof OSError && error.code === "ENODEV")) throw error;
       return { events: [], more: false, over: true };
@@ -181,15 +184,18 @@ export class Pressure extends EventSource<PressureEvent> {
   }
 }
 
-function pathOf(resource: PressureResource, cgroup: PathLike | undefined): string {
+function pathOf(resource: PressureResource, cgroup: PathLike | undefined): PathLike {
   if (!RESOURCES.includes(resource)) {
     throw new TypeError(
       `Cannot take resource: ${JSON.stringify(resource)} is none of ${RESOURCES.join(", ")}`,
     );
   }
-  return cgroup === undefined
-    ? `/proc/pressure/${resource}`
-    : `${pathText(cgroup)}/${resource}.pressure`;
+  if (cgroup === undefined) return `/proc/pressure/${resource}`;
+  const file = `/${resource}.pressure`;
+  // A name that is no text stays the bytes that it is.
+  return cgroup instanceof Uint8Array
+    ? Buffer.concat([cgroup, Buffer.from(file)])
+    : pathText(cgroup) + file;
 }
 
 function averages(line: PsiLine | undefined): PressureAverages {

@@ -161,7 +161,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
    * Takes over a timerfd that was made elsewhere, makes it non-blocking and close-on-exec, and owns it from then
    * on. It stays set as it is.
    *
-   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not a timerfd; it stays the caller's.
+   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not a timerfd; it stays the caller's. `EBUSY`: a source owns it.
    */
   static adopt(fd: number, options: TimerfdAdoptOptions = {}): Timerfd {
     checkOptions(options);

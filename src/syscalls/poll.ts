@@ -18,7 +18,7 @@ export const poll_errors = {
   },
 } as const;
 
-const { c, check } = bind(
+const { c, check, wouldBlock } = bind(
   {
     poll: {
       args: ["ptr" /* struct pollfd *fds */, size_t /* nfds_t nfds */, "i32" /* int timeout */],
@@ -68,6 +68,32 @@ const POLLFD_SIZE = 8;
  * @throws {ValueError} `EINVAL`: more descriptors than the process may have.
  */
 export function poll(fds: readonly Pollfd[], timeout: number): number[] {
+  const view = write_pollfds(fds);
+  const bytes = new Uint8Array(view.buffer);
+  check("poll", c.poll(fds.length === 0 ? null : bytes, fds.length, int(timeout, "timeout")));
+  return fds.map((_, index) => view.getUint16(index * POLLFD_SIZE + 6, true));
+}
+
+/**
+ * `poll(&pollfd, 1, 0)`: looks at one descriptor. A signal that is about to come interrupts even a look that
+ * does not wait, which is no error here: it looks again.
+ *
+ * @param events {@linkcode POLL} members.
+ * @returns Its {@linkcode POLL} and {@linkcode POLL_REPORTED} bits, 0 if it is not ready.
+ * @throws What {@linkcode poll} throws, but for `EINTR`.
+ */
+export function poll_nonblock(fd: FdLike, events: number): number {
+  const view = write_pollfds([{ fd, events }]);
+  const bytes = new Uint8Array(view.buffer);
+  let result: number;
+  do result = c.poll(bytes, 1, 0);
+  while (result === -1 && wouldBlock());
+  check("poll", result);
+  return view.getUint16(6, true);
+}
+
+/** Writes an array of `struct pollfd`. */
+function write_pollfds(fds: readonly Pollfd[]): DataView<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(fds.length * POLLFD_SIZE));
   for (const [index, { fd, events }] of fds.entries()) {
     view.setInt32(index * POLLFD_SIZE, fileno(fd), true);
@@ -75,7 +101,5 @@ export function poll(fds: readonly Pollfd[], timeout: number): number[] {
       throw new RangeError(`Cannot take events: ${events} is not a short's bits`);
     view.setUint16(index * POLLFD_SIZE + 4, events, true);
   }
-  const bytes = new Uint8Array(view.buffer);
-  check("poll", c.poll(fds.length === 0 ? null : bytes, fds.length, int(timeout, "timeout")));
-  return fds.map((_, index) => view.getUint16(index * POLLFD_SIZE + 6, true));
+  return view;
 }

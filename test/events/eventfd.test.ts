@@ -122,6 +122,13 @@ describe("a counter", () => {
 });
 
 describe("a semaphore", () => {
+  test("readEventsSync() and truncate() take 65,536 at once at most, whatever it has", () => {
+    using counter = new Eventfd({ semaphore: true });
+    counter.add(MOST);
+    expect(counter.readEventsSync()).toHaveLength(65_536);
+    expect(counter.truncate()).toBe(65_536);
+  });
+
   test("each event is one token, and the rest stays in the kernel", async () => {
     using counter = new Eventfd({ semaphore: true, initial: 10 });
     expect(await counter.readEvent()).toEqual({ value: 1n });

@@ -5,7 +5,7 @@ import { Eventfd, Pidfd, type PidfdEvent } from "bun-butter";
 import { close, fd_name, O, pidfd_open, pipe2, POLL, poll } from "bun-butter/syscalls";
 
 import { can, emulated, kernel } from "../support/capabilities.ts";
-import { bun, runScript } from "../support/child.ts";
+import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { Orphan } from "../support/orphan.ts";
 
@@ -248,6 +248,25 @@ describe("exited", () => {
     await loop;
     expect(new Set(ends).size).toBe(1);
     expect(events).toEqual([await pidfd.exited]);
+  });
+
+  test("waits again after it failed at a limit of descriptors", async () => {
+    const code = `
+      import { Pidfd } from "bun-butter";
+      import { close, dup } from "bun-butter/syscalls";
+      const pidfd = new Pidfd(process.ppid);
+      const held = [];
+      try {
+        for (;;) held.push(dup(2));
+      } catch {}
+      await pidfd.exited.catch(({ code }) => console.log(code));
+      for (const fd of held) close(fd);
+      pidfd.exited.catch(({ code }) => console.log(code));
+      pidfd.close();
+    `;
+    const limited = ["sh", "-c", 'ulimit -n 64; exec "$0" --eval "$1"', bun, code];
+    const { stdout, stderr } = await run(limited);
+    expect({ stdout, stderr }).toEqual({ stdout: "EMFILE\nEBADF\n", stderr: "" });
   });
 
   test("goes on when a wait() beside it is given up", async () => {

@@ -209,6 +209,25 @@ describe.skipIf(!triggers)(`when tasks wait for a processor (${why})`, () => {
   );
 
   test.concurrent(
+    "an event is told although the next can't be waited for, and then that (needs seccomp)",
+    async () => {
+      const { stdout, stderr } = await runScript(`
+        import { canRefuse, refuse } from "./test/support/seccomp.ts";
+        import { Pressure } from "bun-butter";
+        import { POLL, poll } from "bun-butter/syscalls";
+        using pressure = new Pressure("cpu", { stall: 50 });
+        if (canRefuse()) refuse("io_submit", "EAGAIN");
+        poll([{ fd: pressure, events: POLL.IN }], -1);
+        for (const { kind } of pressure.readEventsSync()) console.log(kind);
+        if (!canRefuse()) console.log("EAGAIN");
+        else await pressure.readEvent().catch(({ code }) => console.log(code));
+      `);
+      expect(stdout + stderr).toBe("some\nEAGAIN\n");
+    },
+    30_000,
+  );
+
+  test.concurrent(
     "events come without asynchronous I/O as well (needs seccomp)",
     async () => {
       const { stdout, stderr } = await runScript(`
@@ -255,6 +274,16 @@ describe.skipIf(cgroups === undefined)("of a cgroup (needs to make one of versio
     expect(event.total).toBeGreaterThanOrEqual(50);
     expect(Pressure.read("cpu", { cgroup: path }).some.total).toBeGreaterThanOrEqual(event.total);
   }, 30_000);
+
+  test("a name that is no text is that of its bytes", () => {
+    const name = Buffer.concat([Buffer.from(`${path}/`), Buffer.from([0xff, 0xfe])]);
+    mkdirSync(name);
+    try {
+      expect(Pressure.read("memory", { cgroup: name }).some.total).toBe(0);
+    } finally {
+      rmdirSync(name);
+    }
+  });
 
   test("reading is over when it is removed, also if another of the same name follows", async () => {
     const own = `${path}/short`;

@@ -2,3 +2,4 @@
 import { refuse } from "./seccomp.ts";
 
 refuse("io_setup", "ENOSYS");
+process.env["BUTTER_TEST_WITHOUT_AIO"] = "1";

@@ -1,5 +1,5 @@
 /** poll against the running kernel. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 
 import { ValueError } from "bun-butter";
@@ -10,6 +10,7 @@ import {
   O,
   POLL,
   poll,
+  poll_nonblock,
   POLL_REPORTED,
   write,
 } from "bun-butter/syscalls";
@@ -22,9 +23,24 @@ import {
   strangers,
   thrown,
 } from "../support/arguments.ts";
+import { emulated } from "../support/capabilities.ts";
+import { bun, run } from "../support/child.ts";
 import { Fds } from "../support/fds.ts";
 
 const ONE = new Uint8Array([1]);
+
+/** A descriptor of nobody. */
+const NOT_OPEN = 9999;
+
+/** Runs a program in which a signal seems to interrupt every second poll. */
+const interrupted =
+  "strace -qq -f -o /dev/null -e trace=poll,ppoll -e inject=poll,ppoll:error=EINTR:when=1+2".split(
+    " ",
+  );
+const canInterrupt =
+  !emulated &&
+  Bun.which("strace") !== null &&
+  Bun.spawnSync([...interrupted, "true"]).exitCode === 0;
 
 test("poll() gives each descriptor's events, in the order of the descriptors", () => {
   using fds = new Fds();
@@ -89,6 +105,41 @@ test("poll() takes nothing else that is wrong", () => {
   expectInt((timeout) => poll([], timeout));
   for (const fds of strangers.filter((value) => !Array.isArray(value)))
     expect(thrown(() => poll(fds as never, 0))).toBeInstanceOf(TypeError);
+});
+
+describe("poll_nonblock()", () => {
+  test("is what one descriptor has", () => {
+    using fds = new Fds();
+    const [reader, writer] = fds.pipe(O.NONBLOCK);
+    expect(poll_nonblock(reader, POLL.IN)).toBe(0);
+    write(writer, ONE);
+    expect(poll_nonblock(reader, POLL.IN)).toBe(POLL.IN);
+    fds.close(writer);
+    expect(poll_nonblock(reader, POLL.IN)).toBe(POLL.IN | POLL_REPORTED.HUP);
+    expect(poll_nonblock(-1, POLL.IN)).toBe(0);
+    expect(poll_nonblock(NOT_OPEN, POLL.IN)).toBe(POLL_REPORTED.NVAL);
+  });
+
+  test.skipIf(!canInterrupt)("looks again when a signal interrupts it (needs strace)", async () => {
+    const code = `
+      import { poll, poll_nonblock } from "bun-butter/syscalls";
+      const looks = (look) => {
+        const seen = new Set();
+        for (let times = 0; times < 20; times++) {
+          try {
+            seen.add(look());
+          } catch ({ code }) {
+            seen.add(code);
+          }
+        }
+        return [...seen].sort().join(" ");
+      };
+      console.log(looks(() => poll_nonblock(-1, 1)));
+      console.log(looks(() => poll([{ fd: -1, events: 1 }], 0)[0]));
+    `;
+    const { stdout, stderr } = await run([...interrupted, bun, "--eval", code]);
+    expect({ stdout, stderr }).toEqual({ stdout: "0\n0 EINTR\n", stderr: "" });
+  });
 });
 
 /** How many descriptors this process may have. */
