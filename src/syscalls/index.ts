@@ -34,6 +34,7 @@ export * from "./open.ts";
 export * from "./pidfd.ts";
 export * from "./poll.ts";
 export * from "./pread.ts";
+export * from "./prctl-memory.ts";
 export * from "./prctl-privileges.ts";
 export * from "./prctl.ts";
 export * from "./psi.ts";

@@ -1,7 +1,7 @@
 /**
  * What a thread or a process is to the kernel:
- * {@link https://man7.org/linux/man-pages/man2/prctl.2.html | prctl(2)}. What is about privileges is in
- * `prctl-privileges.ts`.
+ * {@link https://man7.org/linux/man-pages/man2/prctl.2.html | prctl(2)}. What is about privileges and about memory
+ * has files of its own.
  *
  * Bun has threads of its own. What is said to be of the thread concerns the one that calls, which runs the
  * JavaScript, and those that it starts later.
@@ -9,19 +9,7 @@
  * @module
  */
 import { InternalError, OSError, PermissionError, ValueError } from "../errors.ts";
-import {
-  type Address,
-  bind,
-  cstring,
-  int,
-  type Pinned,
-  pinned,
-  since,
-  size,
-  ssize_t,
-  SYS,
-  uint64,
-} from "../libc.ts";
+import { bind, cstring, int, pinned, since, ssize_t, SYS, uint64 } from "../libc.ts";
 
 /** What each errno of these calls becomes. */
 export const prctl_errors = {
@@ -92,12 +80,6 @@ export const PR = {
   SET_VMA_ANON_NAME: 0,
 } as const;
 
-/** Flags of {@linkcode prctl_set_thp_disable}. */
-export const PR_THP_DISABLE = {
-  /** Not where `madvise(MADV_HUGEPAGE)` asked for them. Linux 6.18. */
-  EXCEPT_ADVISED: 2,
-} as const;
-
 /** A value of {@linkcode prctl_set_dumpable}. */
 export type Dumpable = 0 | 1;
 
@@ -107,7 +89,7 @@ const NAME_LENGTH = 16;
 /**
  * `prctl(option, arg2, arg3, arg4, arg5)`: any option, for those that have no call of their own here.
  *
- * An argument that is an address is that of {@linkcode Pinned} memory, which the caller keeps as long as the kernel
+ * An argument that is an address is that of pinned memory, which the caller keeps as long as the kernel
  * needs it.
  *
  * @returns What the option returns.
@@ -215,54 +197,6 @@ export function prctl_set_timerslack(nanoseconds: number | bigint): void {
 /** `prctl(PR_GET_TIMERSLACK)`: how late that is, in nanoseconds. */
 export function prctl_get_timerslack(): number {
   return prctl(PR.GET_TIMERSLACK, 0, 0, 0, 0);
-}
-
-/**
- * `prctl(PR_SET_THP_DISABLE, disable, flags)`: forbids transparent huge pages. Of the process; children inherit it.
- *
- * @param flags {@linkcode PR_THP_DISABLE} members, or 0. They go with `disable` alone.
- * @throws {ValueError} `EINVAL`: a flag that this kernel does not know.
- */
-export function prctl_set_thp_disable(disable: boolean, flags: number): void {
-  prctl(PR.SET_THP_DISABLE, flag(disable, "disable"), int(flags, "flags") >>> 0, 0, 0);
-}
-
-/** `prctl(PR_GET_THP_DISABLE)`: 0, or 1 together with {@linkcode PR_THP_DISABLE} members. */
-export function prctl_get_thp_disable(): number {
-  return prctl(PR.GET_THP_DISABLE, 0, 0, 0, 0);
-}
-
-/**
- * `prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, addr, len, name)`: names anonymous memory, as `/proc/self/maps` shows it
- * (`[anon:name]`). Of the process. Linux 5.17, if it was built with `CONFIG_ANON_VMA_NAME`.
- *
- * @param addr Where a page begins.
- * @param len Bytes, in whole pages.
- * @param name Up to 79 printable bytes without any of ``[]\$` ``; `null` takes the name away.
- * @throws {ValueError} `EINVAL`: not pages, not a name, or a kernel without it.
- * @throws {OSError} `ENOMEM`: not all of it is mapped.
- */
-export function prctl_set_vma_anon_name(
-  addr: Address | number,
-  len: number,
-  name: string | Uint8Array | null,
-): void {
-  using block = name === null ? undefined : terminated(name);
-  prctl(
-    PR.SET_VMA,
-    PR.SET_VMA_ANON_NAME,
-    size(addr, "addr"),
-    size(len, "len"),
-    block?.address ?? 0,
-  );
-}
-
-function terminated(text: string | Uint8Array): Pinned {
-  const checked = cstring(text, "name");
-  const bytes = typeof checked === "string" ? new TextEncoder().encode(checked) : checked;
-  const block = pinned(bytes.byteLength + 1);
-  block.bytes.set(bytes);
-  return block;
 }
 
 function flag(value: boolean, name: string): number {

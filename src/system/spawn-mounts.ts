@@ -31,7 +31,7 @@ export function mountAll(mounts: readonly SpawnMount[], pid: number | undefined)
   // All before the root changes: sources are what this process sees.
   const trees = mounts.map((one) => ({ one, tree: detached(one, pid, fds) }));
   for (const { one, tree } of trees) {
-    if (one.target === "/") enterRoot(tree);
+    if (one.target === "/") enterRoot(tree, one);
     else place(tree, one);
   }
   const [first] = mounts;
@@ -84,7 +84,11 @@ function restrict(dirfd: number, path: string, flags: number, one: SpawnMount): 
  * Makes a mount the root, and forgets the old one. It is put on top of the old root for that, so that no directory has
  * to be found for it.
  */
-function enterRoot(tree: number): void {
+function enterRoot(tree: number, { source = "/" }: SpawnMount): void {
+  if (!isDirectory(tree)) {
+    const hint = "a root is a directory";
+    throw new ValueError(ERRNO.ENOTDIR[0], { syscall: "pivot_root", path: source, hint });
+  }
   move_mount(tree, "", AT.FDCWD, "/", MOVE_MOUNT.F_EMPTY_PATH);
   fchdir(tree);
   pivot_root(".", ".");
@@ -94,14 +98,22 @@ function enterRoot(tree: number): void {
 }
 
 function place(tree: number, { target }: SpawnMount): void {
-  prepareTarget(target, builtin("node:fs").fstatSync(tree).isDirectory());
+  prepareTarget(target, isDirectory(tree));
   move_mount(tree, "", AT.FDCWD, target, MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_SYMLINKS);
 }
 
 /** Paths begin at the new root by now, so that no symbolic link leads out. */
 function prepareTarget(target: string, directory: boolean): void {
-  const { existsSync, mkdirSync } = builtin("node:fs");
-  if (existsSync(target)) return;
+  const { mkdirSync, statSync } = builtin("node:fs");
+  const there = statSync(target, { throwIfNoEntry: false });
+  if (there !== undefined) {
+    if (there.isDirectory() === directory) return;
+    const hint = directory
+      ? "it is a file, and a directory is mounted on directories"
+      : "it is a directory, and a file is mounted on files";
+    const errno = directory ? ERRNO.ENOTDIR : ERRNO.EISDIR;
+    throw new ValueError(errno[0], { syscall: "mount", path: target, hint });
+  }
   const path = directory ? target : target.slice(0, target.lastIndexOf("/") + 1);
   try {
     mkdirSync(path, { recursive: true });
@@ -112,4 +124,8 @@ function prepareTarget(target: string, directory: boolean): void {
   }
   if (directory) return;
   close(openat(AT.FDCWD, target, O.WRONLY | O.CREAT | O.CLOEXEC | O.NOFOLLOW, 0o644));
+}
+
+function isDirectory(fd: number): boolean {
+  return builtin("node:fs").fstatSync(fd).isDirectory();
 }

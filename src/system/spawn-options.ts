@@ -79,6 +79,9 @@ export interface SpawnPlan {
  */
 export function spawnPlan(options: SpawnNamespaceOptions): SpawnPlan | undefined {
   const { namespaces = [], hostname, root, mounts = [] } = options;
+  for (const [name, list] of Object.entries({ namespaces, mounts })) {
+    if (!Array.isArray(list)) throw new TypeError(`Cannot take ${name}: it is not an array`);
+  }
   const kinds = new Set<NamespaceKind>();
   const fresh = new Set<NamespaceKind>();
   const joined: Namespace[] = [];
@@ -99,7 +102,10 @@ export function spawnPlan(options: SpawnNamespaceOptions): SpawnPlan | undefined
     needs("hostname", "uts", fresh);
     cstring(hostname, "hostname");
   }
-  if (root !== undefined) needs("root", "mount", fresh);
+  if (root !== undefined) {
+    needs("root", "mount", fresh);
+    cstring(root, "root");
+  }
   if (mounts.length > 0) needs("mounts", "mount", fresh);
   if (kinds.size === 0) return undefined;
   let flags = 0;
@@ -126,6 +132,8 @@ function checkedMounts(mounts: readonly SpawnMount[]): readonly SpawnMount[] {
   for (const [index, { target, type, source, options, flags }] of mounts.entries()) {
     const name = `mounts[${index}]`;
     cstring(target, `${name}.target`);
+    if (source !== undefined) cstring(source, `${name}.source`);
+    if (type !== undefined) cstring(type, `${name}.type`);
     if (!target.startsWith("/"))
       throw new TypeError(`Cannot take ${name}.target: ${JSON.stringify(target)} is not absolute`);
     if (target === "/" && index > 0)

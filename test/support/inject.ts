@@ -282,6 +282,13 @@ export const injections: {
       call: () => syscalls.prctl_get_timerslack(),
     },
   },
+  prctl_memory_errors: {
+    prctl: {
+      syscall: "prctl",
+      argument0: syscalls.PR.GET_THP_DISABLE,
+      call: () => syscalls.prctl_get_thp_disable(),
+    },
+  },
   prctl_privileges_errors: {
     prctl: {
       syscall: "prctl",

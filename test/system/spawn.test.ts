@@ -68,6 +68,24 @@ describe("spawn() refuses, before anything is left,", () => {
       "once",
     ],
     ["a mount of nothing", { namespaces: ["mount"], mounts: [{ target: "/x" }] }, "neither"],
+    ["namespaces that are no array", { namespaces: "net" as unknown as [] }, "namespaces"],
+    [
+      "mounts that are no array",
+      { namespaces: ["mount"], mounts: proc as unknown as [] },
+      "mounts",
+    ],
+    ["a root that is no path", { namespaces: ["mount"], root: 5 as unknown as string }, "root"],
+    ["a root with a NUL", { namespaces: ["mount"], root: "/a\0" }, "NUL"],
+    [
+      "a source that is no path",
+      { namespaces: ["mount"], mounts: [{ target: "/x", source: null as unknown as string }] },
+      "mounts[0].source",
+    ],
+    [
+      "a type that is none",
+      { namespaces: ["mount"], mounts: [{ target: "/x", type: 1 as unknown as string }] },
+      "mounts[0].type",
+    ],
     [
       "an unknown flag",
       { namespaces: ["mount"], mounts: [{ ...proc, flags: ["readonly" as "ro"] }] },
@@ -276,6 +294,9 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
       [of({ mounts: [{ type: "nofs", target: "/mnt" }] }), "ENODEV", "nofs"],
       [of({ mounts: [{ type: "tmpfs", target: "/mnt", options: { what: 1 } }] }), "EINVAL", "what"],
       [of({ mounts: [{ type: "tmpfs", target: "/proc/self/x" }] }), "ENOENT", "/proc/self/x"],
+      [of({ root: "/proc/self/status" }), "ENOTDIR", "/proc/self/status"],
+      [of({ mounts: [{ type: "tmpfs", target: "/proc/version" }] }), "ENOTDIR", "/proc/version"],
+      [of({ mounts: [{ source: "/proc/version", target: "/tmp" }] }), "EISDIR", "/tmp"],
       [of({ hostname: "x".repeat(65) }), "EINVAL", "x".repeat(65)],
     ] as const;
     for (const [call, code, path] of cases) {
