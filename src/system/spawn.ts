@@ -44,7 +44,7 @@ type Options = SpawnOptions & { cmd: string[] };
  * `InternalError` says so.
  *
  * - In a new pid namespace the child is process 1: signals that it does not handle do nothing to it, but for `SIGKILL` and `SIGSTOP`
- *   from here, and when it ends, all others in there are killed.
+ *   from here, which `killSignal` therefore is by default; and when it ends, all others in there are killed.
  * - A new network namespace has nothing but a loopback device that is down.
  * - With another root, or in a mount namespace that it joins, the command is looked up there, `cwd` is `/` by default, and
  *   files for the child's standard streams are opened there.
@@ -106,7 +106,11 @@ export function spawn(first: string[] | Options, second: SpawnOptions = {}): Spa
   const child = unmasked(() =>
     plan === undefined
       ? Bun.spawn({ ...options, cmd: options.cmd })
-      : spawnElsewhere(inert(options), plan),
+      : spawnElsewhere(
+          // What it does not handle would do nothing to process 1.
+          { ...(plan.pid === "new" && { killSignal: "SIGKILL" }), ...inert(options) },
+          plan,
+        ),
   );
   let pidfd: Pidfd | undefined;
   // Bun has not waited for it while it has no exit code, so that the number is still its own.

@@ -130,6 +130,15 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
     expect(whereabouts()).toEqual(before);
   });
 
+  test("a time-out and an abort end it, although it handles no signal", async () => {
+    const late = spawn(["sleep", "1000"], { namespaces: ["pid"], timeout: 1 });
+    const controller = new AbortController();
+    const aborted = spawn(["sleep", "1000"], { namespaces: ["pid"], signal: controller.signal });
+    controller.abort();
+    await Promise.all([late.exited, aborted.exited]);
+    expect([late.signalCode, aborted.signalCode]).toEqual(["SIGKILL", "SIGKILL"]);
+  });
+
   test("it has no network but a loopback that is down", async () => {
     const look = "tail -n +3 /proc/net/dev | cut -d: -f1; cat /proc/net/fib_trie";
     expect((await printed(look, { namespaces: ["net"] })).trim()).toBe("lo");
