@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkBoolean } from "../events/event-source.ts";
 import { size } from "../libc.ts";
 import { O } from "../syscalls/fd.ts";
 import { F_SEAL, memfd_create, memfd_secret, MFD } from "../syscalls/memfd.ts";
@@ -85,7 +86,11 @@ export function create(name: string | Uint8Array, options: MemfdOptions): number
 }
 
 /** Checks the options, and tells how long the file will be. */
-export function lengthOf({ bytes, hugePages: pages, secret, ...rest }: MemfdOptions): number {
+export function lengthOf(options: MemfdOptions): number {
+  const { bytes, executable = false, hugePages: pages, sealable = true, secret = false } = options;
+  checkBoolean(executable, "executable");
+  checkBoolean(sealable, "sealable");
+  checkBoolean(secret, "secret");
   if (bytes !== undefined && !(bytes instanceof Uint8Array))
     throw new TypeError("Cannot take bytes: expected a Uint8Array");
   if (pages !== undefined && !Object.hasOwn(hugePages, pages)) {
@@ -94,9 +99,9 @@ export function lengthOf({ bytes, hugePages: pages, secret, ...rest }: MemfdOpti
     );
   }
   const least = bytes?.byteLength ?? 0;
-  if (least > 0 && (secret === true || pages !== undefined))
+  if (least > 0 && (secret || pages !== undefined))
     throw new TypeError("Cannot take bytes: neither secret memory nor huge pages can be written");
-  const { size: length = least } = rest;
+  const { size: length = least } = options;
   if (size(length, "size") >= least) return length;
   throw new RangeError(`Cannot take size: ${length} is less than the ${least} of bytes`);
 }

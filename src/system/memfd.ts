@@ -6,6 +6,7 @@
  */
 import { ERRNO, OSError, ValueError } from "../errors.ts";
 import { prepareAdopted } from "../events/adopt.ts";
+import { checkBoolean } from "../events/event-source.ts";
 import { builtin, type Pinned } from "../libc.ts";
 import { fd_name } from "../syscalls/fd.ts";
 import { F_SEAL, fcntl_add_seals, fcntl_get_seals } from "../syscalls/memfd.ts";
@@ -145,7 +146,8 @@ export class Memfd extends OwnedFd {
    * The file as memory: all of it, as long as it is now. What one writes, every map and every reader sees at once.
    *
    * The view lives until {@linkcode unmap} or {@linkcode close}; from then on it is empty: its length is 0, its elements are
-   * `undefined`, and a `DataView` or `Atomics` throw.
+   * `undefined`, and a `DataView` or `Atomics` throw. One that an asynchronous call such as `zlib.gzip()` works on right then is not
+   * pulled away from it: its memory is given back when nobody refers to it any more.
    *
    * A file that shrinks while it is mapped ends a process that looks behind its end, so mapping seals it against
    * that, for everybody. It can still grow: what is behind is seen by the next map.
@@ -156,16 +158,20 @@ export class Memfd extends OwnedFd {
    */
   map(options: MemfdMapOptions = {}): Uint8Array<ArrayBuffer> {
     const fd = this.fileno();
+    const { readonly = false } = options;
+    checkBoolean(readonly, "readonly");
     this.#keepSize();
     // A private map can be written to, although the file is not: JavaScript has no memory to read only.
-    const flags = options.readonly === true ? MAP.PRIVATE : MAP.SHARED;
+    const flags = readonly ? MAP.PRIVATE : MAP.SHARED;
     const block = mmap_pinned(this.size, flags, fd, 0);
     this.#maps.add(block);
     return block.bytes;
   }
 
-  /** Ends one map, or all. */
+  /** Ends one map, or all. A view that is none of its maps is left alone. */
   unmap(view?: Uint8Array): void {
+    if (view !== undefined && !(view instanceof Uint8Array))
+      throw new TypeError("Cannot take view: expected what map() returned");
     for (const block of this.#maps) {
       if (view !== undefined && block.bytes !== view) continue;
       this.#maps.delete(block);

@@ -1,6 +1,7 @@
 /** Memfd against the running kernel: contents, seals, maps, and who else can have it. */
 import { describe, expect, test } from "bun:test";
 import { fstatSync, openSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { gunzipSync, gzip } from "node:zlib";
 
 import {
   Memfd,
@@ -207,6 +208,27 @@ describe("map()", () => {
     expect(second[0]).toBeUndefined();
     expect(() => struct.getInt8(0)).toThrow(TypeError);
     expect(() => Atomics.load(new Int32Array(first.buffer), 0)).toThrow();
+  });
+
+  test("takes no options and no view of another type", () => {
+    using memfd = new Memfd("x", { size: 1 });
+    for (const value of strangers.filter((one) => one !== undefined)) {
+      if (typeof value !== "boolean")
+        expect(() => memfd.map({ readonly: value as boolean })).toThrow(TypeError);
+      expect(() => memfd.unmap(value as Uint8Array)).toThrow(TypeError);
+    }
+    expect(memfd.seals).toEqual([]);
+  });
+
+  test("is not pulled away from an asynchronous call", async () => {
+    const bytes = new Uint8Array(4_000_000).fill(3);
+    const memfd = new Memfd("x", { bytes });
+    const view = memfd.map();
+    const zipped = new Promise<Uint8Array>((resolve, reject) => {
+      gzip(view, (error, result) => (error === null ? resolve(result) : reject(error)));
+    });
+    memfd.close();
+    expect(Bun.hash(gunzipSync(await zipped))).toBe(Bun.hash(bytes));
   });
 
   test("is used in compiled code before and after its end, and never crashes", async () => {
