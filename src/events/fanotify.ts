@@ -14,6 +14,7 @@ import { checkOptions, EventSource } from "./event-source.ts";
 import { Decisions } from "./fanotify-decision.ts";
 import { Decoder } from "./fanotify-decoder.ts";
 import type { FanotifyEvent } from "./fanotify-event.ts";
+import { Gate } from "./fanotify-gate.ts";
 import {
   addedFlagsOf,
   checkFanotify,
@@ -30,7 +31,6 @@ import {
   withHow,
 } from "./fanotify-options.ts";
 import { Places } from "./fanotify-paths.ts";
-import { Pump } from "./fanotify-pump.ts";
 import { type FanotifyEvents, maskOf, SEES_RENAMES } from "./fanotify-words.ts";
 import { type Batch, readBuffer } from "./intake.ts";
 
@@ -58,8 +58,8 @@ const ADOPTED = Symbol("adopted");
  *
  * An access that waits for a decision is read at once, whoever reads the source: it is allowed if nobody decides
  * within `decideTimeout`, if its event is disposed, if the loop that took it is left, and if the source is closed. This process's own
- * accesses are allowed at once; but while the thread of this source itself waits for one (`readFileSync` of
- * a marked file), nobody can allow it: use the event's `fd`, or what does not block (`node:fs/promises`, `Bun.file`).
+ * accesses are never told and always allowed: at once if they don't block this thread (`node:fs/promises`, `Bun.file`), and
+ * some 10 ms later if they do (`readFileSync`), by a thread that looks after this one. The event's `fd` can be read without any.
  *
  * @example
  * ```ts
@@ -96,6 +96,7 @@ export class Fanotify extends EventSource<FanotifyEvent> {
   readonly #group: FanotifyGroup;
   readonly #places = new Places();
   readonly #decoder: Decoder;
+  readonly #gate: Gate<Fanotify>;
   /** What was ever asked for, by kind of mark. */
   readonly #asked = new Map<number, bigint>();
   /** Of what kinds there may be marks. */
@@ -116,21 +117,19 @@ export class Fanotify extends EventSource<FanotifyEvent> {
     const adopted = (options as Adopted)[ADOPTED];
     const [fd, group] = adopted ?? openGroup(options);
     const decisions = new Decisions(decideTimeoutOf(options), group.decide === "pre-access");
-    const pump = new Pump<Fanotify>();
-    super(fd, options, undefined, {
-      [Symbol.dispose]() {
-        decisions[Symbol.dispose]();
-        pump[Symbol.dispose]();
-      },
-    });
+    const gate = new Gate<Fanotify>(decisions);
+    super(fd, options, undefined, gate);
     this.#group = group;
+    this.#gate = gate;
     const { own = false } = options;
     const { report, tid } = group;
     this.#decoder = new Decoder(this.#places, decisions, { own, tid, fds: report === "fd" });
-    decisions.begin(fd);
     if (group.decide === false) return;
     try {
-      pump.begin(fd, this, (source) => source.#take());
+      gate.begin(fd, tid, this, {
+        own: (source) => source.#take(() => source.receive()),
+        left: (source) => source.#take(() => source.#receiveLeft()),
+      });
     } catch (error) {
       this.close();
       throw error;
@@ -239,6 +238,9 @@ export class Fanotify extends EventSource<FanotifyEvent> {
 
   protected override receive(): Batch<FanotifyEvent> {
     if (this.#malformed) throw malformed();
+    this.#gate.look();
+    const left = this.#receiveLeft();
+    if (left.more !== false) return left;
     const { report, pidfd } = this.#group;
     const buffer = report === "fd" || pidfd ? (few ??= pinned(FEW)) : readBuffer();
     const length = read_nonblock(this.fd, buffer);
@@ -269,12 +271,21 @@ export class Fanotify extends EventSource<FanotifyEvent> {
     this.discard(events);
   }
 
-  /** Reads whatever is there, because somebody waits for it, and tells whether that worked. */
-  #take(): boolean {
+  /** What was read by another thread while this one was busy. */
+  #receiveLeft(): Batch<FanotifyEvent> {
+    if (this.#group.decide === false) return { events: [], more: false };
+    const buffer = (few ??= pinned(FEW));
+    const length = this.#gate.readLeft(buffer);
+    if (length <= 0) return { events: [], more: false };
+    return { events: this.decode(buffer, length), more: true };
+  }
+
+  /** Takes whatever is there, because somebody waits for it, and tells whether that worked. */
+  #take(look: () => Batch<FanotifyEvent>): boolean {
     try {
       let more: boolean | "later";
       do {
-        const batch = this.receive();
+        const batch = look();
         this.push(batch.events);
         ({ more } = batch);
       } while (more !== false);

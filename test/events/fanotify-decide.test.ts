@@ -1,6 +1,6 @@
 /** Accesses that wait for a decision: each is answered, once, whatever the one who decides does. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 
 import { Fanotify, type FanotifyEvent, type FanotifyOptions, ValueError } from "bun-butter";
@@ -190,6 +190,30 @@ describe.skipIf(!able)("deciding (needs CAP_SYS_ADMIN)", () => {
     await using again = await open(file);
     expect(again.fd).toBeGreaterThan(0);
     expect(all.readEventsSync()).toEqual([]);
+  });
+
+  test("an own access that blocks this thread is allowed, and what others do meanwhile is told", async () => {
+    using guard = guardOf();
+    expect(readFileSync(file, "utf8")).toBe("content");
+    const result = cat();
+    const events: FanotifyEvent[] = [];
+    while (events.length === 0) {
+      // The thread is in one of these most of the time, and so is the other process in its own.
+      expect(readFileSync(file, "utf8")).toBe("content");
+      events.push(...guard.readEventsSync());
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(events).toHaveLength(1);
+    using event = events[0];
+    event?.deny();
+    expect(await result).toBe("Operation not permitted");
+    expect(guard.readEventsSync()).toEqual([]);
+  });
+
+  test("an own access that blocks this thread is allowed with tid as well", () => {
+    using guard = guardOf({ tid: true });
+    expect(readFileSync(file, "utf8")).toBe("content");
+    expect(guard.readEventsSync()).toEqual([]);
   });
 
   test("while one access waits others are decided on", async () => {

@@ -1,0 +1,54 @@
+/**
+ * What a group needs whose accesses wait: reading at once, whoever reads the source, and an answer for each.
+ *
+ * @module
+ */
+import type { Pinned } from "../libc.ts";
+import type { Decisions } from "./fanotify-decision.ts";
+import { Pump } from "./fanotify-pump.ts";
+import { Warden } from "./fanotify-warden.ts";
+import { DECIDED } from "./fanotify-words.ts";
+
+/** How what is there is taken: each tells whether that worked. */
+export interface Takers<Source> {
+  /** Of the group. */
+  readonly own: (source: Source) => boolean;
+  /** Of what the warden left. */
+  readonly left: (source: Source) => boolean;
+}
+
+/** It is disposed with the group, in whatever way that goes, and lets everything go that waits. */
+export class Gate<Source extends object> implements Disposable {
+  readonly decisions: Decisions;
+  readonly #pumps: readonly Pump<Source>[] = [new Pump<Source>(), new Pump<Source>()];
+  #warden: Warden | undefined;
+
+  constructor(decisions: Decisions) {
+    this.decisions = decisions;
+  }
+
+  /** @param fd The group. It is borrowed. */
+  begin(fd: number, tid: boolean, source: Source, takers: Takers<Source>): void {
+    this.decisions.begin(fd);
+    this.#warden = new Warden(fd, tid, Number(DECIDED));
+    const [own, left] = this.#pumps;
+    own?.begin(fd, source, takers.own);
+    left?.begin(this.#warden.fd, source, takers.left);
+  }
+
+  /** The group is looked at now. */
+  look(): void {
+    this.#warden?.look();
+  }
+
+  /** One packet of what the warden left. @returns Its bytes, at most 0 if there is none. */
+  readLeft(buffer: Pinned): number {
+    return this.#warden?.read(buffer) ?? 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.#warden?.[Symbol.dispose]();
+    this.decisions[Symbol.dispose]();
+    for (const pump of this.#pumps) pump[Symbol.dispose]();
+  }
+}
