@@ -52,7 +52,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
 
   /**
    * @param fd Owned from here on, non-blocking.
-   * @param events What to wait for: EPOLL members, `IN` by default.
+   * @param events What to wait for: EPOLL members, `IN` by default; 0 if the source brings its events by {@linkcode push}.
    * @param companion What is to be given back together with the descriptor. It must not refer to the source.
    */
   protected constructor(

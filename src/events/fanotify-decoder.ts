@@ -52,6 +52,11 @@ export class Decoder {
   readonly #options: DecoderOptions;
   /** Whether renames of directories are told. */
   seesRenames = false;
+  /** What is decoded now, and the places in it beside the main one: from where it was renamed, and what it is about itself. */
+  #buffer: Pinned | undefined;
+  #raw: FanotifyRaw | undefined;
+  #old: Place | undefined;
+  #entry: Place | undefined;
 
   constructor(places: Places, decisions: Decisions, options: DecoderOptions) {
     this.#places = places;
@@ -122,38 +127,46 @@ export class Decoder {
   }
 
   #records(buffer: Pinned, records: number, end: number, raw: FanotifyRaw): void {
-    let oldPlace: Place | undefined;
-    let entry: Place | undefined;
-    const arrives = (raw.mask & DIR) !== 0 && (raw.mask & ARRIVALS) !== 0;
-    read_fanotify_event_infos(buffer, records, end, (type, from, to) => {
-      switch (type) {
-        case DFID_NAME:
-        case NEW_DFID_NAME:
-          raw.place = this.#places.find(buffer, from, to);
-          raw.name = nameAt(buffer, from, to);
-          break;
-        case OLD_DFID_NAME:
-          oldPlace = this.#places.find(buffer, from, to);
-          raw.oldName = nameAt(buffer, from, to);
-          break;
-        case FID:
-        case DFID:
-          if (raw.place === undefined) raw.place = this.#places.find(buffer, from, to);
-          else if (arrives) entry = this.#places.find(buffer, from, to);
-          break;
-        case PIDFD:
-        case ERROR:
-        case RANGE:
-        case MNT:
-          take(raw, buffer, from, to);
-      }
-    });
-    this.#locate(raw, oldPlace, entry);
+    this.#buffer = buffer;
+    this.#raw = raw;
+    this.#old = this.#entry = undefined;
+    read_fanotify_event_infos(buffer, records, end, this.#record);
+    if (raw.place !== undefined || this.#old !== undefined) this.#locate(raw);
   }
 
+  /** Takes one record into what is decoded now. One function for all, because there are more records than anything else. */
+  readonly #record = (type: number, from: number, to: number): void => {
+    const raw = this.#raw;
+    const buffer = this.#buffer;
+    if (raw === undefined || buffer === undefined) return;
+    switch (type) {
+      case DFID_NAME:
+      case NEW_DFID_NAME:
+        raw.place = this.#places.find(buffer, from, to);
+        raw.name = nameAt(buffer, from, to);
+        break;
+      case OLD_DFID_NAME:
+        this.#old = this.#places.find(buffer, from, to);
+        raw.oldName = nameAt(buffer, from, to);
+        break;
+      case FID:
+      case DFID:
+        if (raw.place === undefined) raw.place = this.#places.find(buffer, from, to);
+        else if ((raw.mask & DIR) !== 0 && (raw.mask & ARRIVALS) !== 0)
+          this.#entry = this.#places.find(buffer, from, to);
+        break;
+      case PIDFD:
+      case ERROR:
+      case RANGE:
+      case MNT:
+        take(raw, buffer, from, to);
+    }
+  };
+
   /** Finds the paths, and keeps those that are known true. */
-  #locate(raw: FanotifyRaw, oldPlace: Place | undefined, entry: Place | undefined): void {
+  #locate(raw: FanotifyRaw): void {
     const places = this.#places;
+    const oldPlace = this.#old;
     const { mask, place, name } = raw;
     if (place !== undefined) {
       const deleted = (mask & DELETE_SELF) !== 0 && (name === undefined || name.text === "");
@@ -161,7 +174,7 @@ export class Decoder {
     }
     if (oldPlace !== undefined) raw.oldDirectory = places.pathOf(oldPlace);
     raw.place ??= oldPlace;
-    if ((mask & DIR) !== 0 && (mask & (RENAMES | ARRIVALS)) !== 0) this.#follow(raw, entry);
+    if ((mask & DIR) !== 0 && (mask & (RENAMES | ARRIVALS)) !== 0) this.#follow(raw, this.#entry);
   }
 
   /** A directory has another name than before, or a first one. */

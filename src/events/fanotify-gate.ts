@@ -9,12 +9,12 @@ import { Pump } from "./fanotify-pump.ts";
 import { Warden } from "./fanotify-warden.ts";
 import { DECIDED } from "./fanotify-words.ts";
 
-/** How what is there is taken: each tells whether that worked. */
+/** How what is there is taken: each tells how many events that were, -1 if it did not work. */
 export interface Takers<Source> {
   /** Of the group. */
-  readonly own: (source: Source) => boolean;
+  readonly own: (source: Source) => number;
   /** Of what the warden left. */
-  readonly left: (source: Source) => boolean;
+  readonly left: (source: Source) => number;
 }
 
 /** It is disposed with the group, in whatever way that goes, and lets everything go that waits. */

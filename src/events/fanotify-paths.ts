@@ -60,6 +60,8 @@ export class Place implements FanotifyHandle {
   }
 }
 
+const NOTHING: readonly Place[] = [];
+
 /** How many are remembered, beside those that are marked. */
 const MOST = 65_536;
 
@@ -71,6 +73,8 @@ const MOST = 65_536;
 export class Places {
   readonly #table = new Map<number, Place[]>();
   readonly #mounts = new FanotifyMounts();
+  /** The one that was found last. */
+  #recent: Place | undefined;
   #size = 0;
   #look = 0;
   #replays = false;
@@ -117,10 +121,12 @@ export class Places {
     if (to === -1) return undefined;
     const from = offset + FANOTIFY_FSID_OFFSET;
     const { bytes } = buffer;
+    // Events of one place come in a row.
+    if (this.#recent !== undefined && isSame(this.#recent.key, bytes, from, to))
+      return this.#recent;
     const hash = hashOf(bytes, from, to);
-    const places = this.#table.get(hash);
-    const place = places?.find(({ key }) => isSame(key, bytes, from, to));
-    if (place !== undefined) return place;
+    for (const place of this.#table.get(hash) ?? NOTHING)
+      if (isSame(place.key, bytes, from, to)) return (this.#recent = place);
     const info = read_fanotify_event_info(buffer, offset, end);
     if (info === undefined || !("handle" in info)) return undefined;
     return this.#add(new Place(info, bytes.slice(from, to)), hash);
@@ -221,6 +227,7 @@ export class Places {
 
   #shrink(): void {
     this.#size = 0;
+    this.#recent = undefined;
     for (const [hash, places] of this.#table) {
       const kept = places.filter(({ marked }) => marked);
       this.#size += kept.length;

@@ -14,10 +14,12 @@ const GRACE = 10;
 /** Milliseconds that closing waits for a look that is under way, which takes microseconds. */
 const PATIENCE = 100;
 
-/** Cells of the memory that both threads have: looks so far, whether it is over, who may touch the group. */
+/** Cells of the memory that both threads have: looks so far, whether it is over, who may touch the group, and what is left to take. */
 const LOOKS = 0;
 const OVER = 1;
 const LOCK = 2;
+/** Packets that were handed on and not taken. */
+const LEFT = 3;
 
 /**
  * Waits for events, and for a thread that doesn't read them. It allows accesses of this process and hands the rest on, through
@@ -64,7 +66,7 @@ self.onmessage = ({ data: { libc, group, handover, stop, shared, pid, tid, waits
         kept += next - at;
       }
     }
-    if (kept > 0) c.write(handover, bytes, kept);
+    if (kept > 0 && c.write(handover, bytes, kept) > 0) Atomics.add(state, ${LEFT}, 1);
   };
   while (Atomics.load(state, ${OVER}) === 0) {
     const [, ready] = poll(-1, stop, IN, group, IN);
@@ -90,7 +92,7 @@ export class Warden implements Disposable {
   /** Where it hands on what it read, a packet for each look; -1 once over. */
   #reader: number;
   readonly #stop: number;
-  readonly #state = new Int32Array(new SharedArrayBuffer(12));
+  readonly #state = new Int32Array(new SharedArrayBuffer(16));
 
   /**
    * @param group Borrowed until it is disposed.
@@ -135,6 +137,9 @@ export class Warden implements Disposable {
 
   /** What one look of it left to the thread. @returns Bytes, at most 0 if there is nothing. */
   read(buffer: Pinned): number {
+    // Asked at every look at the group: a number costs less than a call.
+    if (Atomics.load(this.#state, LEFT) === 0) return 0;
+    Atomics.sub(this.#state, LEFT, 1);
     return read_nonblock(this.#reader, buffer);
   }
 

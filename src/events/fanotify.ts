@@ -118,7 +118,7 @@ export class Fanotify extends EventSource<FanotifyEvent> {
     const [fd, group] = adopted ?? openGroup(options);
     const decisions = new Decisions(decideTimeoutOf(options), group.decide === "pre-access");
     const gate = new Gate<Fanotify>(decisions);
-    super(fd, options, undefined, gate);
+    super(fd, options, group.decide === false ? undefined : 0, gate);
     this.#group = group;
     this.#gate = gate;
     const { own = false } = options;
@@ -280,19 +280,21 @@ export class Fanotify extends EventSource<FanotifyEvent> {
     return { events: this.decode(buffer, length), more: true };
   }
 
-  /** Takes whatever is there, because somebody waits for it, and tells whether that worked. */
-  #take(look: () => Batch<FanotifyEvent>): boolean {
+  /** Takes whatever is there, because somebody waits for it. @returns How many events, -1 if it did not work. */
+  #take(look: () => Batch<FanotifyEvent>): number {
     try {
+      let events = 0;
       let more: boolean | "later";
       do {
         const batch = look();
         this.push(batch.events);
+        events += batch.events.length;
         ({ more } = batch);
       } while (more !== false);
-      return true;
+      return events;
     } catch {
       // Who reads meets the error as well.
-      return false;
+      return -1;
     }
   }
 }

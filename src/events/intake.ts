@@ -6,7 +6,8 @@
 import { OSError } from "../errors.ts";
 import { type Pinned, pinned } from "../libc.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
-import { close } from "../syscalls/fd.ts";
+import { close, F, fcntl } from "../syscalls/fd.ts";
+import { LONGEST_DELAY } from "./deadline.ts";
 import { Poller, type Wait } from "./poller.ts";
 
 /** What one look at a descriptor brought. */
@@ -120,7 +121,7 @@ export class Intake<E> {
    * @param owner The source. When it is collected, the descriptor is closed.
    * @param fd Owned from here on.
    * @param receive Looks once, without waiting.
-   * @param events What the poller waits for: {@linkcode EPOLL} members.
+   * @param events What the poller waits for: {@linkcode EPOLL} members. 0 if events come by {@linkcode Intake.add} alone.
    * @param latency Milliseconds between looks while events come in bursts.
    * @param companion Disposed with the descriptor, in whatever way that goes. It must not refer to the owner.
    */
@@ -307,6 +308,7 @@ export class Intake<E> {
 
   #arm(): void {
     try {
+      if (this.#wait.events === 0) return this.#stay();
       this.#handle.poller ??= Poller.acquire(this.fd);
       this.#handle.poller.add(this.#wait);
     } catch (error) {
@@ -314,6 +316,13 @@ export class Intake<E> {
       throw error;
     }
     this.#armed = true;
+  }
+
+  /** Waits for what others put in: nothing but this timer keeps the process alive meanwhile. */
+  #stay(): void {
+    fcntl(this.fd, F.GETFD);
+    this.#timer = setTimeout(() => this.#turn(), LONGEST_DELAY);
+    if (!this.#held) this.#timer.unref();
   }
 
   /** A turn of the event loop in which something may be there. */
