@@ -113,17 +113,24 @@ export class Decoder {
       range: undefined,
       mountId: undefined,
     };
-    if (records < end) this.#records(buffer, records, end, raw);
     const event = new FanotifyEvent(raw);
-    const { pidfd = -1 } = raw;
-    if (fd >= 0 || pidfd >= 0) {
-      raw.descriptors = new Descriptors(Math.max(fd, -1), Math.max(pidfd, -1));
-      own(event, raw.descriptors);
+    // Owned before anything else is done with it.
+    if (fd >= 0) {
+      raw.descriptors = this.#owned(event, fd);
+      if ((mask & WAITS) !== 0) raw.decision = this.#decisions.add(fd);
     }
-    if ((mask & WAITS) !== 0 && fd >= 0) raw.decision = this.#decisions.add(fd);
+    if (records < end) this.#records(buffer, records, end, raw);
+    const { pidfd = -1 } = raw;
+    if (pidfd >= 0) (raw.descriptors ??= this.#owned(event, -1)).addPidfd(pidfd);
     if (!this.#isOwn(mask, pid) || (this.#options.own && raw.decision === undefined)) return event;
     event[Symbol.dispose]();
     return undefined;
+  }
+
+  #owned(event: FanotifyEvent, fd: number): Descriptors {
+    const descriptors = new Descriptors(fd);
+    own(event, descriptors);
+    return descriptors;
   }
 
   #records(buffer: Pinned, records: number, end: number, raw: FanotifyRaw): void {

@@ -14,12 +14,17 @@ let limit = SLACK;
 /** A descriptor of the object and one of the process, -1 each if there is none. */
 export class Descriptors implements Disposable {
   #fd: number;
-  #pidfd: number;
+  #pidfd = -1;
 
-  constructor(fd: number, pidfd: number) {
+  constructor(fd: number) {
     this.#fd = fd;
+    open += count(fd, -1);
+  }
+
+  /** Owns a descriptor of the process as well. */
+  addPidfd(pidfd: number): void {
     this.#pidfd = pidfd;
-    open += count(fd, pidfd);
+    open += count(-1, pidfd);
   }
 
   get fd(): number {

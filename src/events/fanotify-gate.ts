@@ -11,6 +11,8 @@ import { DECIDED } from "./fanotify-words.ts";
 
 /** How what is there is taken: each tells how many events that were, -1 if it did not work. */
 export interface Takers<Source> {
+  /** Of the warden, when it is over. It must not refer to the source. */
+  readonly drop: (buffer: Pinned, length: number) => void;
   /** Of the group. */
   readonly own: (source: Source) => number;
   /** Of what the warden left. */
@@ -22,6 +24,7 @@ export class Gate<Source extends object> implements Disposable {
   readonly decisions: Decisions;
   readonly #pumps: readonly Pump<Source>[] = [new Pump<Source>(), new Pump<Source>()];
   #warden: Warden | undefined;
+  #drop: Takers<Source>["drop"] = () => {};
 
   constructor(decisions: Decisions) {
     this.decisions = decisions;
@@ -31,6 +34,7 @@ export class Gate<Source extends object> implements Disposable {
   begin(fd: number, tid: boolean, source: Source, takers: Takers<Source>): void {
     this.decisions.begin(fd);
     this.#warden = new Warden(fd, tid, Number(DECIDED));
+    this.#drop = takers.drop;
     const [own, left] = this.#pumps;
     own?.begin(fd, source, takers.own);
     left?.begin(this.#warden.fd, source, takers.left);
@@ -47,8 +51,8 @@ export class Gate<Source extends object> implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#warden?.[Symbol.dispose]();
-    this.decisions[Symbol.dispose]();
     for (const pump of this.#pumps) pump[Symbol.dispose]();
+    this.#warden?.end(this.#drop);
+    this.decisions[Symbol.dispose]();
   }
 }

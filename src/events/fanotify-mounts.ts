@@ -85,7 +85,7 @@ export class FanotifyMounts {
     let fd = -1;
     try {
       fd = open_by_handle_at(this.#fdOf(mount, place), place.handle, O.PATH | O.CLOEXEC);
-      return linkOf(fd);
+      return linkOf(fd) ?? "paths take /proc";
     } catch (error) {
       if (!(error instanceof OSError)) throw error;
       if (error.code === "ESTALE") return "gone";
@@ -126,7 +126,12 @@ const denied = "opening by handle needs CAP_DAC_READ_SEARCH, and it is nowhere t
 
 /** What is mounted, in this process's view. */
 function mounts(): readonly Mount[] {
-  const text = builtin("node:fs").readFileSync("/proc/self/mountinfo", "latin1");
+  let text: string;
+  try {
+    text = builtin("node:fs").readFileSync("/proc/self/mountinfo", "latin1");
+  } catch {
+    return [];
+  }
   return text
     .trimEnd()
     .split("\n")

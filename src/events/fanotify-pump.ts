@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { OSError } from "../errors.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
 import { Poller, type Wait } from "./poller.ts";
 
@@ -20,7 +21,8 @@ const PAUSE = 100;
  * source that is called.
  */
 export class Pump<Source extends object> implements Disposable {
-  #running: { readonly poller: Poller; readonly wait: Wait } | undefined;
+  #wait: Wait | undefined;
+  #poller: Poller | undefined;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
 
@@ -33,7 +35,7 @@ export class Pump<Source extends object> implements Disposable {
       const target = weak.deref();
       if (target === undefined) return this[Symbol.dispose]();
       const events = read(target);
-      if (this.#running === undefined) return;
+      if (this.#wait === undefined) return;
       if (events < 0) return this.#later();
       const now = performance.now();
       if (events > 0) until = now + LINGER;
@@ -41,37 +43,46 @@ export class Pump<Source extends object> implements Disposable {
       this.#soon = setImmediate(look);
       this.#soon.unref();
     };
-    const wait: Wait = {
+    this.#poller = Poller.acquire(fd);
+    this.#wait = {
       fd,
       events: EPOLL.IN,
       held: false,
       ready: look,
-      fail: () => this[Symbol.dispose](),
+      // It is broken; the next wait gets a new one.
+      fail: () => this.#later(),
     };
-    this.#running = { poller: Poller.acquire(fd), wait };
     this.#arm();
   }
 
   [Symbol.dispose](): void {
-    const running = this.#running;
-    this.#running = undefined;
+    const wait = this.#wait;
+    this.#wait = undefined;
     clearTimeout(this.#timer);
     clearImmediate(this.#soon);
-    running?.poller.remove(running.wait);
-    running?.poller.release();
+    if (wait !== undefined) this.#poller?.remove(wait);
+    this.#poller?.release();
+    this.#poller = undefined;
   }
 
   #arm(): void {
     this.#timer = undefined;
+    if (this.#wait === undefined) return;
     try {
-      this.#running?.poller.add(this.#running.wait);
-    } catch {
-      // Closed behind our back: who reads is told.
-      this[Symbol.dispose]();
+      this.#poller ??= Poller.acquire(this.#wait.fd);
+      this.#poller.add(this.#wait);
+    } catch (error) {
+      // Closed behind our back there is nothing to wait for; who reads is told.
+      if (error instanceof OSError && error.code === "EBADF") this[Symbol.dispose]();
+      else this.#later();
     }
   }
 
+  /** Tries again after a pause, with a new poller. */
   #later(): void {
+    this.#poller?.release();
+    this.#poller = undefined;
+    if (this.#wait === undefined) return;
     this.#timer = setTimeout(() => this.#arm(), PAUSE);
     this.#timer.unref();
   }

@@ -3,13 +3,16 @@
  *
  * @module
  */
-import { libcPath, type Pinned } from "../libc.ts";
+import { libcPath, type Pinned, pinned } from "../libc.ts";
 import { EFD, eventfd, eventfd_write } from "../syscalls/eventfd.ts";
 import { O, pipe2, read_nonblock } from "../syscalls/fd.ts";
 import { closeQuietly } from "./intake.ts";
 
 /** Milliseconds that an event waits before the thread is taken for busy: an access of its own takes that much longer. */
 const GRACE = 10;
+
+/** Bytes of one packet, and of one look: as much as a pipe writes in one piece. */
+const PACKET = 4096;
 
 /** Milliseconds that closing waits for a look that is under way, which takes microseconds. */
 const PATIENCE = 100;
@@ -37,7 +40,7 @@ self.onmessage = ({ data: { libc, group, handover, stop, shared, pid, tid, waits
     write: { args: ["i32", "ptr", "u64"], returns: "i64_fast" },
   }).symbols;
   const state = new Int32Array(shared);
-  const bytes = new Uint8Array(4096);
+  const bytes = new Uint8Array(${PACKET});
   const view = new DataView(bytes.buffer);
   const response = new Int32Array([0, 1]);
   const IN = 1, OUT = 4, NVAL = 32;
@@ -78,6 +81,8 @@ self.onmessage = ({ data: { libc, group, handover, stop, shared, pid, tid, waits
     if (Atomics.load(state, ${OVER}) === 0) take();
     Atomics.store(state, ${LOCK}, 0);
   }
+  // Its writer is done with it then.
+  c.read(stop, bytes, 8);
   c.close(handover);
   c.close(stop);
   self.close();
@@ -88,7 +93,7 @@ self.onmessage = ({ data: { libc, group, handover, stop, shared, pid, tid, waits
 let url: string | undefined;
 
 /** A thread beside the one that has the group. */
-export class Warden implements Disposable {
+export class Warden {
   /** Where it hands on what it read, a packet for each look; -1 once over. */
   #reader: number;
   readonly #stop: number;
@@ -143,13 +148,22 @@ export class Warden implements Disposable {
     return read_nonblock(this.#reader, buffer);
   }
 
-  /** Ends it. It touches the group no more from here on. */
-  [Symbol.dispose](): void {
+  /**
+   * Ends it. It touches the group no more from here on.
+   *
+   * @param drop Takes each packet that is left: it has descriptors.
+   */
+  end(drop: (buffer: Pinned, length: number) => void): void {
     if (this.#reader === -1) return;
     Atomics.store(this.#state, OVER, 1);
     const giveUp = performance.now() + PATIENCE;
     while (Atomics.compareExchange(this.#state, LOCK, 0, 2) !== 0 && performance.now() < giveUp);
     eventfd_write(this.#stop, 1);
+    if (Atomics.load(this.#state, LEFT) > 0) {
+      using buffer = pinned(PACKET);
+      for (let length = this.read(buffer); length > 0; length = this.read(buffer))
+        drop(buffer, length);
+    }
     closeQuietly(this.#reader);
     this.#reader = -1;
   }

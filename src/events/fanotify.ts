@@ -123,12 +123,16 @@ export class Fanotify extends EventSource<FanotifyEvent> {
     this.#gate = gate;
     const { own = false } = options;
     const { report, tid } = group;
-    this.#decoder = new Decoder(this.#places, decisions, { own, tid, fds: report === "fd" });
+    const decoder = new Decoder(this.#places, decisions, { own, tid, fds: report === "fd" });
+    this.#decoder = decoder;
     if (group.decide === false) return;
     try {
       gate.begin(fd, tid, this, {
         own: (source) => source.#take(() => source.receive()),
         left: (source) => source.#take(() => source.#receiveLeft()),
+        drop: (buffer, length) => {
+          for (const event of decoder.decode(buffer, length)[0]) event[Symbol.dispose]();
+        },
       });
     } catch (error) {
       this.close();

@@ -8,7 +8,7 @@ import { dup } from "bun-butter/syscalls";
 
 import { can, emulated, kernel } from "../support/capabilities.ts";
 import { run, runScript } from "../support/child.ts";
-import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
+import { descriptorCount, descriptorsBackTo, openDescriptors } from "../support/descriptors.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
 const able = !emulated && can("CAP_SYS_ADMIN");
@@ -36,6 +36,10 @@ async function cat(path: string = file): Promise<string> {
   const { stdout, stderr, exitCode } = await run(["cat", path]);
   return exitCode === 0 ? stdout : (/: ([^:]+)\n$/.exec(stderr)?.[1] ?? stderr);
 }
+
+/** How often this process has a file open. */
+const openOf = (path: string): number =>
+  [...openDescriptors().values()].filter((name) => name === path).length;
 
 describe.skipIf(!able)("deciding (needs CAP_SYS_ADMIN)", () => {
   test("allow() and deny() decide, once each, and the process sees it", async () => {
@@ -208,6 +212,26 @@ describe.skipIf(!able)("deciding (needs CAP_SYS_ADMIN)", () => {
     event?.deny();
     expect(await result).toBe("Operation not permitted");
     expect(guard.readEventsSync()).toEqual([]);
+  });
+
+  test("what came while this thread was busy is told afterwards, or allowed when the source is closed", async () => {
+    const before = descriptorCount();
+    for (const told of [true, false]) {
+      using guard = guardOf();
+      const child = Bun.spawn(["cat", file], { stdout: "pipe", stderr: "ignore" });
+      // Until another thread has read it, and this one has not.
+      while (openOf(file) === 0) readFileSync(file);
+      if (told) {
+        using event = await guard.readEvent();
+        expect(event.pid).toBe(child.pid);
+        event.deny();
+        expect(await child.exited).toBe(1);
+      } else {
+        guard.close();
+        expect(await child.stdout.text()).toBe("content");
+      }
+    }
+    expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
   });
 
   test("an own access that blocks this thread is allowed with tid as well", () => {
