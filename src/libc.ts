@@ -286,6 +286,12 @@ export function bind<
   return { c: calls as Calls<Family>, check, wouldBlock };
 }
 
+/** The address of one of libc's variables. */
+export function variable(name: string): Address {
+  const { [name]: symbol } = open({ [name]: { args: [], returns: "void" } });
+  return (symbol as unknown as { readonly ptr: Address }).ptr;
+}
+
 /** The exception that a table makes of an error number. */
 export function failure(
   syscall: string,

@@ -17,7 +17,9 @@ import { SIGINFO_SIZE } from "../syscalls/pidfd.ts";
 import {
   pthread_sigmask,
   SIG,
+  SIG_HANDLER,
   SIG_HOW,
+  type Sigaction,
   sigaction,
   sigaddset,
   sigemptyset,
@@ -25,8 +27,9 @@ import {
   SIGRTMAX,
   SIGRTMIN,
 } from "../syscalls/signal.ts";
-import { INSTEAD } from "./signal-handler-code.ts";
-import * as listeners from "./signal-listeners.ts";
+import { GIVEN_BACK } from "./signal-handler-code.ts";
+import { isDeserted, unwatch, watch } from "./signal-listeners.ts";
+import { exclusively } from "./signal-lock.ts";
 import { signalName } from "./signal-names.ts";
 import { Page } from "./signal-page.ts";
 
@@ -58,11 +61,24 @@ export function takeable(): number[] {
   return all.filter((signo) => reasonToRefuse(signo) === undefined);
 }
 
-/** For each signal that this thread takes the pipes that want it, the one that gets it last. */
-const pipes = new Map<number, number[]>();
+/** Who takes signals. */
+export interface Taker {
+  /** Where they are written to. */
+  readonly pipe: number;
+  /** For each signal how often there was no room for it. */
+  readonly lost: Map<number, number>;
+}
+
+/** For each signal that this thread takes who wants it. The last one gets it. */
+const takers = new Map<number, readonly Taker[]>();
 
 /** This thread's copy of the handler. */
 let own: Page | undefined;
+
+/** Of these the signals that this thread had blocked before. */
+const blocked = new Set<number>();
+
+const DEFAULT: Sigaction = { sa_handler: SIG_HANDLER.DFL, sa_mask: sigemptyset(), sa_flags: 0 };
 
 /**
  * Takes signals: from now on they are written to a pipe.
@@ -70,48 +86,61 @@ let own: Page | undefined;
  * @throws {ValueError} `EBUSY`: another thread takes one. None is taken then.
  * @throws {PermissionError} `EACCES`: this system lets no memory become executable.
  */
-export function take(signals: readonly number[], pipe: number): void {
-  const done: number[] = [];
-  try {
-    for (const signo of signals) {
-      const wanting = pipes.get(signo) ?? [];
-      if (wanting.length === 0) install(signo, pipe);
-      else own?.direct(signo, pipe);
-      pipes.set(signo, [...wanting, pipe]);
-      done.push(signo);
+export function take(signals: readonly number[], taker: Taker): void {
+  if (signals.length === 0) return;
+  exclusively(() => {
+    const page = (own ??= Page.create());
+    for (const signo of signals) refuseIfBusy(page, signo);
+    const done: number[] = [];
+    try {
+      for (const signo of signals) {
+        const others = takers.get(signo) ?? [];
+        takers.set(signo, [...others, taker]);
+        done.push(signo);
+        if (others.length === 0) install(page, signo, taker.pipe);
+        else page.direct(signo, taker.pipe);
+        page.settle();
+        collect(page, signo, others.at(-1));
+      }
+    } catch (error) {
+      giveBack(done, taker);
+      throw error;
     }
-  } catch (error) {
-    giveBack(done, pipe);
-    throw error;
-  }
+  });
 }
 
 /**
- * Gives signals back: to the pipe that wanted them before, or to the process as it was. Nothing is written to this one
+ * Gives signals back: to who wanted them before, or to the process as it was. Nothing is written to this one's pipe
  * afterwards.
  */
-export function giveBack(signals: readonly number[], pipe: number): void {
-  for (const signo of signals) {
-    const wanting = (pipes.get(signo) ?? []).filter((other) => other !== pipe);
-    const next = wanting.at(-1);
-    if (next === undefined) {
-      pipes.delete(signo);
-      uninstall(signo);
-    } else {
-      pipes.set(signo, wanting);
-      own?.direct(signo, next);
+export function giveBack(signals: readonly number[], taker: Taker): void {
+  const page = own;
+  if (page === undefined || signals.length === 0) return;
+  exclusively(() => {
+    for (const signo of signals) {
+      const others = takers.get(signo) ?? [];
+      const left = others.filter((other) => other !== taker);
+      const next = left.at(-1);
+      if (next === undefined) {
+        takers.delete(signo);
+        uninstall(page, signo);
+      } else {
+        takers.set(signo, left);
+        page.direct(signo, next.pipe);
+      }
+      page.settle();
+      collect(page, signo, others.at(-1));
     }
-  }
-  if (signals.length > 0) own?.settle();
+  });
 }
 
 /** Sends a signal again that was written to a pipe: to the one that wants it now, or to the process. */
 export function resend(info: Pinned): void {
   const si_signo = read_siginfo(info, 0)?.si_signo ?? 0;
-  const pipe = pipes.get(si_signo)?.at(-1);
+  const taker = takers.get(si_signo)?.at(-1);
   try {
-    if (pipe === undefined) rt_sigqueueinfo(process.pid, si_signo, info);
-    else write(pipe, info, SIGINFO_SIZE);
+    if (taker === undefined) rt_sigqueueinfo(process.pid, si_signo, info);
+    else write(taker.pipe, info, SIGINFO_SIZE);
   } catch (error) {
     if (!(error instanceof OSError)) throw error;
     // Only the main thread may say that it was kill(2) or the kernel, or too many are queued. So without what it says.
@@ -119,66 +148,100 @@ export function resend(info: Pinned): void {
   }
 }
 
-/** How often each of these signals came while there was no room for it, since this was asked last. */
-export function lost(signals: readonly number[]): ReadonlyMap<number, number> {
-  const found = new Map<number, number>();
-  for (const signo of signals) {
-    const times = own?.takeLost(signo) ?? 0;
-    if (times > 0) found.set(signo, times);
-  }
-  return found;
+/** How often each signal came to one while there was no room for it, since this was asked last. */
+export function takeLost(signals: readonly number[], taker: Taker): ReadonlyMap<number, number> {
+  for (const signo of signals)
+    if (own !== undefined && takers.get(signo)?.at(-1) === taker) collect(own, signo, taker);
+  const lost = new Map(taker.lost);
+  taker.lost.clear();
+  return lost;
 }
 
-/** Installs the handler again where somebody has replaced it, and remembers what they put there as what there was before. */
+/** Writes down what was lost while a signal was one's own. */
+function collect(page: Page, signo: number, taker: Taker | undefined): void {
+  const times = page.takeLost(signo);
+  if (times > 0) taker?.lost.set(signo, (taker.lost.get(signo) ?? 0) + times);
+}
+
+/**
+ * Installs the handler again where somebody has replaced it, and remembers what they put there as what the process does
+ * about the signal otherwise.
+ */
 export function reinstall(): void {
-  for (const signo of pipes.keys()) {
-    const now = sigaction(signo, null);
-    if (own === undefined || own.is(now.sa_handler)) continue;
-    own.save(signo, { ...own.before(signo), action: now });
-    sigaction(signo, own.action);
+  const page = own;
+  if (page === undefined) return;
+  for (const signo of takers.keys()) {
+    if (isInstalled(page, sigaction(signo, null))) continue;
+    exclusively(() => {
+      page.save(signo, instead(page, signo, sigaction(signo, null)));
+      sigaction(signo, page.action);
+    });
   }
 }
 
-function install(signo: number, pipe: number): void {
-  const page = (own ??= Page.create());
-  const now = sigaction(signo, null);
-  const other = Page.at(now.sa_handler);
-  if (other?.alive === true) throw busy(signo, other);
-  const blocked = sigismember(pthread_sigmask(SIG_HOW.BLOCK, null), signo);
-  // Without its owner, a Worker that was terminated, it still knows what there was before.
-  const before = other?.before(signo) ?? { action: now, blocked };
-  listeners.hold(signo);
-  page.save(signo, before);
+/** Whether it is called with all that the kernel knows of the signal, and uninterrupted. */
+function isInstalled(page: Page, { sa_handler, sa_mask, sa_flags }: Sigaction): boolean {
+  const { action } = page;
+  return (
+    sa_handler === action.sa_handler && sa_mask === action.sa_mask && sa_flags === action.sa_flags
+  );
+}
+
+/** What the process does about a signal if it is not taken. */
+function instead(page: Page, signo: number, now: Sigaction): Sigaction {
+  // So Bun puts it back, after what it does when the last listener is gone.
+  if (page.is(now)) return isInstalled(page, now) ? page.saved(signo) : DEFAULT;
+  return Page.at(now)?.saved(signo) ?? now;
+}
+
+function install(page: Page, signo: number, pipe: number): void {
+  watch(signo, reinstall);
+  page.save(signo, instead(page, signo, sigaction(signo, null)));
   page.takeLost(signo);
   page.direct(signo, pipe);
-  const replaced = sigaction(signo, page.action);
-  const faster = Page.at(replaced.sa_handler);
-  if (faster?.alive === true && !page.is(replaced.sa_handler)) {
-    // Another thread, by a moment.
-    sigaction(signo, replaced);
-    listeners.release(signo, replaced);
-    page.direct(signo, INSTEAD.GIVEN_BACK);
-    throw busy(signo, faster);
-  }
+  do {
+    const replaced = sigaction(signo, page.action);
+    page.save(signo, instead(page, signo, replaced));
+    // A copy that nobody owned may just be putting back what it had saved.
+    Page.at(replaced)?.settle();
+  } while (!isInstalled(page, sigaction(signo, null)));
+  if (!sigismember(pthread_sigmask(SIG_HOW.BLOCK, null), signo)) return;
   // It is so in every thread, and nobody would ever get it.
-  if (blocked) pthread_sigmask(SIG_HOW.UNBLOCK, sigaddset(sigemptyset(), signo));
+  blocked.add(signo);
+  pthread_sigmask(SIG_HOW.UNBLOCK, sigaddset(sigemptyset(), signo));
 }
 
-function uninstall(signo: number): void {
-  if (own === undefined) return;
-  const before = own.before(signo);
-  if (before.blocked) pthread_sigmask(SIG_HOW.BLOCK, sigaddset(sigemptyset(), signo));
-  const action = listeners.release(signo, before.action);
-  const ours = own.is(sigaction(signo, null).sa_handler);
-  if (ours) sigaction(signo, action);
-  // What somebody else has put there since is theirs, and may end with a call of ours.
-  own.direct(signo, ours ? INSTEAD.GIVEN_BACK : INSTEAD.BROKEN);
+function uninstall(page: Page, signo: number): void {
+  if (blocked.delete(signo)) pthread_sigmask(SIG_HOW.BLOCK, sigaddset(sigemptyset(), signo));
+  const now = sigaction(signo, null);
+  const deserted = isDeserted(signo);
+  // What somebody else has put there since is theirs.
+  if (page.is(now)) put(page, signo, deserted ? DEFAULT : instead(page, signo, now));
+  page.direct(signo, GIVEN_BACK);
+  const left = sigaction(signo, null);
+  unwatch(signo);
+  // With the last listener Bun takes away even what is not its own, and does not put it back as it was.
+  if (deserted) sigaction(signo, left);
 }
 
-function busy(signo: number, { owner }: Page): ValueError {
-  return new ValueError(ERRNO.EBUSY[0], {
+/** Replaces the handler by what was there before. */
+function put(page: Page, signo: number, action: Sigaction): void {
+  page.save(signo, action);
+  const replaced = sigaction(signo, action);
+  if (isInstalled(page, replaced)) return;
+  // Bun changed it in the main thread meanwhile, or was about to put the handler back.
+  const changed = page.is(replaced) ? DEFAULT : replaced;
+  page.save(signo, changed);
+  sigaction(signo, changed);
+}
+
+function refuseIfBusy(page: Page, signo: number): void {
+  const now = sigaction(signo, null);
+  const other = Page.at(now);
+  if (other === undefined || page.is(now) || !other.takes(signo)) return;
+  throw new ValueError(ERRNO.EBUSY[0], {
     syscall: "Signalfd",
     path: signalName(signo),
-    hint: `thread ${owner} of this process takes it, and a signal goes to one thread: take it there and post it`,
+    hint: `thread ${other.owner} of this process takes it, and a signal goes to one thread: take it there and post it`,
   });
 }

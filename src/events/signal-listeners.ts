@@ -1,52 +1,65 @@
 /**
  * `process.on("SIGTERM", …)` beside a signal that is taken.
  *
- * Bun installs a handler of its own for the first listener of a signal and removes it with the last one. A listener of
- * ours, held for as long as the signal is taken, is neither, so that listeners may come and go meanwhile. They are
- * not called then. Watching for them instead is no way: Bun tells of new ones only, and puts a handler that is not its own
- * back in such a way that it is called without the signal's `siginfo_t`.
+ * Bun installs a handler of its own for the first listener of a signal; with the last one it makes the signal do what it does by
+ * default, and then puts a handler that is not its own back, but in such a way that it is called without the signal's `siginfo_t`. In
+ * between a signal ends the process. So a listener of ours, which does nothing, is there as long as others may come and go: neither
+ * first nor last. Without any, Bun has nothing to do with the signal, and there is none of ours either.
  *
  * @module
  */
-import { kill } from "../syscalls/kill.ts";
-import { SIG, SIG_HANDLER, type Sigaction, sigaction, sigemptyset } from "../syscalls/signal.ts";
+import { SIG } from "../syscalls/signal.ts";
 import { signalName } from "./signal-names.ts";
 
-interface Held {
-  readonly listener: () => void;
-  /** What Bun does about the signal when somebody listens. */
-  readonly action: Sigaction;
-  /** Whether somebody did. */
-  readonly listened: boolean;
+const idle = (): void => {};
+
+/** By name the signals that the main thread takes, and what to do when Bun has installed its handler. */
+const watched = new Map<string | symbol, () => void>();
+
+/** Called before a listener is there. */
+function onNewListener(event: string | symbol): void {
+  const installed = watched.get(event);
+  if (installed === undefined || isHeld(event)) return;
+  // Not to be called for the listener that this adds.
+  watched.delete(event);
+  process.on(event as "SIGTERM", idle);
+  watched.set(event, installed);
+  installed();
 }
 
-const held = new Map<number, Held>();
-
-const DEFAULT: Sigaction = { sa_handler: SIG_HANDLER.DFL, sa_mask: sigemptyset(), sa_flags: 0 };
-
-/** Listens, before the handler is installed. A Worker's listeners are never called, and need nothing. */
-export function hold(signo: number): void {
-  if (!Bun.isMainThread || signo > SIG.SYS) return;
-  const name = signalName(signo);
-  const listened = process.listenerCount(name) > 0;
-  // Called for what came after this and before the handler was there: sent once more, it is not lost.
-  const listener = (): void => kill(process.pid, signo);
-  process.on(name, listener);
-  held.set(signo, { listener, action: sigaction(signo, null), listened });
+function isHeld(event: string | symbol): boolean {
+  return process.listeners(event as "SIGTERM").includes(idle);
 }
 
 /**
- * Listens no more, before the handler is removed.
+ * Watches for listeners, before a signal is taken. A Worker's are never called, and need nothing.
  *
- * @param before What the process did about the signal before it was taken.
- * @returns What it has to do now.
+ * @param installed Called when Bun has installed its handler.
  */
-export function release(signo: number, before: Sigaction): Sigaction {
-  const was = held.get(signo);
-  if (was === undefined) return before;
-  held.delete(signo);
+export function watch(signo: number, installed: () => void): void {
+  if (!Bun.isMainThread || signo > SIG.SYS) return;
   const name = signalName(signo);
-  process.off(name, was.listener);
-  if (process.listenerCount(name) > 0) return was.action;
-  return was.listened ? DEFAULT : before;
+  if (!process.listeners("newListener").includes(onNewListener))
+    process.on("newListener", onNewListener);
+  if (process.listenerCount(name) > 0) process.on(name, idle);
+  watched.set(name, installed);
+}
+
+/** Whether there were listeners, and the last one is gone: Bun would have the signal do what it does by default. */
+export function isDeserted(signo: number): boolean {
+  const name = signalName(signo);
+  return (
+    watched.has(name) &&
+    isHeld(name) &&
+    process.listeners(name as "SIGTERM").every((other) => other === idle)
+  );
+}
+
+/** Watches no more, after a signal was given back. */
+export function unwatch(signo: number): void {
+  const name = signalName(signo);
+  if (!watched.delete(name)) return;
+  // Somebody may have copied it.
+  while (isHeld(name)) process.off(name, idle);
+  if (watched.size === 0) process.off("newListener", onNewListener);
 }

@@ -8,30 +8,26 @@
  */
 import { read, toArrayBuffer } from "bun:ffi";
 
-import { type Address, builtin } from "../libc.ts";
+import type { Address } from "../libc.ts";
 import { gettid } from "../syscalls/getpid.ts";
 import { MAP, mmap, mprotect, munmap, PROT } from "../syscalls/mman.ts";
 import {
   read_sigaction,
   SA,
+  SIG,
   type Sigaction,
   SIGACTION_SIZE,
+  sigdelset,
   sigfillset,
   write_sigaction,
 } from "../syscalls/signal.ts";
-import { DATA, handlerCode, INSTEAD } from "./signal-handler-code.ts";
-
-/** What there was before a signal was taken. */
-export interface Before {
-  readonly action: Sigaction;
-  /** Whether the thread that took it had it blocked. */
-  readonly blocked: boolean;
-}
-
-/** For each signal a `struct sigaction`, then whether it was blocked. */
-const RECORD_SIZE = SIGACTION_SIZE + 8;
+import { DATA, GIVEN_BACK, handlerCode } from "./signal-handler-code.ts";
+import { hasEnded, started } from "./signal-thread.ts";
 
 const LAST = 64;
+
+/** Every signal that the kernel leaves in a mask. */
+const everything = sigdelset(sigdelset(sigfillset(), SIG.KILL), SIG.STOP);
 
 const code = handlerCode(process.arch === "arm64" ? "arm64" : "x64");
 
@@ -65,16 +61,17 @@ export class Page {
       throw error;
     }
     const page = new Page(address);
-    page.#words.fill(INSTEAD.GIVEN_BACK, DATA.fds / 4, DATA.fds / 4 + LAST + 1);
+    page.#words.fill(GIVEN_BACK, DATA.fds / 4, DATA.fds / 4 + LAST + 1);
     page.#words[DATA.owner / 4] = gettid();
+    page.#words[DATA.started / 4] = started(gettid());
     return page;
   }
 
   /** The copy that a handler is: one's own, another thread's, another copy of this package's. */
-  static at(handler: bigint): Page | undefined {
+  static at({ sa_handler }: Sigaction): Page | undefined {
     // SIG_DFL and SIG_IGN are no addresses.
-    if (handler < 0x1000n) return undefined;
-    const address = Number(handler) as Address;
+    if (sa_handler < 0x1000n) return undefined;
+    const address = Number(sa_handler) as Address;
     // One byte after the other: what is behind another handler need not be mapped.
     for (let at = 0; at < code.byteLength; at++)
       if (read.u8(address, at) !== code[at]) return undefined;
@@ -85,14 +82,14 @@ export class Page {
   get action(): Sigaction {
     return {
       sa_handler: BigInt(this.#address),
-      sa_mask: sigfillset(),
+      sa_mask: everything,
       sa_flags: SA.SIGINFO | SA.RESTART,
     };
   }
 
-  /** Whether a handler is this copy. */
-  is(handler: bigint): boolean {
-    return handler === BigInt(this.#address);
+  /** Whether it is this copy that a process calls, however it does that. */
+  is({ sa_handler }: Sigaction): boolean {
+    return sa_handler === BigInt(this.#address);
   }
 
   /** The thread that takes signals with it. */
@@ -100,12 +97,13 @@ export class Page {
     return this.#words[DATA.owner / 4] ?? 0;
   }
 
-  /** Whether that thread is still there. A Worker that was terminated is not, and its signals are still taken. */
-  get alive(): boolean {
-    return builtin("node:fs").existsSync(`/proc/self/task/${this.owner}`);
+  /** Whether it takes a signal: some thread wants it, and is still there. */
+  takes(signo: number): boolean {
+    if (Atomics.load(this.#words, DATA.fds / 4 + signo) === GIVEN_BACK) return false;
+    return !hasEnded(this.owner, this.#words[DATA.started / 4]);
   }
 
-  /** Lets a signal be written to a descriptor, or what there is instead. */
+  /** Lets a signal be written to a descriptor, or {@linkcode GIVEN_BACK}. */
   direct(signo: number, fd: number): void {
     Atomics.store(this.#words, DATA.fds / 4 + signo, fd);
   }
@@ -116,24 +114,20 @@ export class Page {
     return this.#words[at] === 0 ? 0 : Atomics.exchange(this.#words, at, 0) >>> 0;
   }
 
-  /** Waits until no thread is about to write to a descriptor that it was told before. Each needs a processor, and no more. */
+  /** Waits until no thread does what it was told before. Each needs a processor, and no more. */
   settle(): void {
     for (let look = 0; Atomics.load(this.#words, DATA.active / 4) > 0; look++)
       if (look > SPINS) Atomics.wait(clock, 0, 0, 0.1);
   }
 
-  /** Remembers what there was before. */
-  save(signo: number, { action, blocked }: Before): void {
-    write_sigaction(this.#saved, signo * RECORD_SIZE, action);
-    this.#saved.setUint8(signo * RECORD_SIZE + SIGACTION_SIZE, blocked ? 1 : 0);
+  /** Remembers what the process does about a signal instead. */
+  save(signo: number, action: Sigaction): void {
+    write_sigaction(this.#saved, signo * SIGACTION_SIZE, action);
   }
 
-  /** What there was before. */
-  before(signo: number): Before {
-    return {
-      action: read_sigaction(this.#saved, signo * RECORD_SIZE),
-      blocked: this.#saved.getUint8(signo * RECORD_SIZE + SIGACTION_SIZE) !== 0,
-    };
+  /** What the process does about a signal instead. */
+  saved(signo: number): Sigaction {
+    return read_sigaction(this.#saved, signo * SIGACTION_SIZE);
   }
 }
 

@@ -5,9 +5,9 @@
  * @module
  */
 import { ERRNO, ValueError } from "../errors.ts";
-import { type Pinned, pinned } from "../libc.ts";
+import { builtin, type Pinned, pinned } from "../libc.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
-import { F, fcntl, fd_name, O, pipe2, read_nonblock } from "../syscalls/fd.ts";
+import { F, fcntl, O, pipe2, read_nonblock } from "../syscalls/fd.ts";
 import { read_siginfo } from "../syscalls/kill.ts";
 import { SIGINFO_SIZE } from "../syscalls/pidfd.ts";
 import { sigaddset, sigemptyset } from "../syscalls/signal.ts";
@@ -15,12 +15,13 @@ import { checkOptions, EventSource, type EventSourceOptions } from "./event-sour
 import { type Batch, closeQuietly } from "./intake.ts";
 import {
   giveBack,
-  lost,
   reasonToRefuse,
   reinstall,
   resend,
   take,
   takeable,
+  takeLost,
+  type Taker,
 } from "./signal-handler.ts";
 import { type SignalName, signalName, signalNumber } from "./signal-names.ts";
 import { eventOf, overflowOf, type SignalfdEvent } from "./signalfd-event.ts";
@@ -109,11 +110,12 @@ export class Signalfd extends EventSource<SignalfdEvent> {
    * Gives signals back: one or many. Those that came before are still told.
    *
    * @throws {TypeError} There is no signal of that name.
+   * @throws {RangeError} There is no signal of that number.
    * @throws {ValueError} `EBADF`: closed.
    */
   disable(signals: SignalLike | Iterable<SignalLike>): void {
     this.fileno();
-    this.#hold.disable(listOf(signals).map(signalNumber));
+    this.#hold.disable(listOf(signals).map(numberOf));
   }
 
   /** Takes every signal that can be taken. Throws as {@linkcode enable} does. */
@@ -139,10 +141,9 @@ export class Signalfd extends EventSource<SignalfdEvent> {
   }
 
   protected override receive(): Batch<SignalfdEvent> {
-    // A Worker sees nothing of the main thread's listeners.
-    if (!Bun.isMainThread) reinstall();
+    reinstall();
     const batch = super.receive();
-    for (const [signo, times] of lost(this.#hold.signals))
+    for (const [signo, times] of takeLost(this.#hold.signals, this.#hold))
       batch.events.push(overflowOf(signo, times));
     return batch;
   }
@@ -157,19 +158,23 @@ export class Signalfd extends EventSource<SignalfdEvent> {
   }
 }
 
-/** As many bytes as a pipe may have without a privilege, by default. */
-const PIPE_SIZE = 1024 * 1024;
+/**
+ * Bytes of a pipe: 2,048 signals. A user's pipes together may have 64 MiB by default, and beyond that each new one, of whatever program, has
+ * room for 64 signals only.
+ */
+const PIPE_SIZE = 256 * 1024;
 
 /** The holds of a Worker, to be disposed when it ends. */
 let holds: Set<Hold> | undefined;
 
 /** The signals that one source takes, and its pipe. It is given back before the end that is read is closed. */
-class Hold implements Disposable {
+class Hold implements Disposable, Taker {
   /** The end that is read, whose owner is the source. */
   readonly reader: number;
-  readonly #writer: number;
-  /** What the kernel calls the pipe. */
-  readonly #name: string | undefined;
+  readonly pipe: number;
+  readonly lost = new Map<number, number>();
+  /** The number that the kernel gave to the pipe. */
+  readonly #inode: number | undefined;
   #signals: readonly number[] = [];
   #disposed = false;
   /** A `siginfo_t` each: signals that were read and not told. */
@@ -177,17 +182,17 @@ class Hold implements Disposable {
 
   /** Takes signals. All or none. */
   constructor(signals: readonly number[]) {
-    [this.reader, this.#writer] = pipe2(O.CLOEXEC | O.NONBLOCK);
-    this.#name = fd_name(this.reader);
+    [this.reader, this.pipe] = pipe2(O.CLOEXEC | O.NONBLOCK);
+    this.#inode = inodeOf(this.reader);
     try {
-      fcntl(this.#writer, F.SETPIPE_SZ, PIPE_SIZE);
+      fcntl(this.pipe, F.SETPIPE_SZ, PIPE_SIZE);
     } catch {
       // As it is: this user's pipes are large enough together, or fs.pipe-max-size is less.
     }
     try {
       this.enable(signals);
     } catch (error) {
-      closeQuietly(this.#writer);
+      this[Symbol.dispose]();
       closeQuietly(this.reader);
       throw error;
     }
@@ -200,14 +205,14 @@ class Hold implements Disposable {
 
   enable(signals: readonly number[]): void {
     const added = [...new Set(signals)].filter((signo) => !this.#signals.includes(signo));
-    take(added, this.#writer);
+    take(added, this);
     this.#signals = [...this.#signals, ...added].toSorted((one, other) => one - other);
   }
 
   disable(signals: readonly number[]): void {
     const removed = this.#signals.filter((signo) => signals.includes(signo));
     this.#signals = this.#signals.filter((signo) => !removed.includes(signo));
-    giveBack(removed, this.#writer);
+    giveBack(removed, this);
   }
 
   [Symbol.dispose](): void {
@@ -215,14 +220,14 @@ class Hold implements Disposable {
     this.#disposed = true;
     holds?.delete(this);
     this.disable(this.#signals);
-    closeQuietly(this.#writer);
+    closeQuietly(this.pipe);
     using info = pinned(SIGINFO_SIZE);
     for (const siginfo of this.unread) {
       info.bytes.set(siginfo);
       resend(info);
     }
     // If it was closed behind our back, the number is another file's by now.
-    if (fd_name(this.reader) !== this.#name) return;
+    if (inodeOf(this.reader) !== this.#inode || this.#inode === undefined) return;
     while (read_nonblock(this.reader, info) === SIGINFO_SIZE) resend(info);
   }
 
@@ -235,6 +240,14 @@ class Hold implements Disposable {
   }
 }
 
+function inodeOf(fd: number): number | undefined {
+  try {
+    return builtin("node:fs").fstatSync(fd).ino;
+  } catch {
+    return undefined;
+  }
+}
+
 function listOf(signals: SignalLike | Iterable<SignalLike>): readonly SignalLike[] {
   if (typeof signals === "string" || typeof signals === "number") return [signals];
   if (typeof signals === "object" && Symbol.iterator in (signals ?? {})) return [...signals];
@@ -243,12 +256,18 @@ function listOf(signals: SignalLike | Iterable<SignalLike>): readonly SignalLike
   );
 }
 
+/** The number of a signal that there is. */
+function numberOf(signal: SignalLike): number {
+  const signo = signalNumber(signal);
+  // Throws unless it is a number, and one of a signal.
+  sigaddset(sigemptyset(), signo);
+  return signo;
+}
+
 /** The numbers of signals that can be taken. */
 function numbersOf(signals: SignalLike | Iterable<SignalLike>): readonly number[] {
   return listOf(signals).map((signal) => {
-    const signo = signalNumber(signal);
-    // Throws unless it is a number, and one of a signal.
-    sigaddset(sigemptyset(), signo);
+    const signo = numberOf(signal);
     const reason = reasonToRefuse(signo);
     if (reason === undefined) return signo;
     throw new ValueError(ERRNO.EINVAL[0], {

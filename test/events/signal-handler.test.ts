@@ -1,7 +1,8 @@
 /** The machine code of Signalfd's handler is what its source says. */
 import { describe, expect, test } from "bun:test";
 
-import { DATA, handlerCode, INSTEAD } from "../../src/events/signal-handler-code.ts";
+import { DATA, GIVEN_BACK, handlerCode } from "../../src/events/signal-handler-code.ts";
+import { SIGACTION_SIZE } from "../../src/syscalls/signal.ts";
 import { emulated } from "../support/capabilities.ts";
 import { run } from "../support/child.ts";
 import { textOf } from "../support/source.ts";
@@ -47,14 +48,19 @@ describe.each(["x64", "arm64"] as const)("%s", (arch) => {
       active: constant("data_active"),
       fds: constant("data_fds"),
       lost: constant("data_lost"),
+      owner: constant("data_owner"),
+      saved: constant("data_saved"),
+      savedSize: constant("saved_size"),
       GIVEN_BACK: constant("GIVEN_BACK"),
-      BROKEN: constant("BROKEN"),
     }).toEqual({
       data: DATA.offset,
       active: DATA.active,
       fds: DATA.fds,
       lost: DATA.lost,
-      ...INSTEAD,
+      owner: DATA.owner,
+      saved: DATA.saved,
+      savedSize: SIGACTION_SIZE,
+      GIVEN_BACK,
     });
   });
 });
@@ -66,7 +72,8 @@ test("the data has room for 64 signals, and nothing overlaps", () => {
     [DATA.fds, each],
     [DATA.lost, each],
     [DATA.owner, 4],
-    [DATA.saved, 65 * 160],
+    [DATA.started, 4],
+    [DATA.saved, 65 * SIGACTION_SIZE],
   ] as const;
   let end = 0;
   for (const [from, length] of places) {
