@@ -30,6 +30,7 @@
     .set saved_flags, 136
 
     .set sigset_size, 8
+    .set SA_SIGINFO, 4
     .set SA_RESTORER, 0x04000000
 
     .set sa_handler, 0              // on the stack: the kernel's struct sigaction
@@ -43,6 +44,7 @@
 // w0: signal, x1: siginfo_t *, x2: ucontext_t *
     .globl forward
 forward:
+self:                               // the address of a global symbol would be left to a linker
     adr x9, data
     mov w10, w0
     mov x11, x1
@@ -122,7 +124,7 @@ forward:
     mov x3, #sigset_size
     mov x8, #SYS_rt_sigaction
     svc #0
-    adr x13, forward
+    adr x13, self
     ldr x14, [sp, #sa_handler]
     cmp x13, x14
     b.ne 4f
@@ -131,11 +133,14 @@ forward:
     madd x13, x10, x14, x9
     add x13, x13, #data_saved
     ldr x14, [x13]
+    ldr w15, [sp, #sa_flags]
+    // Bun puts it back without SA_SIGINFO, after what it does when its last listener is gone: SIG_DFL.
+    tst w15, #SA_SIGINFO
+    csel x14, x14, xzr, ne
     str x14, [sp, #sa_handler]
     ldr x14, [x13, #saved_mask]
     str x14, [sp, #sa_mask]
     ldr w14, [x13, #saved_flags]
-    ldr w15, [sp, #sa_flags]
     and w15, w15, #SA_RESTORER
     orr w14, w14, w15
     str w14, [sp, #sa_flags]

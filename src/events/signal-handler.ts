@@ -7,6 +7,11 @@
  * reads: 90 % of a processor. The handler therefore takes it in whatever thread it comes, and writes its `siginfo_t`, all that the kernel
  * knows of it, to a pipe. No thread's mask is changed, and children inherit none.
  *
+ * What a process does about a signal is one for all threads, and native code, Bun's listeners and other threads change it as they like: they
+ * may put a handler back that they had saved, at any time. So one that finds that nobody takes its signal, or that who did is
+ * gone, makes the process do what it did before, and sends the signal again: whatever is left over somewhere removes itself.
+ * Threads that take signals and give them back do so one after the other.
+ *
  * @module
  */
 import { ERRNO, OSError, ValueError } from "../errors.ts";
@@ -16,6 +21,7 @@ import { kill, read_siginfo, rt_sigqueueinfo } from "../syscalls/kill.ts";
 import { SIGINFO_SIZE } from "../syscalls/pidfd.ts";
 import {
   pthread_sigmask,
+  SA,
   SIG,
   SIG_HANDLER,
   SIG_HOW,
@@ -173,7 +179,7 @@ export function reinstall(): void {
   for (const signo of takers.keys()) {
     if (isInstalled(page, sigaction(signo, null))) continue;
     exclusively(() => {
-      page.save(signo, instead(page, signo, sigaction(signo, null)));
+      page.save(signo, instead(signo, sigaction(signo, null)));
       sigaction(signo, page.action);
     });
   }
@@ -188,20 +194,21 @@ function isInstalled(page: Page, { sa_handler, sa_mask, sa_flags }: Sigaction): 
 }
 
 /** What the process does about a signal if it is not taken. */
-function instead(page: Page, signo: number, now: Sigaction): Sigaction {
-  // So Bun puts it back, after what it does when the last listener is gone.
-  if (page.is(now)) return isInstalled(page, now) ? page.saved(signo) : DEFAULT;
-  return Page.at(now)?.saved(signo) ?? now;
+function instead(signo: number, now: Sigaction): Sigaction {
+  const found = Page.at(now);
+  if (found === undefined) return now;
+  // Bun puts it back without, after what it does when its last listener is gone.
+  return (now.sa_flags & SA.SIGINFO) === 0 ? DEFAULT : found.saved(signo);
 }
 
 function install(page: Page, signo: number, pipe: number): void {
   watch(signo, reinstall);
-  page.save(signo, instead(page, signo, sigaction(signo, null)));
+  page.save(signo, instead(signo, sigaction(signo, null)));
   page.takeLost(signo);
   page.direct(signo, pipe);
   do {
     const replaced = sigaction(signo, page.action);
-    page.save(signo, instead(page, signo, replaced));
+    page.save(signo, instead(signo, replaced));
     // A copy that nobody owned may just be putting back what it had saved.
     Page.at(replaced)?.settle();
   } while (!isInstalled(page, sigaction(signo, null)));
@@ -216,7 +223,7 @@ function uninstall(page: Page, signo: number): void {
   const now = sigaction(signo, null);
   const deserted = isDeserted(signo);
   // What somebody else has put there since is theirs.
-  if (page.is(now)) put(page, signo, deserted ? DEFAULT : instead(page, signo, now));
+  if (page.is(now)) put(page, signo, deserted ? DEFAULT : instead(signo, now));
   page.direct(signo, GIVEN_BACK);
   const left = sigaction(signo, null);
   unwatch(signo);

@@ -31,6 +31,7 @@
     .set saved_flags, 136
 
     .set sigset_size, 8
+    .set SA_SIGINFO, 4
     .set SA_RESTORER, 0x04000000
 
     .set sa_handler, 0              # on the stack: the kernel's struct sigaction
@@ -46,6 +47,7 @@
 # edi: signal, rsi: siginfo_t *, rdx: ucontext_t *
     .globl forward
 forward:
+self:                               # the address of a global symbol would be left to a linker
     lea data(%rip), %r8
     # Before the look for the descriptor, which is not closed until this is 0 again.
     lock incl data_active(%r8)
@@ -110,13 +112,17 @@ forward:
     mov $sigset_size, %r10d
     mov $SYS_rt_sigaction, %eax
     syscall
-    lea forward(%rip), %rax
+    lea self(%rip), %rax
     cmp %rax, sa_handler(%rsp)
     jne 4f
     # ... which is not this, should somebody have put this back.
     imul $saved_size, %r9, %rcx
     lea data_saved(%r8,%rcx), %rcx
     mov (%rcx), %rax
+    # Bun puts it back without SA_SIGINFO, after what it does when its last listener is gone: SIG_DFL.
+    xor %edx, %edx
+    testl $SA_SIGINFO, sa_flags(%rsp)
+    cmove %rdx, %rax
     mov %rax, sa_handler(%rsp)
     mov saved_mask(%rcx), %rax
     mov %rax, sa_mask(%rsp)
@@ -124,7 +130,6 @@ forward:
     andl $SA_RESTORER, sa_flags(%rsp)
     or %eax, sa_flags(%rsp)
     mov %rsp, %rsi
-    xor %edx, %edx
     mov $SYS_rt_sigaction, %eax
     syscall
 

@@ -41,16 +41,21 @@ export type SignalLike = SignalName | number;
  *
  * - It can't be done for `SIGKILL`, `SIGSTOP`, `SIGPWR`, `SIGSEGV`, `SIGILL`, `SIGTRAP`, `SIGBUS`, `SIGFPE`, `SIGABRT`, `SIGSYS` and libc's own: the
  *   error says why.
- * - `process.on("SIGTERM", …)` is not called while the signal is taken, whether it was there before or not. In a Worker that holds as long as
- *   the main thread adds and removes no listener.
+ * - `process.on("SIGTERM", …)` is not called while the signal is taken, whether it was there before or not, and is afterwards. What was sent
+ *   before is still heard. For as long as there are listeners, one that does nothing is there too, so that Bun neither installs nor
+ *   removes its handler; `process.removeAllListeners("SIGTERM")` removes that one as well, and then a signal may come without its sender,
+ *   with `pid` 0, or end the process at that very moment.
+ * - Whatever else replaces the handler has the signal until this is read or looked at the next time: native code, the main thread's first listener
+ *   of a signal that a Worker takes, and a listener after `process.removeAllListeners()` without a name.
  * - Two in one thread may take the same signal: the last one gets it, and the first one again when that is closed. Two threads may not, the second
  *   one fails with `EBUSY`.
  * - When the last one that takes a signal is closed, or disables it, the process does about it what it did before. What was not read
  *   by then is sent again, and by default ends the process: {@linkcode truncate} drops it.
+ * - `Worker.terminate()` runs no code: once the Worker's thread has ended, its signals do what they did before, and what it has not read is lost.
  * - No thread's signal mask is changed, so that children start as they always do.
- * - Signals that come at the same time may change places. Equal standard signals are one, if none of them met a thread yet. 8,192
- *   signals fit in the pipe, 512 where fs.pipe-max-size or fs.pipe-user-pages-soft has it so; those that do not are told as one event with the
- *   code `"OVERFLOW"`.
+ * - Signals that come at the same time may change places. Equal standard signals are one, if none of them met a thread yet. 2,048
+ *   signals fit in the pipe, 512 where fs.pipe-max-size forbids more, and 64 once this user's pipes have used up fs.pipe-user-pages-soft; those
+ *   that do not are told as one event with the code `"OVERFLOW"`.
  *
  * @example
  * ```ts
