@@ -179,6 +179,7 @@ export function reinstall(): void {
   for (const signo of takers.keys()) {
     if (isInstalled(page, sigaction(signo, null))) continue;
     exclusively(() => {
+      if (rival(page, signo) !== undefined) return;
       page.save(signo, instead(signo, sigaction(signo, null)));
       sigaction(signo, page.action);
     });
@@ -243,12 +244,18 @@ function put(page: Page, signo: number, action: Sigaction): void {
 }
 
 function refuseIfBusy(page: Page, signo: number): void {
-  const now = sigaction(signo, null);
-  const other = Page.at(now);
-  if (other === undefined || page.is(now) || !other.takes(signo)) return;
+  const other = rival(page, signo);
+  if (other === undefined) return;
   throw new ValueError(ERRNO.EBUSY[0], {
     syscall: "Signalfd",
     path: signalName(signo),
     hint: `thread ${other.owner} of this process takes it, and a signal goes to one thread: take it there and post it`,
   });
+}
+
+/** What another thread takes a signal with. */
+function rival(page: Page, signo: number): Page | undefined {
+  const now = sigaction(signo, null);
+  const other = page.is(now) ? undefined : Page.at(now);
+  return other?.takes(signo) === true ? other : undefined;
 }

@@ -45,8 +45,8 @@ export type SignalLike = SignalName | number;
  *   before is still heard. For as long as there are listeners, one that does nothing is there too, so that Bun neither installs nor
  *   removes its handler; `process.removeAllListeners("SIGTERM")` removes that one as well, and then a signal may come without its sender,
  *   with `pid` 0, or end the process at that very moment.
- * - Whatever else replaces the handler has the signal until this is read or looked at the next time: native code, the main thread's first listener
- *   of a signal that a Worker takes, and a listener after `process.removeAllListeners()` without a name.
+ * - Whatever else replaces the handler has the signal from then on: native code, and a listener after `process.removeAllListeners()`
+ *   without a name. In a Worker also the main thread's first listener; but a Worker takes its signals back when one of them comes, or it looks.
  * - Two in one thread may take the same signal: the last one gets it, and the first one again when that is closed. Two threads may not, the second
  *   one fails with `EBUSY`.
  * - When the last one that takes a signal is closed, or disables it, the process does about it what it did before. What was not read
@@ -146,8 +146,9 @@ export class Signalfd extends EventSource<SignalfdEvent> {
   }
 
   protected override receive(): Batch<SignalfdEvent> {
-    reinstall();
     const batch = super.receive();
+    // A Worker sees nothing of the main thread's listeners. In the main thread it shows when Bun has put the handler back.
+    if (!Bun.isMainThread || batch.events.some(isAnonymous)) reinstall();
     for (const [signo, times] of takeLost(this.#hold.signals, this.#hold))
       batch.events.push(overflowOf(signo, times));
     return batch;
@@ -161,6 +162,11 @@ export class Signalfd extends EventSource<SignalfdEvent> {
       events.push(eventOf(info, buffer.bytes.slice(at, at + SIGINFO_SIZE)));
     }
   }
+}
+
+/** Whether it came without a `siginfo_t`, or from outside of this pid namespace. */
+function isAnonymous({ code, pid }: SignalfdEvent): boolean {
+  return code === "USER" && pid === 0;
 }
 
 /**
