@@ -19,14 +19,24 @@ export function isAgain(error: unknown): boolean {
 /** What a descriptor is, as far as it matters to who moves bytes. */
 export type Kind = "file" | "device" | "pipe" | "other";
 
+/** What is asked of a descriptor before bytes are moved. */
+export interface End {
+  readonly kind: Kind;
+  /** Bytes, of a file. Those of /proc say that they have none. */
+  readonly size: number;
+}
+
 /**
  * Asks what a descriptor is.
  *
  * @throws {ValueError} `EBADF`: not open.
  */
-export function kindOf(fd: FdLike): Kind {
-  const number = fileno(fd);
-  const stats = statsOf(number);
+export function endOf(fd: FdLike): End {
+  const stats = statsOf(fileno(fd));
+  return { kind: kindOf(stats), size: stats.size };
+}
+
+function kindOf(stats: Stats): Kind {
   if (stats.isFile()) return "file";
   if (stats.isBlockDevice()) return "device";
   return stats.isFIFO() ? "pipe" : "other";

@@ -13,7 +13,7 @@ import { isWrongWay, unless, type Waits, type Way } from "./pump-way.ts";
 const RELAY_SIZE = 2 ** 20;
 
 /** Bytes of one read. Larger ones leave the processor's cache. */
-const LOOP_SIZE = 2 ** 17;
+export const LOOP_SIZE = 2 ** 17;
 
 /** Into a pipe of our own, and out of it: neither end is a pipe. */
 export class Relay implements Way {
@@ -85,14 +85,21 @@ export class Loop implements Way {
   readonly #from: FdLike;
   readonly #to: FdLike;
   readonly #held: Disposable | undefined;
-  readonly #buffer: Pinned = pinned(LOOP_SIZE);
+  readonly #buffer: Pinned;
   #start = 0;
   #end = 0;
 
-  constructor(from: FdLike, to: FdLike, held: Disposable | undefined) {
+  /** @param size Bytes of one read, {@linkcode LOOP_SIZE} at most. */
+  constructor(from: FdLike, to: FdLike, held: Disposable | undefined, size: number = LOOP_SIZE) {
     this.#from = from;
     this.#to = to;
     this.#held = held;
+    try {
+      this.#buffer = pinned(Math.min(size, LOOP_SIZE));
+    } catch (error) {
+      held?.[Symbol.dispose]();
+      throw error;
+    }
   }
 
   get pending(): number {
@@ -101,7 +108,7 @@ export class Loop implements Way {
 
   step(limit: number): number | Waits {
     if (this.pending === 0) {
-      const count = Math.min(limit, LOOP_SIZE);
+      const count = Math.min(limit, this.#buffer.byteLength);
       const filled = unless("from", () => read(this.#from, this.#buffer, count));
       if (typeof filled === "string" || filled === 0) return filled;
       this.#start = 0;

@@ -6,22 +6,31 @@
 import type { FdLike } from "../libc.ts";
 import { copy_file_range, sendfile } from "../syscalls/copy.ts";
 import { SPLICE_F, splice_nonblock } from "../syscalls/splice.ts";
-import { type Kind, Unblocked } from "./again.ts";
-import { Loop, Relay } from "./pump-loop.ts";
+import { type End, type Kind, Unblocked } from "./again.ts";
+import { Loop, LOOP_SIZE, Relay } from "./pump-loop.ts";
 import { type PumpWay, unless, type Waits, type Way } from "./pump-way.ts";
 
 /** The ways to try, the cheapest first. The last one always works. */
-export function waysFor(from: Kind, to: Kind): readonly PumpWay[] {
-  if (from === "file" && to === "file") return ["copy_file_range", "sendfile", "read"];
+export function waysFor({ from: source, to: target }: Ends): readonly PumpWay[] {
+  const [from, to] = [source.kind, target.kind];
+  if (from === "file" && to === "file") {
+    // Less is there sooner by one read and one write.
+    return source.size < LOOP_SIZE ? ["read"] : ["copy_file_range", "sendfile", "read"];
+  }
   if (from === "pipe" || to === "pipe") return ["splice", "read"];
   return from === "file" || from === "device" ? ["sendfile", "read"] : ["relay", "read"];
 }
 
 /** Opens a way. */
-export function openWay(name: PumpWay, from: FdLike, to: FdLike, kinds: Kinds): Way {
+export function openWay(
+  name: PumpWay,
+  from: FdLike,
+  to: FdLike,
+  { from: source, to: target }: Ends,
+): Way {
   const ends = [
-    [from, kinds.from],
-    [to, kinds.to],
+    [from, source.kind],
+    [to, target.kind],
   ] as const;
   switch (name) {
     case "copy_file_range":
@@ -45,14 +54,15 @@ export function openWay(name: PumpWay, from: FdLike, to: FdLike, kinds: Kinds): 
     case "relay":
       return new Relay(from, to, patient(...ends));
     case "read":
-      return new Loop(from, to, patient(...ends));
+      // One byte more than there is, to see the end.
+      return new Loop(from, to, patient(...ends), source.size === 0 ? LOOP_SIZE : source.size + 1);
   }
 }
 
 /** What both ends are. */
-export interface Kinds {
-  readonly from: Kind;
-  readonly to: Kind;
+export interface Ends {
+  readonly from: End;
+  readonly to: End;
 }
 
 /** Makes those that could block non-blocking. Files do not wait, whatever they are told. */

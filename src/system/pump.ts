@@ -8,9 +8,9 @@
  */
 import { type FdLike, size } from "../libc.ts";
 import { POLL, poll as look } from "../syscalls/poll.ts";
-import { kindOf, Readiness, turn } from "./again.ts";
+import { endOf, Readiness, turn } from "./again.ts";
 import { isWrongWay, type PumpWay, type Waits, type Way } from "./pump-way.ts";
-import { type Kinds, openWay, waysFor } from "./pump-ways.ts";
+import { type Ends, openWay, waysFor } from "./pump-ways.ts";
 
 /** Options of {@linkcode pump}. */
 export interface PumpOptions {
@@ -36,7 +36,7 @@ const LARGEST_PIECE = 2 ** 26;
 const PATIENCE = 4;
 
 /**
- * Moves bytes from one descriptor to another, until the end of the first: two files by `copy_file_range`, a file to a
+ * Moves bytes from one descriptor to another, until the end of the first: two files by `copy_file_range` unless the first is small, a file to a
  * socket by `sendfile`, from or to a pipe by `splice`, other two by `splice` through a pipe of its own, and by
  * reading and writing what allows nothing else. It begins at the positions of files, and moves them.
  *
@@ -72,11 +72,11 @@ export async function pump(from: FdLike, to: FdLike, options: PumpOptions = {}):
   if (onProgress !== undefined && typeof onProgress !== "function")
     throw new TypeError("Cannot take onProgress: expected a function");
   signal?.throwIfAborted();
-  const kinds: Kinds = { from: kindOf(from), to: kindOf(to) };
-  const [first, ...others] = waysFor(kinds.from, kinds.to);
+  const ends: Ends = { from: endOf(from), to: endOf(to) };
+  const [first, ...others] = waysFor(ends);
   if (first === undefined || length === 0) return 0;
   using readiness = new Readiness();
-  let way: Way = openWay(first, from, to, kinds);
+  let way: Way = openWay(first, from, to, ends);
   let moved = 0;
   let piece = PIECE;
   let turned = performance.now();
@@ -91,13 +91,11 @@ export async function pump(from: FdLike, to: FdLike, options: PumpOptions = {}):
         turned = performance.now();
         continue;
       }
-      // Files of /proc say that they are empty to all but read.
-      const unsure = step === 0 && moved === 0 && way.name === "copy_file_range";
-      if (step === undefined || unsure) {
-        const next = unsure ? others.splice(0).at(-1) : others.shift();
+      if (step === undefined) {
+        const next = others.shift();
         if (next === undefined) break;
         way[Symbol.dispose]();
-        way = openWay(next, from, to, kinds);
+        way = openWay(next, from, to, ends);
         continue;
       }
       if (step === 0) break;

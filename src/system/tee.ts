@@ -7,7 +7,7 @@
 import { type FdLike, pinned } from "../libc.ts";
 import { read } from "../syscalls/fd.ts";
 import { SPLICE_F, splice_nonblock, tee_nonblock } from "../syscalls/splice.ts";
-import { kindOf, Readiness } from "./again.ts";
+import { endOf, Readiness } from "./again.ts";
 import { type Pipe, pipe } from "./pipe.ts";
 import { pump } from "./pump.ts";
 
@@ -58,8 +58,8 @@ export async function tee(
   if (onProgress !== undefined && typeof onProgress !== "function")
     throw new TypeError("Cannot take onProgress: expected a function");
   signal?.throwIfAborted();
-  for (const target of to) kindOf(target);
-  if (kindOf(from) === "pipe") return await spread(from, to, options);
+  for (const target of to) endOf(target);
+  if (endOf(from).kind === "pipe") return await spread(from, to, options);
   using source = roomy();
   const [over, either] = alsoBy(signal);
   const feed = pump(from, source.writer, { signal: either }).finally(() => source.writer.close());
