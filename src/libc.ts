@@ -57,6 +57,7 @@ export const ssize_t = FFIType.i64_fast;
 
 const numbers = {
   x64: {
+    getdents64: 217,
     io_setup: 206,
     io_destroy: 207,
     io_getevents: 208,
@@ -65,6 +66,7 @@ const numbers = {
     rt_sigqueueinfo: 129,
     gettid: 186,
     rt_tgsigqueueinfo: 297,
+    statx: 332,
     pidfd_send_signal: 424,
     pidfd_open: 434,
     pidfd_getfd: 438,
@@ -86,6 +88,7 @@ const numbers = {
     open_tree_attr: 467,
   },
   arm64: {
+    getdents64: 61,
     io_setup: 0,
     io_destroy: 1,
     io_submit: 2,
@@ -94,6 +97,7 @@ const numbers = {
     rt_sigqueueinfo: 138,
     gettid: 178,
     rt_tgsigqueueinfo: 240,
+    statx: 291,
     pidfd_send_signal: 424,
     pidfd_open: 434,
     pidfd_getfd: 438,

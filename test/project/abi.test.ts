@@ -32,6 +32,8 @@ const tables: Readonly<Record<string, TableRow>> = {
   CLD: { headers: ["signal.h"] },
   CLOCK: { headers: ["time.h"] },
   CLONE: { headers: ["linux/sched.h"], newer: { NEWTIME: "5.6" } },
+  AT_STATX: { headers: ["fcntl.h", "linux/stat.h"] },
+  DT: { headers: ["dirent.h"] },
   EFD: { headers: ["sys/eventfd.h"] },
   EPOLL: { headers: ["sys/epoll.h"], prefix: "EPOLL", names: { CLOEXEC: "EPOLL_CLOEXEC" } },
   EPOLL_CTL: { headers: ["sys/epoll.h"] },
@@ -117,6 +119,7 @@ const tables: Readonly<Record<string, TableRow>> = {
   },
   PR_THP_DISABLE: { headers: ["linux/prctl.h"], newer: { EXCEPT_ADVISED: "6.18" } },
   PROT: { headers: ["sys/mman.h"] },
+  S: { headers: ["sys/stat.h"], prefix: "S_" },
   SA: { headers: ["signal.h"] },
   SECBIT: { headers: ["linux/securebits.h"] },
   SECCOMP: { headers: ["linux/seccomp.h"] },
@@ -152,6 +155,7 @@ const tables: Readonly<Record<string, TableRow>> = {
       MNT_GIDMAP: "6.15",
     },
   },
+  STATX: { headers: ["linux/stat.h"] },
   TFD: { headers: ["sys/timerfd.h"] },
   UMOUNT: { headers: ["sys/mount.h"] },
   W: { headers: ["sys/wait.h"], prefix: "W" },
@@ -191,6 +195,7 @@ const sizes: Readonly<
   MNT_ID_REQ_SIZE: { headers: ["linux/mount.h"], is: "MNT_ID_REQ_SIZE_VER1", newer: "6.11" },
   MOUNT_ATTR_SIZE: { headers: ["linux/mount.h"], is: "MOUNT_ATTR_SIZE_VER0", newer: "5.12" },
   MAX_HANDLE_SZ: { headers: ["fcntl.h"], is: "MAX_HANDLE_SZ" },
+  LINUX_DIRENT64_SIZE: { headers: ["dirent.h"], is: "offsetof(struct dirent64, d_name)" },
   PIDFD_INFO_SIZE: {
     headers: ["linux/pidfd.h"],
     is: "PIDFD_INFO_SIZE_VER0",
@@ -204,6 +209,7 @@ const sizes: Readonly<
     is: "sizeof(struct signalfd_siginfo)",
   },
   STATMOUNT_SIZE: { headers: ["linux/mount.h"], is: "sizeof(struct statmount)", newer: "6.8" },
+  STATX_SIZE: { headers: ["linux/stat.h"], is: "sizeof(struct statx)" },
 };
 
 const headers = [
@@ -902,6 +908,81 @@ describe("structs", () => {
     );
     const f_handle = new TextEncoder().encode("bytes");
     expect(check(syscalls.write_file_handle({ handle_type: -3, f_handle }))).toBe(1);
+  });
+
+  const dirent = without(["dirent.h"]);
+  test.skipIf(dirent.skip)(`read_linux_dirent64() reads struct dirent64${dirent.why}`, () => {
+    const { fill } = compile(
+      ["dirent.h", "string.h"],
+      `void fill(unsigned long long at) {
+        struct dirent64 *entry = (void *)at;
+        entry->d_ino = 0xfedcba9876543210;
+        entry->d_off = -3;
+        entry->d_reclen = 24;
+        entry->d_type = DT_LNK;
+        memcpy(entry->d_name, "name", 5);
+      }`,
+      { fill: { args: [address], returns: "void" } },
+    );
+    using dirp = syscalls.pinned(64);
+    fill(dirp.address + 8);
+    expect(syscalls.read_linux_dirent64(dirp, 8, 32)).toEqual({
+      d_ino: 0xfedcba9876543210n,
+      d_off: -3n,
+      d_reclen: 24,
+      d_type: syscalls.DT.LNK,
+      d_name: new TextEncoder().encode("name"),
+    });
+    fill(dirp.address);
+    const visited: number[][] = [];
+    expect(syscalls.read_linux_dirents64(dirp, 24, (...fields) => void visited.push(fields))).toBe(
+      24,
+    );
+    expect(visited).toEqual([[0x76543210, 0xfedcba98, syscalls.DT.LNK, 19, 4]]);
+  });
+
+  const stat = without(["linux/stat.h"]);
+  test.skipIf(stat.skip)(`read_statx() reads struct statx${stat.why}`, () => {
+    const fields = Object.keys(syscalls.read_statx(syscalls.pinned(syscalls.STATX_SIZE)));
+    const isTime = (field: string): boolean => field.endsWith("time");
+    const { fill } = compile(
+      ["linux/stat.h"],
+      `void fill(unsigned long long at) {
+        struct statx *stat = (void *)at;
+        ${fields
+          .map((field, index) =>
+            isTime(field)
+              ? `stat->${field}.tv_sec = -${index + 1}; stat->${field}.tv_nsec = ${index + 100};`
+              : `stat->${field} = ${index + 1};`,
+          )
+          .join("\n")}
+        stat->stx_ino = 0xfedcba9876543210;
+        stat->stx_mtime.tv_sec = -2;
+        stat->stx_ctime.tv_sec = 0x123456789;
+        stat->stx_ctime.tv_nsec = 500000;
+      }`,
+      { fill: { args: [address], returns: "void" } },
+    );
+    using statxbuf = syscalls.pinned(syscalls.STATX_SIZE);
+    fill(statxbuf.address);
+    const told = Object.entries(syscalls.read_statx(statxbuf)).map(([field, value], index) => [
+      field,
+      field === "stx_ino"
+        ? value === 0xfedcba9876543210n
+        : typeof value === "object"
+          ? (value as syscalls.StatxTimestamp).tv_nsec ===
+            (field === "stx_ctime" ? 500_000 : index + 100)
+          : Number(value) === index + 1,
+    ]);
+    expect(told.filter(([, right]) => right !== true)).toEqual([]);
+    expect(syscalls.read_statx(statxbuf).stx_btime.tv_sec).toBe(
+      -1n - BigInt(fields.indexOf("stx_btime")),
+    );
+    const mode = fields.indexOf("stx_mode") + 1;
+    expect(syscalls.read_statx_identity(statxbuf)).toEqual([mode, 0x76543210, 0xfedcba98]);
+    const [mtime, ctime] = syscalls.read_statx_changed(statxbuf);
+    expect(mtime).toBeCloseTo(-2000, 3);
+    expect(ctime).toBeCloseTo(0x123456789 * 1000 + 0.5, 3);
   });
 
   const poll = without(["poll.h"]);

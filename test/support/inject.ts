@@ -26,6 +26,7 @@ const FD = 900;
 
 const bytes = new Uint8Array(64);
 const room = syscalls.pinned(8 + syscalls.IOCB_SIZE);
+const statxbuf = syscalls.pinned(syscalls.STATX_SIZE);
 const info = syscalls.pinned(syscalls.SIGINFO_SIZE);
 
 /** No capability at all. */
@@ -80,6 +81,9 @@ export const injections: {
       argument0: FD,
       call: () => syscalls.sendfile(FD, FD, null, 1),
     },
+  },
+  dirent_errors: {
+    getdents64: { syscall: "getdents64", argument0: FD, call: () => syscalls.getdents64(FD, room) },
   },
   epoll_errors: {
     epoll_create1: {
@@ -346,6 +350,13 @@ export const injections: {
   statfs_errors: {
     statfs: { syscall: "statfs", call: () => syscalls.statfs("/nowhere") },
     fstatfs: { syscall: "fstatfs", argument0: FD, call: () => syscalls.fstatfs(FD) },
+  },
+  stat_errors: {
+    statx: {
+      syscall: "statx",
+      argument0: FD,
+      call: () => syscalls.statx(FD, "nowhere", 0, syscalls.STATX.INO, statxbuf),
+    },
   },
   timerfd_errors: {
     timerfd_create: {

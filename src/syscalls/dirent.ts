@@ -1,0 +1,164 @@
+/**
+ * What a directory has in it: {@link https://man7.org/linux/man-pages/man2/getdents.2.html | getdents64(2)}.
+ * Old C libraries have no function for it.
+ *
+ * @module
+ */
+import { read } from "bun:ffi";
+
+import { InternalError, ValueError } from "../errors.ts";
+import {
+  bind,
+  type FdLike,
+  fileno,
+  type Pinned,
+  room,
+  since,
+  size,
+  ssize_t,
+  SYS,
+} from "../libc.ts";
+
+/** What each errno of these calls becomes. */
+export const dirent_errors = {
+  getdents64: {
+    ...since("2.4"),
+    EBADF: ValueError,
+    EFAULT: InternalError,
+    EINVAL: [ValueError, "the buffer is too small for one entry"],
+    ENOENT: [ValueError, "the directory was deleted"],
+    ENOTDIR: ValueError,
+  },
+} as const;
+
+const { c, check } = bind(
+  {
+    syscall: {
+      args: [
+        ssize_t /* long number */,
+        "i32" /* int fd */,
+        "ptr" /* void *dirp */,
+        ssize_t /* size_t count */,
+        ssize_t,
+        ssize_t,
+      ],
+      returns: ssize_t,
+    },
+  },
+  dirent_errors,
+);
+
+/** `d_type`: the kind of an entry. Some file systems tell it of none. */
+export const DT = {
+  /** Not told: `statx` tells it. */
+  UNKNOWN: 0,
+  FIFO: 1,
+  CHR: 2,
+  DIR: 4,
+  BLK: 6,
+  REG: 8,
+  LNK: 10,
+  SOCK: 12,
+} as const;
+
+/** `struct linux_dirent64` */
+export interface LinuxDirent64 {
+  /** Inode number; of a mount point, that of the directory below the mount. */
+  readonly d_ino: bigint;
+  /** Where the next entry is, for `lseek`. */
+  readonly d_off: bigint;
+  /** Bytes of this record. */
+  readonly d_reclen: number;
+  /** A {@linkcode DT} member. */
+  readonly d_type: number;
+  /** The exact bytes of its name. */
+  readonly d_name: Uint8Array;
+}
+
+/** `offsetof(struct linux_dirent64, d_name)`: bytes before the name. */
+export const LINUX_DIRENT64_SIZE = 19;
+
+/**
+ * `getdents64(fd, dirp, count)`: reads the next entries of a directory, `.` and `..` among them.
+ *
+ * @param dirp Memory to write to, all of it.
+ * @returns How many bytes were written, 0 after the last entry.
+ * @throws {ValueError} `ENOENT`: the directory was deleted. `ENOTDIR`, `EBADF`. `EINVAL`: no entry fits.
+ */
+export function getdents64(fd: FdLike, dirp: Pinned): number {
+  const address = room(dirp, "dirp");
+  const result = c.syscall(SYS.getdents64, fileno(fd), address, dirp.byteLength, 0, 0);
+  return Number(check("getdents64", result));
+}
+
+/**
+ * Takes one record: the halves of `d_ino`, so that no bigint is made of each; `d_type`; and where its name is in the
+ * buffer, without the NUL behind it.
+ */
+export type LinuxDirent64Visitor = (
+  ino_low: number,
+  ino_high: number,
+  type: number,
+  name: number,
+  len: number,
+) => void;
+
+/**
+ * Visits each `struct linux_dirent64` of what one call returned. The kernel writes whole records only; one that claims
+ * to be shorter than its head or longer than what was written ends the visit.
+ *
+ * @param length How many bytes were written.
+ * @returns How many bytes were visited.
+ */
+export function read_linux_dirents64(
+  dirp: Pinned,
+  length: number,
+  visit: LinuxDirent64Visitor,
+): number {
+  const address = room(dirp, "dirp", size(length, "length"));
+  const { bytes } = dirp;
+  let offset = 0;
+  while (offset + LINUX_DIRENT64_SIZE < length) {
+    const reclen = read.u16(address, offset + 16);
+    const end = offset + reclen;
+    if (reclen <= LINUX_DIRENT64_SIZE || end > length) break;
+    const name = offset + LINUX_DIRENT64_SIZE;
+    let nul = name;
+    while (nul < end && bytes[nul] !== 0) nul++;
+    visit(
+      read.u32(address, offset),
+      read.u32(address, offset + 4),
+      read.u8(address, offset + 18),
+      name,
+      nul - name,
+    );
+    offset = end;
+  }
+  return offset;
+}
+
+/**
+ * Reads the `struct linux_dirent64` at `offset` of what one call returned, with a copy of its name.
+ *
+ * @param length How many bytes were written.
+ * @returns The record, or `undefined` if there is no whole one.
+ */
+export function read_linux_dirent64(
+  dirp: Pinned,
+  offset: number,
+  length: number,
+): LinuxDirent64 | undefined {
+  const address = room(dirp, "dirp", size(length, "length"));
+  if (size(offset, "offset") + LINUX_DIRENT64_SIZE >= length) return undefined;
+  const d_reclen = read.u16(address, offset + 16);
+  if (d_reclen <= LINUX_DIRENT64_SIZE || offset + d_reclen > length) return undefined;
+  const padded = dirp.bytes.subarray(offset + LINUX_DIRENT64_SIZE, offset + d_reclen);
+  const nul = padded.indexOf(0);
+  return {
+    d_ino: read.u64(address, offset),
+    d_off: read.i64(address, offset + 8),
+    d_reclen,
+    d_type: read.u8(address, offset + 18),
+    d_name: padded.slice(0, nul === -1 ? padded.length : nul),
+  };
+}

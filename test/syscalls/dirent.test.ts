@@ -1,0 +1,120 @@
+/** getdents64 against the running kernel. */
+import { expect, test } from "bun:test";
+import { mkdirSync, rmdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+
+import {
+  AT,
+  close,
+  DT,
+  getdents64,
+  O,
+  openat,
+  pinned,
+  read_linux_dirent64,
+  read_linux_dirents64,
+} from "bun-butter/syscalls";
+
+import { tempDir } from "../support/temp.ts";
+
+const decoder = new TextDecoder();
+
+/** Every entry, by the visitor and by the reader of one record, which must agree. */
+function entriesOf(path: string, room: number = 4096): Map<string, { ino: bigint; type: number }> {
+  const fd = openat(AT.FDCWD, path, O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+  using dirp = pinned(room);
+  const entries = new Map<string, { ino: bigint; type: number }>();
+  try {
+    for (let length = getdents64(fd, dirp); length > 0; length = getdents64(fd, dirp)) {
+      let offset = 0;
+      const visited = read_linux_dirents64(dirp, length, (low, high, type, name, len) => {
+        const entry = read_linux_dirent64(dirp, offset, length);
+        const text = decoder.decode(dirp.bytes.slice(name, name + len));
+        const ino = (BigInt(high) << 32n) | BigInt(low);
+        expect(entry).toMatchObject({ d_ino: ino, d_type: type });
+        expect(decoder.decode(entry?.d_name)).toBe(text);
+        offset += entry?.d_reclen ?? length;
+        entries.set(text, { ino, type });
+      });
+      expect([visited, offset]).toEqual([length, length]);
+    }
+  } finally {
+    close(fd);
+  }
+  return entries;
+}
+
+test("getdents64() gives every entry once, with its kind and its inode", () => {
+  using dir = tempDir();
+  mkdirSync(dir.at("sub"));
+  writeFileSync(dir.at("file"), "");
+  symlinkSync("file", dir.at("link"));
+  const entries = entriesOf(dir.path);
+  expect([...entries.keys()].toSorted()).toEqual([".", "..", "file", "link", "sub"]);
+  expect(entries.get("file")).toEqual({
+    ino: statSync(dir.at("file"), { bigint: true }).ino,
+    type: DT.REG,
+  });
+  expect(entries.get("sub")?.type).toBe(DT.DIR);
+  expect(entries.get("link")?.type).toBe(DT.LNK);
+});
+
+test("getdents64() goes on where it stopped, with names of every length", () => {
+  using dir = tempDir();
+  const names = Array.from({ length: 255 }, (_, length) => "n".repeat(length + 1));
+  for (const name of names) writeFileSync(dir.at(name), "");
+  const entries = entriesOf(dir.path, 512);
+  expect([...entries.keys()].filter((name) => !name.startsWith(".")).toSorted()).toEqual(names);
+});
+
+test("getdents64() says why it can't", () => {
+  using dir = tempDir();
+  using dirp = pinned(4096);
+  expect(() => getdents64(-1, dirp)).toThrow(expect.objectContaining({ code: "EBADF" }));
+  writeFileSync(dir.at("file"), "");
+  mkdirSync(dir.at("sub"));
+  for (const [path, block, code] of [
+    ["file", dirp, "ENOTDIR"],
+    [".", pinned(8), "EINVAL"],
+  ] as const) {
+    const fd = openat(AT.FDCWD, dir.at(path), O.RDONLY | O.CLOEXEC);
+    expect(() => getdents64(fd, block)).toThrow(expect.objectContaining({ code }));
+    close(fd);
+  }
+  const fd = openat(AT.FDCWD, dir.at("sub"), O.RDONLY | O.CLOEXEC);
+  rmdirSync(dir.at("sub"));
+  expect(() => getdents64(fd, dirp)).toThrow("the directory was deleted");
+  close(fd);
+  expect(() => getdents64(0, new Uint8Array(64) as never)).toThrow(TypeError);
+});
+
+/** A record as the kernel writes it. */
+function record(bytes: Uint8Array, offset: number, reclen: number, name: string): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  view.setUint16(offset + 16, reclen, true);
+  bytes.set(new TextEncoder().encode(name), offset + 19);
+}
+
+test.each([
+  ["is shorter than its head", 0, 0],
+  ["has no room for a name", 19, 0],
+  ["is longer than what was written", 49, 0],
+])("a record that %s is not read", (_, reclen, visited) => {
+  using dirp = pinned(64);
+  record(dirp.bytes, 0, reclen, "x");
+  expect(read_linux_dirents64(dirp, 48, () => expect.unreachable())).toBe(visited);
+  expect(read_linux_dirent64(dirp, 0, 48)).toBeUndefined();
+});
+
+test("a name without a NUL ends with its record, and lengths beyond the memory are refused", () => {
+  using dirp = pinned(24);
+  record(dirp.bytes, 0, 24, "abcde");
+  const names: string[] = [];
+  read_linux_dirents64(dirp, 24, (_low, _high, _type, name, len) =>
+    names.push(decoder.decode(dirp.bytes.slice(name, name + len))),
+  );
+  expect(names).toEqual(["abcde"]);
+  expect(decoder.decode(read_linux_dirent64(dirp, 0, 24)?.d_name)).toBe("abcde");
+  expect(read_linux_dirent64(dirp, 20, 24)).toBeUndefined();
+  expect(() => read_linux_dirents64(dirp, 25, () => {})).toThrow(RangeError);
+  expect(() => read_linux_dirent64(dirp, -1, 24)).toThrow(RangeError);
+});
