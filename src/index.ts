@@ -92,3 +92,23 @@ export { Pipe, pipe, PipeEnd, type PipeOptions, PipeReader, PipeWriter } from ".
 export type { PumpWay } from "./system/pump-way.ts";
 export { pump, type PumpOptions } from "./system/pump.ts";
 export { tee, type TeeOptions } from "./system/tee.ts";
+export type {
+  WatchChangeEvent,
+  WatchErrorEvent,
+  WatchEvent,
+  WatchKind,
+  WatchOverflowEvent,
+  WatchRenameEvent,
+  WatchStats,
+} from "./watch/event.ts";
+export type { IgnoreRule } from "./watch/ignore.ts";
+export type { WatchOptions, WatchSettle } from "./watch/options.ts";
+export {
+  changesSince,
+  snapshot,
+  type Snapshot,
+  type SnapshotOptions,
+  type SnapshotStat,
+  type SnapshotTree,
+} from "./watch/snapshot.ts";
+export { watch, type Watched, Watcher } from "./watch/watcher.ts";

@@ -1,5 +1,5 @@
 /** Every source of events, for the tests that hold for all of them. A new source is a new row. */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, symlinkSync, writeFileSync } from "node:fs";
 
 import {
   Eventfd,
@@ -12,6 +12,7 @@ import {
   Pressure,
   Signalfd,
   Timerfd,
+  watch,
 } from "bun-butter";
 import { POLL, poll, SIG_HANDLER, sigaction, sigqueue, SIGRTMIN } from "bun-butter/syscalls";
 
@@ -94,6 +95,29 @@ export const sources: readonly SourceCase[] = [
       };
     },
     adopt: (fd) => Fanotify.adopt(fd, { own: true }),
+  },
+  {
+    name: "Watcher",
+    distinct: true,
+    open(options) {
+      const dir = tempDir();
+      try {
+        const source = watch(dir.path, options);
+        let made = 0;
+        return {
+          source,
+          // A file that is written is two events.
+          fire: () => symlinkSync("nowhere", dir.at(`${made++}`)),
+          [Symbol.dispose]() {
+            source.close();
+            dir[Symbol.dispose]();
+          },
+        };
+      } catch (error) {
+        dir[Symbol.dispose]();
+        throw error;
+      }
+    },
   },
   {
     name: "Eventfd",

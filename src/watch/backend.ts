@@ -1,0 +1,69 @@
+/**
+ * What tells a watcher of changes: the kernel's interface behind one of ours, which knows directories and their entries,
+ * and neither trees nor paths.
+ *
+ * @module
+ */
+import type { Pinned } from "../libc.ts";
+import type { NameBytes } from "./tree.ts";
+
+/** What happened to an entry of a watched directory. */
+export type RawChange =
+  "create" | "delete" | "moved-from" | "moved-to" | "written" | "modified" | "attributes";
+
+/** What happened to a watched directory itself. */
+export type RawSelf =
+  /** It was deleted, renamed, or its permissions changed. */
+  | "changed"
+  /** It is not watched any more. */
+  | "gone";
+
+/** One event of a directory's entry. */
+export interface RawEvent {
+  /** What {@linkcode Backend.watch} returned for the directory. */
+  readonly handle: number;
+  readonly change: RawChange;
+  readonly isDirectory: boolean;
+  /** Connects the two halves of a rename, else 0. */
+  readonly cookie: number;
+  /** Valid for the call alone. */
+  readonly name: NameBytes;
+  /** Who did it, if that is known. */
+  readonly pid: number | undefined;
+}
+
+/** Who takes the events. None of it may throw. */
+export interface Sink {
+  entry(event: RawEvent): void;
+  self(handle: number, change: RawSelf): void;
+  /** Events were lost from here on. */
+  overflow(): void;
+}
+
+/** How closely a directory is watched. */
+export type Interest =
+  /** All of its entries. */
+  | "tree"
+  /** Entries that come and go. */
+  | "names"
+  /** Only whether it stays where it is. */
+  | "self";
+
+/** A way to watch directories. Who made it closes its descriptor. */
+export interface Backend {
+  readonly name: "inotify" | "fanotify";
+  /** Readable when there are events. */
+  readonly fd: number;
+  /**
+   * Watches a directory, in addition to what is watched of it already.
+   *
+   * @param dirfd The directory, open.
+   * @returns The same number for the same directory, by whichever path it was opened, as long as it is watched.
+   * @throws {OSError} It can't be watched: `ENOSPC`, `EACCES`.
+   */
+  watch(dirfd: number, interest: Interest): number;
+  /** Stops watching. Events of the handle that still come are dropped. */
+  unwatch(handle: number): void;
+  /** Hands what one read returned to the sink, in order. */
+  decode(buffer: Pinned, length: number, sink: Sink): void;
+}

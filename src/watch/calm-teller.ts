@@ -1,0 +1,198 @@
+/**
+ * Holds events back for a while: until a file is left alone, and until it is known whether they are parts of one save.
+ *
+ * @module
+ */
+import type { WatchChangeEvent } from "./event.ts";
+import type { Settings } from "./options.ts";
+import type { PathName, Paths } from "./paths.ts";
+import { PlainTeller, type Told } from "./teller.ts";
+import type { Node, Tree } from "./tree.ts";
+
+/** A file that was made or changed, and is not told of yet. */
+interface Pending {
+  type: "create" | "change";
+  readonly first: number;
+  last: number;
+}
+
+/** A file that was renamed: it may be the backup of one that is saved. */
+interface HeldRename {
+  readonly from: PathName;
+  readonly due: number;
+}
+
+/** A file that was deleted: it may come again as what was saved. */
+interface HeldDelete {
+  readonly event: WatchChangeEvent;
+  readonly due: number;
+}
+
+/** Events of files, later and fewer. Those of directories come at once, so that what is in them comes after them. */
+export class CalmTeller extends PlainTeller {
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #settle: Settings["settle"];
+  readonly #atomic: number;
+  readonly #pending = new Map<Node, Pending>();
+  readonly #renames = new Map<Node, HeldRename>();
+  readonly #deletes = new Map<string, HeldDelete>();
+  /** Whether what a rename is about to replace was told of. */
+  #replacedKnown = true;
+
+  constructor(tree: Tree, paths: Paths, settings: Settings) {
+    super(tree, paths, settings.stat);
+    this.#tree = tree;
+    this.#paths = paths;
+    this.#settle = settings.settle;
+    this.#atomic = settings.atomic;
+  }
+
+  override tell(type: Told, node: Node): void {
+    if (this.#tree.isDirectory(node)) {
+      // Their paths are below it, perhaps.
+      this.#releaseHeld(Infinity);
+      return super.tell(type, node);
+    }
+    switch (type) {
+      case "create":
+        return this.#made(node);
+      case "change":
+        return this.#changed(node);
+      case "attributes":
+        if (!this.#pending.has(node) && !this.#renames.has(node)) super.tell(type, node);
+        return;
+      case "delete":
+        return this.#deleted(node);
+    }
+  }
+
+  override renamed(node: Node, from: PathName, replaced: boolean): void {
+    const isKnown = replaced && this.#replacedKnown;
+    this.#replacedKnown = true;
+    if (this.#tree.isDirectory(node)) {
+      this.#releaseHeld(Infinity);
+      return super.renamed(node, from, replaced);
+    }
+    const path = this.#paths.shown(node).text;
+    const pending = this.#pending.get(node);
+    // What had the name was put aside or deleted a moment ago: this is what is saved.
+    const isSave = this.#deletes.delete(path) || this.#putAside(path);
+    if (pending?.type === "create") {
+      // Nobody knows its old name. What was there before now has other contents.
+      this.#pending.delete(node);
+      if (isKnown || isSave) this.#changed(node);
+      else this.#pending.set(node, { ...pending, last: performance.now() });
+      return;
+    }
+    const origin = this.#renames.get(node)?.from ?? from;
+    this.#renames.delete(node);
+    if (origin.text === path) return;
+    if (this.#atomic === 0 || replaced || isSave) return super.renamed(node, origin, replaced);
+    this.#renames.set(node, { from: origin, due: performance.now() + this.#atomic });
+  }
+
+  override forgotten(node: Node): void {
+    this.#replacedKnown = this.#pending.get(node)?.type !== "create";
+    this.#pending.delete(node);
+    const held = this.#renames.get(node);
+    if (held === undefined) return;
+    // Told by its old name, which nothing has any more.
+    this.#renames.delete(node);
+    this.#replacedKnown = false;
+    this.#holdDelete({ ...this.event("delete", node), ...pathOf(held.from) });
+  }
+
+  override overflow(): void {
+    this.release(Infinity);
+    super.overflow();
+  }
+
+  override get due(): number {
+    let due = Infinity;
+    for (const pending of this.#pending.values()) due = Math.min(due, this.#dueOf(pending));
+    for (const held of this.#renames.values()) due = Math.min(due, held.due);
+    for (const held of this.#deletes.values()) due = Math.min(due, held.due);
+    return due;
+  }
+
+  override release(now: number): void {
+    this.#releaseHeld(now);
+    for (const [node, pending] of this.#pending) {
+      if (this.#dueOf(pending) > now || this.#renames.has(node)) continue;
+      this.#pending.delete(node);
+      super.tell(pending.type, node);
+    }
+  }
+
+  #made(node: Node): void {
+    const path = this.#paths.shown(node).text;
+    const isSave = this.#deletes.delete(path) || this.#putAside(path);
+    this.#hold(node, isSave ? "change" : "create");
+  }
+
+  #changed(node: Node): void {
+    if (this.#pending.has(node) || this.#renames.has(node) || this.#settle !== undefined)
+      return this.#hold(node, "change");
+    super.tell("change", node);
+  }
+
+  #deleted(node: Node): void {
+    const pending = this.#pending.get(node);
+    this.#pending.delete(node);
+    const held = this.#renames.get(node);
+    this.#renames.delete(node);
+    if (pending?.type === "create") return;
+    const event = this.event("delete", node);
+    const told = held === undefined ? event : { ...event, ...pathOf(held.from) };
+    if (this.#atomic > 0) this.#holdDelete(told);
+    else this.emit(told);
+  }
+
+  #hold(node: Node, type: Pending["type"]): void {
+    const now = performance.now();
+    const known = this.#pending.get(node);
+    if (known === undefined) this.#pending.set(node, { type, first: now, last: now });
+    else known.last = now;
+  }
+
+  #holdDelete(event: WatchChangeEvent): void {
+    this.#deletes.set(event.path, { event, due: performance.now() + this.#atomic });
+  }
+
+  /** Whether what had this name is a backup now: it is new where it is. */
+  #putAside(path: string): boolean {
+    for (const [node, { from }] of this.#renames) {
+      if (from.text !== path) continue;
+      this.#renames.delete(node);
+      this.#pending.delete(node);
+      this.#hold(node, "create");
+      return true;
+    }
+    return false;
+  }
+
+  #dueOf({ first, last }: Pending): number {
+    const part = first + this.#atomic;
+    if (this.#settle === undefined) return part;
+    const { quiet, max } = this.#settle;
+    return Math.max(part, Math.min(last + quiet, first + max));
+  }
+
+  #releaseHeld(now: number): void {
+    for (const [node, { from, due }] of this.#renames) {
+      if (due > now) continue;
+      this.#renames.delete(node);
+      super.renamed(node, from, false);
+    }
+    for (const [path, { event, due }] of this.#deletes) {
+      if (due > now) continue;
+      this.#deletes.delete(path);
+      this.emit(event);
+    }
+  }
+}
+
+function pathOf({ text, bytes }: PathName): Pick<WatchChangeEvent, "path" | "pathBytes"> {
+  return { path: text, ...(bytes && { pathBytes: bytes }) };
+}

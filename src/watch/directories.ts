@@ -1,0 +1,399 @@
+/**
+ * Directories as they are entered: opened, watched, read, and compared with what is known.
+ *
+ * @module
+ */
+import { OSError } from "../errors.ts";
+import { closeQuietly } from "../events/intake.ts";
+import { close, O } from "../syscalls/fd.ts";
+import { openat } from "../syscalls/open.ts";
+import type { Backend, Interest } from "./backend.ts";
+import { Handles } from "./handles.ts";
+import type { Ignore } from "./ignore.ts";
+import { changedAt, changedIn, kindOfType, look, lookIn } from "./look.ts";
+import { type Anchor, nameOf, pathName, type Paths, reach } from "./paths.ts";
+import { type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
+import type { Teller } from "./teller.ts";
+import {
+  FLAG,
+  identity,
+  KIND,
+  type Kind,
+  type NameBytes,
+  type Node,
+  NONE,
+  type Tree,
+} from "./tree.ts";
+
+/** How far a watcher goes. */
+export interface EngineOptions {
+  /** Directories further below their root than this are not entered. */
+  readonly depth: number;
+  readonly followSymlinks: boolean;
+}
+
+const OPEN = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK;
+
+/** Errors of a limit, which are told once and not for each directory. */
+const LIMITS = new Set(["ENOSPC", "EMFILE", "ENFILE", "ENOMEM"]);
+
+/** Milliseconds after which what met a limit is tried again. */
+const RETRY = 1000;
+
+/** A directory that went away, or was never one: what happened to it is told by its parent. */
+const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
+
+export class Directories implements Reader, Disposable {
+  readonly handles = new Handles();
+  readonly scanner = new Scanner(this);
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #backend: Backend;
+  readonly #ignore: Ignore;
+  readonly #teller: Teller;
+  readonly #options: EngineOptions;
+  /** Limits that were told of. */
+  readonly #limits = new Set<string>();
+  /** Directories that could not be opened or watched because of a limit, and when: milliseconds since 1970. */
+  readonly #limited = new Map<Node, number>();
+  #retryAt = Infinity;
+  #failed = 0;
+  #closed = false;
+  /** Called for each entry that goes. */
+  onForget: (node: Node) => void = () => {};
+  /** Called before an entry is added that a scan has met. */
+  onMeet: (dir: Node, name: NameBytes) => void = () => {};
+  /** Called for a directory that is not where it is said to be: its rename, or that of one above it, is still to be read. */
+  onLost: (node: Node, loud: boolean) => void = () => {};
+  /** Called for an entry whose place is another's by now. */
+  onSuspect: (node: Node) => void = () => {};
+
+  constructor(
+    tree: Tree,
+    paths: Paths,
+    backend: Backend,
+    ignore: Ignore,
+    teller: Teller,
+    options: EngineOptions,
+  ) {
+    this.#tree = tree;
+    this.#paths = paths;
+    this.#backend = backend;
+    this.#ignore = ignore;
+    this.#teller = teller;
+    this.#options = options;
+  }
+
+  /** How a directory is looked at that was renamed: its rules may be others where it is now. */
+  get afterMove(): ScanMode {
+    return this.#ignore.active ? "compare" : "check";
+  }
+
+  /** How many directories could not be opened or watched. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  isIgnored(dir: Node, name: NameBytes, isDirectory: boolean): boolean {
+    if (!this.#ignore.active) return false;
+    return this.#ignore.ignores(this.#paths.top(dir), this.#paths.relative(dir, name), isDirectory);
+  }
+
+  /** Whether something below a root is not watched because the root is. */
+  leavesOut({ real: root }: Anchor, { real: path }: Anchor): boolean {
+    if (this.#options.depth !== Infinity) return true;
+    const { text } = pathName(path.subarray(root.length === 1 ? 1 : root.length + 1));
+    const parts = text.split("/");
+    // Rules that were read from files are not known of what is not entered yet.
+    return (
+      this.#ignore.active &&
+      parts.some((_, at) => this.#ignore.ignores(NONE, parts.slice(0, at + 1).join("/"), true))
+    );
+  }
+
+  /** Rules may have changed. */
+  afterEvent(dir: Node, name: NameBytes): void {
+    if (!this.#ignore.active) return;
+    const text = pathName(name.bytes.subarray(name.start, name.end)).text;
+    if (this.#ignore.isFile(text) && this.#tree.isDirectory(dir))
+      this.scanner.push(dir, "compare", true);
+  }
+
+  /** When what met a limit is to be tried again, as `performance.now()` has it, or `Infinity`. */
+  get retryAt(): number {
+    return this.#retryAt;
+  }
+
+  /** Tries one of the directories that met a limit. If that goes well, the others follow. */
+  retry(now: number): void {
+    if (now < this.#retryAt) return;
+    this.#retryAt = Infinity;
+    const [first] = this.#limited;
+    if (first === undefined) return;
+    this.#retryAt = performance.now() + RETRY;
+    this.enter(first[0], "compare", true, first[1]);
+  }
+
+  /** Limits that were told of are told of again. */
+  forgive(): void {
+    this.#limits.clear();
+  }
+
+  // --- Entries -----------------------------------------------------------------
+
+  /** Adds an entry, and tells nobody. */
+  make(dir: Node, name: NameBytes, kind: Kind, ino: number): Node {
+    return this.#tree.add(dir, name, kind, ino);
+  }
+
+  /** Removes an entry with all below it, from the bottom up. */
+  drop(node: Node, loud: boolean): void {
+    this.#dropBelow(node, loud);
+    this.#forget(node, loud);
+  }
+
+  /** Removes an entry that another one takes the place of. */
+  replace(node: Node): void {
+    this.#dropBelow(node, true);
+    this.#forget(node, false);
+  }
+
+  /** Tells of an entry as made, once. */
+  tellMade(node: Node): void {
+    if (this.#tree.has(node, FLAG.TOLD)) return;
+    this.#tree.set(node, FLAG.TOLD);
+    this.#teller.tell("create", node);
+  }
+
+  /** Tells of an entry as changed. */
+  tellChanged(node: Node): void {
+    this.#teller.tell("change", node);
+  }
+
+  /** Whether a file was changed since then. */
+  isChanged(node: Node, since: number): boolean {
+    return since !== Infinity && changedAt(this.#paths.real(node)) >= since;
+  }
+
+  /** Reads a directory, or what a followed link leads to, if that is within the tree. */
+  enter(node: Node, mode: ScanMode, loud: boolean, since: number = Infinity): void {
+    if (this.#closed || !this.#leadsOn(node)) return;
+    if (this.#paths.level(node) > this.#options.depth) return;
+    this.scanner.push(node, mode, loud, since);
+  }
+
+  // --- Watching ----------------------------------------------------------------
+
+  /**
+   * Opens a directory and watches it.
+   *
+   * @returns The descriptor, for the caller to close, or the error.
+   */
+  watch(node: Node, interest: Interest): { fd: number; handle: number; error?: unknown } {
+    if (this.#closed) return { fd: -1, handle: 0 };
+    const follow = this.#tree.has(node, FLAG.ANCHOR | FLAG.FOLLOWED);
+    let fd = -1;
+    try {
+      const flags = OPEN | (follow ? 0 : O.NOFOLLOW);
+      fd = reach(this.#paths.real(node), (dirfd, path) => openat(dirfd, path, flags));
+      return { fd, handle: this.#backend.watch(fd, interest) };
+    } catch (error) {
+      return { fd, handle: 0, error };
+    }
+  }
+
+  /**
+   * Lets a handle stand for an entry.
+   *
+   * @returns `"same"` if it did before, `"loop"` if it stands for a directory above it.
+   */
+  bind(node: Node, handle: number): "same" | "new" | "loop" {
+    const before = this.#tree.handle(node);
+    if (before === handle) return "same";
+    for (const other of this.handles.of(handle)) {
+      if (this.#tree.has(other, FLAG.GUARD)) continue;
+      if (!this.#leadsTo(other, handle)) this.#displace(other, handle);
+      else if (this.#tree.isWithin(node, other)) return "loop";
+    }
+    if (before !== 0) this.unbind(node);
+    this.handles.add(handle, node);
+    this.#tree.setHandle(node, handle);
+    return "new";
+  }
+
+  /** Stops watching an entry. */
+  unbind(node: Node): void {
+    const handle = this.#tree.handle(node);
+    if (handle === 0) return;
+    this.#tree.setHandle(node, 0);
+    if (this.handles.remove(handle, node) && !this.#closed) this.#backend.unwatch(handle);
+  }
+
+  /** Tells of a directory that can't be opened, or watched although it is there. */
+  fail(node: Node, error: unknown, isThere: boolean, loud: boolean): void {
+    if (!(error instanceof OSError)) throw error;
+    if (!isThere && GONE.has(error.code)) return this.onLost(node, loud);
+    if (!this.#tree.has(node, FLAG.FAILED)) this.#failed++;
+    this.#tree.set(node, FLAG.FAILED);
+    if (LIMITS.has(error.code)) {
+      if (!this.#limited.has(node)) this.#limited.set(node, Date.now());
+      this.#retryAt = Math.min(this.#retryAt, performance.now() + RETRY);
+      if (this.#limits.has(error.code)) return;
+      this.#limits.add(error.code);
+    }
+    this.#teller.failed(this.#paths.shown(node), this.#tree.kind(node), error);
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.scanner[Symbol.dispose]();
+  }
+
+  // --- Reading -----------------------------------------------------------------
+
+  open(scan: Scan): number {
+    const { node } = scan;
+    const { fd, handle, error } = this.watch(node, "tree");
+    if (error !== undefined) this.fail(node, error, fd !== -1, scan.loud);
+    else this.#recover(node);
+    if (fd === -1) return -1;
+    if (handle !== 0) {
+      const bound = this.bind(node, handle);
+      if (bound === "loop" || (bound === "same" && scan.mode === "check")) {
+        close(fd);
+        return -1;
+      }
+    }
+    if (this.#ignore.active) {
+      this.#ignore.load(this.#paths.top(node), {
+        real: this.#paths.real(node),
+        path: this.#paths.relative(node),
+      });
+    }
+    this.#eachChild(node, (child) => this.#tree.set(child, FLAG.UNSEEN));
+    return fd;
+  }
+
+  found(scan: Scan, low: number, high: number, type: number, name: NameBytes): void {
+    const { node: dir } = scan;
+    const ino = identity(low, high);
+    const kind = kindOfType(type) ?? lookIn(scan.fd, name)?.kind;
+    if (kind === undefined) return;
+    let node = this.#tree.find(dir, name);
+    if (this.isIgnored(dir, name, kind === KIND.DIRECTORY)) {
+      if (node !== NONE) this.drop(node, false);
+      return;
+    }
+    if (node !== NONE && (this.#tree.kind(node) === KIND.DIRECTORY) !== (kind === KIND.DIRECTORY)) {
+      this.drop(node, true);
+      node = NONE;
+    }
+    if (node === NONE) return this.#meet(scan, name, kind, ino);
+    this.#tree.clear(node, FLAG.UNSEEN);
+    if (kind === KIND.DIRECTORY) return this.#meetAgain(scan, node);
+    const isAnother = this.#tree.ino(node) !== ino || this.#tree.kind(node) !== kind;
+    this.#tree.setIno(node, ino);
+    this.#tree.setKind(node, kind);
+    if (scan.mode === "new") return;
+    if (isAnother || (scan.since !== Infinity && changedIn(scan.fd, name) >= scan.since))
+      this.tellChanged(node);
+  }
+
+  end({ node, mode, fd }: Scan): void {
+    // A name that changed while the directory was read can be missing: only what is really gone goes.
+    const unseen: Node[] = [];
+    this.#eachChild(node, (child) => {
+      if (this.#tree.has(child, FLAG.UNSEEN)) unseen.push(child);
+    });
+    for (const child of unseen) {
+      this.#tree.clear(child, FLAG.UNSEEN);
+      const now = lookIn(fd, nameOf(this.#tree.name(child)));
+      if (now === undefined) this.drop(child, true);
+      else if (mode !== "new") this.enter(child, mode, true);
+    }
+  }
+
+  #meet(scan: Scan, name: NameBytes, kind: Kind, ino: number): void {
+    this.onMeet(scan.node, name);
+    const node = this.make(scan.node, name, kind, ino);
+    if (scan.loud) this.tellMade(node);
+    this.enter(node, "new", scan.loud);
+  }
+
+  #meetAgain(scan: Scan, node: Node): void {
+    const isWatched = this.#tree.handle(node) !== 0;
+    if (scan.mode === "new") {
+      if (!isWatched && !this.#tree.has(node, FLAG.FAILED)) this.enter(node, "new", scan.loud);
+      return;
+    }
+    this.enter(node, isWatched || scan.mode === "compare" ? scan.mode : "new", true, scan.since);
+  }
+
+  // --- Helpers -----------------------------------------------------------------
+
+  /** Whether a directory is still found by its path. */
+  #leadsTo(node: Node, handle: number): boolean {
+    const { fd, handle: now } = this.watch(node, "self");
+    closeQuietly(fd);
+    return now === handle;
+  }
+
+  /** What an entry was is somewhere else. */
+  #displace(node: Node, handle: number): void {
+    this.handles.remove(handle, node);
+    this.#tree.setHandle(node, 0);
+    this.onSuspect(node);
+  }
+
+  /** Whether it is a directory, or a link to one that is followed. */
+  #leadsOn(node: Node): boolean {
+    if (this.#tree.isDirectory(node)) return true;
+    if (this.#tree.kind(node) !== KIND.SYMLINK || !this.#options.followSymlinks) return false;
+    if (look(this.#paths.real(node), true)?.kind !== KIND.DIRECTORY) return false;
+    this.#tree.set(node, FLAG.FOLLOWED);
+    return true;
+  }
+
+  #recover(node: Node): void {
+    if (!this.#tree.has(node, FLAG.FAILED)) return;
+    this.#tree.clear(node, FLAG.FAILED);
+    this.#failed--;
+    if (!this.#limited.delete(node)) return;
+    this.#limits.clear();
+    const others = [...this.#limited];
+    if (others.length === 0) this.#retryAt = Infinity;
+    for (const [other, since] of others) this.enter(other, "compare", true, since);
+  }
+
+  #eachChild(node: Node, visit: (child: Node) => void): void {
+    for (let child = this.#tree.first(node); child !== NONE; child = this.#tree.next(child))
+      visit(child);
+  }
+
+  #dropBelow(node: Node, loud: boolean): void {
+    let at = node;
+    for (;;) {
+      const child = this.#tree.first(at);
+      if (child !== NONE) {
+        at = child;
+        continue;
+      }
+      if (at === node) return;
+      const parent = this.#tree.parent(at);
+      this.#forget(at, loud);
+      at = parent;
+    }
+  }
+
+  #forget(node: Node, loud: boolean): void {
+    if (loud) this.#teller.tell("delete", node);
+    else this.#teller.forgotten(node);
+    this.unbind(node);
+    if (this.#tree.has(node, FLAG.FAILED)) this.#failed--;
+    this.#limited.delete(node);
+    this.scanner.cancel(node);
+    this.onForget(node);
+    if (this.#tree.has(node, FLAG.ANCHOR)) this.#paths.release(node);
+    this.#tree.remove(node);
+  }
+}

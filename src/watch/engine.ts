@@ -1,0 +1,323 @@
+/**
+ * Keeps the tree as the disk is, out of events and of what directories have in them, and tells the differences.
+ *
+ * A directory is watched first and read then, so nothing falls between; what both tell is told once. Events can be older than
+ * what was read: each of them sets one name to one state, and the last one of a name is always still to come or is
+ * what was read, so the tree ends as the disk does in any order. What a directory is, its handle says and not its path.
+ *
+ * @module
+ */
+import type { Backend, RawEvent, RawSelf, Sink } from "./backend.ts";
+import { Directories, type EngineOptions } from "./directories.ts";
+import type { Ignore } from "./ignore.ts";
+import { type Look, look } from "./look.ts";
+import { Moves } from "./moves.ts";
+import type { Paths } from "./paths.ts";
+import { CLOCK_SLACK, Roots } from "./roots.ts";
+import type { Teller } from "./teller.ts";
+import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+
+/** Milliseconds for which an entry that left is waited for elsewhere. */
+export const HOLD = 40;
+
+/** What makes changes of events. */
+export class Engine implements Sink, Disposable {
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #teller: Teller;
+  readonly #moves: Moves;
+  readonly directories: Directories;
+  readonly roots: Roots;
+  /** Not watched any more, for a reason that is looked for when all events are read. */
+  readonly #suspects = new Set<Node>();
+  /** Looked at by their path since nothing was left to read. */
+  readonly #looked = new Set<Node>();
+  /** Directories that were not where they are said to be, and whether what is in them is told as made. */
+  readonly #lost = new Map<Node, boolean>();
+  /** Whether those paths may have led elsewhere: directories were renamed meanwhile. */
+  #isConfused = false;
+  /** When nothing was left to read, last. */
+  #emptied = Date.now();
+
+  constructor(
+    tree: Tree,
+    paths: Paths,
+    backend: Backend,
+    ignore: Ignore,
+    teller: Teller,
+    options: EngineOptions,
+  ) {
+    this.#tree = tree;
+    this.#paths = paths;
+    this.#teller = teller;
+    this.#moves = new Moves(tree);
+    this.directories = new Directories(tree, paths, backend, ignore, teller, options);
+    this.directories.onForget = (node) => {
+      this.#suspects.delete(node);
+      this.#looked.delete(node);
+      this.#lost.delete(node);
+      this.#moves.forget(node);
+      this.roots.left(node);
+    };
+    this.directories.onLost = (node, loud) => this.#lost.set(node, loud);
+    this.directories.onMeet = (dir, name) => this.#vacate(dir, name);
+    this.directories.onSuspect = (node) => this.#suspects.add(node);
+    this.roots = new Roots(tree, paths, this.directories);
+  }
+
+  /** How many entries left and are waited for. */
+  get waiting(): number {
+    return this.#moves.size;
+  }
+
+  // --- Events ------------------------------------------------------------------
+
+  entry(event: RawEvent): void {
+    for (const node of this.directories.handles.of(event.handle)) this.#at(node, event);
+  }
+
+  self(handle: number, change: RawSelf): void {
+    const { handles } = this.directories;
+    const nodes = change === "gone" ? handles.take(handle) : handles.of(handle);
+    for (const node of nodes) {
+      if (change === "gone") this.#tree.setHandle(node, 0);
+      if (this.#tree.has(node, FLAG.GUARD)) this.roots.suspect(node);
+      else if (change === "gone" || this.roots.isRoot(node)) this.#suspects.add(node);
+    }
+  }
+
+  overflow(): void {
+    this.#teller.overflow();
+    this.compare(this.#emptied - CLOCK_SLACK);
+  }
+
+  /** Compares everything with the disk. Files that were changed since then are told as changed. */
+  compare(since: number): void {
+    this.directories.forgive();
+    this.roots.establishAll(since);
+  }
+
+  /** Nothing was left to read at that time, and what was read before is told: milliseconds since 1970. */
+  emptied(at: number): void {
+    this.#emptied = at;
+    for (const [node, loud] of this.#lost) {
+      this.#lost.delete(node);
+      this.directories.enter(node, "new", loud);
+    }
+    if (!this.#isConfused) return this.#looked.clear();
+    this.#isConfused = false;
+    for (const node of this.#looked) this.#ascertain(node);
+  }
+
+  /** Looks at what something happened to, for a reason that is not known yet. */
+  settle(): void {
+    for (const node of this.#suspects) {
+      this.#suspects.delete(node);
+      this.#examine(node);
+    }
+    this.roots.settle();
+  }
+
+  /** Gives up on entries that left long ago: they are outside. */
+  expire(now: number): void {
+    for (;;) {
+      const node = this.#moves.expired(now - HOLD);
+      if (node === NONE) return;
+      this.directories.drop(node, true);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.directories[Symbol.dispose]();
+  }
+
+  // --- One event ---------------------------------------------------------------
+
+  #at(dir: Node, event: RawEvent): void {
+    const { change, isDirectory, name } = event;
+    if (this.#moves.defer(dir, event)) return;
+    this.#vacate(dir, name);
+    if (this.#tree.has(dir, FLAG.GUARD)) {
+      if (!this.roots.wants(dir, event)) return;
+    } else if (this.directories.isIgnored(dir, name, isDirectory)) {
+      if (change === "moved-to") this.#away(event.cookie);
+      return;
+    }
+    switch (change) {
+      case "create":
+        this.#created(dir, name, isDirectory);
+        break;
+      case "delete":
+        this.#deleted(dir, name, isDirectory);
+        break;
+      case "moved-from":
+        this.#movedFrom(dir, event);
+        break;
+      case "moved-to":
+        this.#movedTo(dir, event);
+        break;
+      default:
+        this.#changed(dir, event);
+    }
+    this.directories.afterEvent(dir, name);
+  }
+
+  #created(dir: Node, name: NameBytes, isDirectory: boolean): void {
+    const known = this.#known(dir, name, isDirectory);
+    if (known === NONE) {
+      this.#make(dir, name, isDirectory);
+      return;
+    }
+    // A scan has met it.
+    this.directories.tellMade(known);
+    if (isDirectory && this.#tree.handle(known) === 0) this.directories.enter(known, "new", true);
+  }
+
+  #deleted(dir: Node, name: NameBytes, isDirectory: boolean): void {
+    const node = this.#tree.find(dir, name);
+    // One of another kind has taken its name already.
+    if (node === NONE || this.#tree.isDirectory(node) !== isDirectory) return;
+    this.directories.drop(node, true);
+  }
+
+  #movedFrom(dir: Node, { name, isDirectory, cookie }: RawEvent): void {
+    const node = this.#tree.find(dir, name);
+    if (node === NONE || this.#tree.isDirectory(node) !== isDirectory) return;
+    if (isDirectory) this.#isConfused = true;
+    this.roots.left(node);
+    this.#moves.hold(cookie, node);
+  }
+
+  #movedTo(dir: Node, { name, isDirectory, cookie }: RawEvent): void {
+    const held = this.#moves.take(cookie);
+    if (held === undefined) return this.#arrived(dir, name, isDirectory);
+    const { node, deferred } = held;
+    const target = this.#tree.find(dir, name);
+    if (target !== NONE && isDirectory && this.#tree.handle(target) !== 0) {
+      // A scan has met it where it is now.
+      this.directories.drop(node, true);
+      this.directories.tellMade(target);
+      return this.directories.enter(target, "check", true);
+    }
+    if (target !== NONE) this.directories.replace(target);
+    const from = this.#paths.shown(node);
+    this.#paths.release(node);
+    this.#tree.move(node, dir, name);
+    this.roots.arrived(dir, name, node);
+    const now = look(this.#paths.real(node));
+    if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
+      this.#tree.setKind(node, now.kind);
+      this.#tree.setIno(node, now.ino);
+    }
+    this.#remember(node, now);
+    this.#tree.set(node, FLAG.TOLD);
+    this.#teller.renamed(node, from, target !== NONE);
+    for (const late of deferred) this.#at(late.dir, late.event);
+    const isWatched = this.#tree.handle(node) !== 0;
+    this.directories.enter(node, isWatched ? this.directories.afterMove : "new", true);
+  }
+
+  /** Something came from outside. */
+  #arrived(dir: Node, name: NameBytes, isDirectory: boolean): void {
+    const known = this.#known(dir, name, isDirectory);
+    if (known === NONE) {
+      this.#make(dir, name, isDirectory);
+      return;
+    }
+    const now = look(this.#paths.real(known));
+    const isSame = now === undefined || now.ino === this.#tree.ino(known);
+    if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
+      this.#tree.setIno(known, now.ino);
+      this.#tree.setKind(known, now.kind);
+    }
+    // A scan has met it, or it took the place of what a scan has met.
+    if (isSame || isDirectory) this.directories.tellMade(known);
+    else this.#teller.tell("change", known);
+    this.#remember(known, now);
+    this.directories.enter(known, "check", true);
+  }
+
+  #changed(dir: Node, { change, name }: RawEvent): void {
+    let node = this.#tree.find(dir, name);
+    if (node === NONE) {
+      // Deleted meanwhile, or not yet met by a scan that is under way.
+      const scan = this.directories.scanner.get(dir);
+      if (scan === undefined || look(this.#paths.real(dir, name)) === undefined) return;
+      node = this.#make(dir, name, false, scan.loud);
+    }
+    if (change !== "attributes") return this.#teller.tell("change", node);
+    this.#teller.tell("attributes", node);
+    // It may be readable now.
+    if (this.#tree.has(node, FLAG.FAILED)) this.directories.enter(node, "new", true);
+  }
+
+  // --- Entries -----------------------------------------------------------------
+
+  /** The entry of that name, unless it is known as one of another kind, which is then gone. */
+  #known(dir: Node, name: NameBytes, isDirectory: boolean): Node {
+    const node = this.#tree.find(dir, name);
+    if (node === NONE || this.#tree.isDirectory(node) === isDirectory) return node;
+    this.directories.drop(node, true);
+    return NONE;
+  }
+
+  #make(dir: Node, name: NameBytes, isDirectory: boolean, loud: boolean = true): Node {
+    const now = look(this.#paths.real(dir, name));
+    const isAnother = now === undefined || (now.kind === KIND.DIRECTORY) !== isDirectory;
+    const kind = isDirectory ? KIND.DIRECTORY : KIND.FILE;
+    const node = this.directories.make(
+      dir,
+      name,
+      isAnother ? kind : now.kind,
+      isAnother ? 0 : now.ino,
+    );
+    this.#remember(node, now);
+    this.roots.arrived(dir, name, node);
+    if (loud) this.directories.tellMade(node);
+    this.directories.enter(node, "new", loud);
+    return node;
+  }
+
+  /** Its kind was looked for, and is what it was said to be if no directory was renamed since the event. */
+  #remember(node: Node, now: Look | undefined): void {
+    if (this.#tree.isDirectory(node)) return;
+    this.#looked.add(node);
+    if (now === undefined) this.#isConfused = true;
+  }
+
+  /** Looks again, when paths are what they are said to be. */
+  #ascertain(node: Node): void {
+    const now = look(this.#paths.real(node));
+    if (now === undefined || now.kind === KIND.DIRECTORY) {
+      this.#isConfused = true;
+      return;
+    }
+    this.#looked.delete(node);
+    this.#tree.setIno(node, now.ino);
+    if (now.kind === this.#tree.kind(node)) return;
+    this.#tree.setKind(node, now.kind);
+    this.#teller.tell("change", node);
+    this.directories.enter(node, "new", true);
+  }
+
+  /** What left this place, and was not seen elsewhere before it is taken again, went outside. */
+  #vacate(dir: Node, name: NameBytes): void {
+    const node = this.#moves.at(dir, name);
+    if (node !== NONE) this.directories.drop(node, true);
+  }
+
+  /** Its other half went where nothing is watched. */
+  #away(cookie: number): void {
+    const held = this.#moves.take(cookie);
+    if (held !== undefined) this.directories.drop(held.node, true);
+  }
+
+  /** Finds out why a directory is not watched any more. */
+  #examine(node: Node): void {
+    if (this.roots.isRoot(node)) return this.roots.recheck(node);
+    // Deleted: then that is told by its directory, or it is below what was unmounted.
+    const now = look(this.#paths.real(node), this.#tree.has(node, FLAG.FOLLOWED));
+    if (now === undefined) this.#lost.set(node, true);
+    else if (now.kind === KIND.DIRECTORY) this.directories.enter(node, "check", true);
+  }
+}

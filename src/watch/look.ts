@@ -1,0 +1,125 @@
+/**
+ * What is at a path now.
+ *
+ * @module
+ */
+import { type Pinned, pinned } from "../libc.ts";
+import { DT } from "../syscalls/dirent.ts";
+import { AT } from "../syscalls/open.ts";
+import {
+  read_statx,
+  read_statx_changed,
+  read_statx_identity,
+  S,
+  STATX,
+  statx,
+  STATX_SIZE,
+} from "../syscalls/stat.ts";
+import type { WatchStats } from "./event.ts";
+import { reach } from "./paths.ts";
+import { identity, KIND, type Kind, type NameBytes } from "./tree.ts";
+
+/** An entry as it is now. */
+export interface Look {
+  readonly kind: Kind;
+  readonly ino: number;
+}
+
+let shared: Pinned | undefined;
+
+const IDENTITY = STATX.TYPE | STATX.INO;
+const CHANGED = STATX.MTIME | STATX.CTIME;
+
+function ask(path: Uint8Array, follow: boolean, mask: number, from?: number): Pinned | undefined {
+  const buffer = (shared ??= pinned(STATX_SIZE));
+  const flags = AT.NO_AUTOMOUNT | (follow ? 0 : AT.SYMLINK_NOFOLLOW);
+  try {
+    if (from === undefined) reach(path, (dirfd, rest) => statx(dirfd, rest, flags, mask, buffer));
+    else statx(from, path, flags, mask, buffer);
+    return buffer;
+  } catch {
+    // Gone, or out of reach: whatever it was, it can't be looked at.
+    return undefined;
+  }
+}
+
+/** What is there, or `undefined`. */
+export function look(path: Uint8Array, follow: boolean = false): Look | undefined {
+  return lookOf(ask(path, follow, IDENTITY));
+}
+
+/** What has that name in an open directory, or `undefined`. */
+export function lookIn(dirfd: number, name: NameBytes): Look | undefined {
+  return lookOf(ask(bytesOf(name), false, IDENTITY, dirfd));
+}
+
+function lookOf(buffer: Pinned | undefined): Look | undefined {
+  if (buffer === undefined) return undefined;
+  const [mode, low, high] = read_statx_identity(buffer);
+  return { kind: kindOfMode(mode), ino: identity(low, high) };
+}
+
+/** When it was changed in any way, or its data were said to be: milliseconds since 1970, `-Infinity` if it is gone. */
+export function changedAt(path: Uint8Array): number {
+  return latest(ask(path, false, CHANGED));
+}
+
+/** When what has that name in an open directory was changed. */
+export function changedIn(dirfd: number, name: NameBytes): number {
+  return latest(ask(bytesOf(name), false, CHANGED, dirfd));
+}
+
+function latest(buffer: Pinned | undefined): number {
+  return buffer === undefined ? -Infinity : Math.max(...read_statx_changed(buffer));
+}
+
+function bytesOf({ bytes, start, end }: NameBytes): Uint8Array {
+  return bytes.subarray(start, end);
+}
+
+/** What the user gets with the option `stat`. */
+export function statsOf(path: Uint8Array): WatchStats | undefined {
+  const buffer = ask(path, false, STATX.BASIC_STATS);
+  if (buffer === undefined) return undefined;
+  const { stx_size, stx_mode, stx_ino, stx_nlink, stx_uid, stx_gid } = read_statx(buffer);
+  const [mtimeMs, ctimeMs] = read_statx_changed(buffer);
+  return {
+    size: stx_size,
+    mode: stx_mode,
+    ino: stx_ino,
+    nlink: stx_nlink,
+    uid: stx_uid,
+    gid: stx_gid,
+    mtimeMs,
+    ctimeMs,
+  };
+}
+
+/** The kind that `getdents64` tells, or `undefined` if it doesn't. */
+export function kindOfType(type: number): Kind | undefined {
+  switch (type) {
+    case DT.UNKNOWN:
+      return undefined;
+    case DT.REG:
+      return KIND.FILE;
+    case DT.DIR:
+      return KIND.DIRECTORY;
+    case DT.LNK:
+      return KIND.SYMLINK;
+    default:
+      return KIND.OTHER;
+  }
+}
+
+function kindOfMode(mode: number): Kind {
+  switch (mode & S.IFMT) {
+    case S.IFREG:
+      return KIND.FILE;
+    case S.IFDIR:
+      return KIND.DIRECTORY;
+    case S.IFLNK:
+      return KIND.SYMLINK;
+    default:
+      return KIND.OTHER;
+  }
+}

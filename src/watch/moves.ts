@@ -1,0 +1,81 @@
+/**
+ * Halves of renames. The kernel reports that an entry left one directory, and that it came to another, one after the
+ * other, but not always in one read; and nothing follows if it left for a place that is not watched.
+ *
+ * @module
+ */
+import type { RawEvent } from "./backend.ts";
+import { FLAG, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+
+/** An entry that left, and may come back elsewhere. */
+export interface Held {
+  readonly node: Node;
+  /** When it left, as `performance.now()` has it. */
+  readonly at: number;
+  /** What happened below it meanwhile. */
+  readonly deferred: { readonly dir: Node; readonly event: RawEvent }[];
+}
+
+/** The halves that wait for their others. */
+export class Moves {
+  readonly #tree: Tree;
+  readonly #held = new Map<number, Held>();
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Keeps an entry until it is taken. It stays where it was, but no name leads to it. */
+  hold(cookie: number, node: Node): void {
+    this.#tree.conceal(node);
+    this.#held.set(cookie, { node, at: performance.now(), deferred: [] });
+  }
+
+  /** The half that waits for this one. */
+  take(cookie: number): Held | undefined {
+    if (this.#held.size === 0) return undefined;
+    const held = this.#held.get(cookie);
+    this.#held.delete(cookie);
+    return held;
+  }
+
+  /** Forgets an entry. */
+  forget(node: Node): void {
+    if (!this.#tree.has(node, FLAG.HELD)) return;
+    for (const [cookie, held] of this.#held) if (held.node === node) this.#held.delete(cookie);
+  }
+
+  /** An entry that left since before `limit`, the first one first, or `NONE`. */
+  expired(limit: number): Node {
+    const [first] = this.#held.values();
+    return first !== undefined && first.at <= limit ? first.node : NONE;
+  }
+
+  /** An entry that left, and whose name is used again: its other half does not come. */
+  at(dir: Node, { bytes, start, end }: NameBytes): Node {
+    if (this.#held.size === 0) return NONE;
+    for (const { node } of this.#held.values()) {
+      if (this.#tree.parent(node) !== dir) continue;
+      const name = this.#tree.name(node);
+      if (Buffer.compare(name, bytes.subarray(start, end)) === 0) return node;
+    }
+    return NONE;
+  }
+
+  /** Keeps an event of a directory whose place is not known now. */
+  defer(dir: Node, event: RawEvent): boolean {
+    if (this.#held.size === 0) return false;
+    let top = dir;
+    while (top !== NONE && !this.#tree.has(top, FLAG.HELD)) top = this.#tree.parent(top);
+    if (top === NONE) return false;
+    const { bytes, start, end } = event.name;
+    const name = { bytes: bytes.slice(start, end), start: 0, end: end - start };
+    for (const held of this.#held.values())
+      if (held.node === top) held.deferred.push({ dir, event: { ...event, name } });
+    return true;
+  }
+}

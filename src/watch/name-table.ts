@@ -1,0 +1,158 @@
+/**
+ * The names of a tree, byte for byte in one array, and a hash table that finds an entry by its parent and its name.
+ *
+ * The table grows one bucket at a time (linear hashing): one that is hashed anew at once would stop the event loop for
+ * tens of milliseconds with a million entries.
+ *
+ * @module
+ */
+import { grown, type NameBytes, type Node, NONE } from "./tree.ts";
+
+/** Less than this is not worth moving the names together. */
+const LEAST_GARBAGE = 64 * 1024;
+
+export class NameTable {
+  #bytes = new Uint8Array(1024);
+  #end = 0;
+  #garbage = 0;
+  #at = new Uint32Array(64);
+  #length = new Uint8Array(64);
+  #hash = new Uint32Array(64);
+  #chain = new Int32Array(64);
+  #buckets = new Int32Array(64);
+  /** There are `2 ** level + split` buckets; those before `split` have given half of theirs to a new one. */
+  #level = 4;
+  #split = 0;
+  #count = 0;
+
+  get byteLength(): number {
+    return this.#bytes.length + this.#at.length * (4 + 1 + 4 + 4) + this.#buckets.length * 4;
+  }
+
+  /** Keeps a copy of an entry's name. */
+  name(node: Node, { bytes, start, end }: NameBytes): void {
+    if (node >= this.#at.length) this.#grow(node);
+    const length = end - start;
+    if (this.#end + length > this.#bytes.length)
+      this.#bytes = grown(this.#bytes, new Uint8Array(this.#bytes.length * 2 + length));
+    for (let at = 0; at < length; at++) this.#bytes[this.#end + at] = bytes[start + at] ?? 0;
+    this.#at[node] = this.#end;
+    this.#length[node] = length;
+    this.#end += length;
+  }
+
+  /** The bytes of an entry's name, until the table changes. */
+  get(node: Node): Uint8Array {
+    const at = this.#at[node] ?? 0;
+    return this.#bytes.subarray(at, at + (this.#length[node] ?? 0));
+  }
+
+  /** Forgets the name of an entry that was withdrawn. */
+  drop(node: Node): void {
+    this.#garbage += this.#length[node] ?? 0;
+    this.#length[node] = 0;
+    if (this.#garbage > LEAST_GARBAGE && this.#garbage > this.#end / 2) this.#compact();
+  }
+
+  find(parent: Node, name: NameBytes, parents: Int32Array): Node {
+    const { bytes, start, end } = name;
+    const hash = hashOf(parent, bytes, start, end);
+    const length = end - start;
+    let node = this.#buckets[this.#bucket(hash)] ?? NONE;
+    while (node !== NONE) {
+      if (this.#hash[node] === hash && parents[node] === parent && this.#length[node] === length) {
+        const from = this.#at[node] ?? 0;
+        let at = 0;
+        while (at < length && this.#bytes[from + at] === bytes[start + at]) at++;
+        if (at === length) return node;
+      }
+      node = this.#chain[node] ?? NONE;
+    }
+    return NONE;
+  }
+
+  insert(node: Node, parent: Node): void {
+    const at = this.#at[node] ?? 0;
+    const hash = hashOf(parent, this.#bytes, at, at + (this.#length[node] ?? 0));
+    this.#hash[node] = hash;
+    const bucket = this.#bucket(hash);
+    this.#chain[node] = this.#buckets[bucket] ?? NONE;
+    this.#buckets[bucket] = node;
+    if (++this.#count > 2 ** this.#level + this.#split) this.#divide();
+  }
+
+  /** Takes an entry out of the table, and leaves its name. */
+  withdraw(node: Node): void {
+    const bucket = this.#bucket(this.#hash[node] ?? 0);
+    const next = this.#chain[node] ?? NONE;
+    let at = this.#buckets[bucket] ?? NONE;
+    if (at === node) {
+      this.#buckets[bucket] = next;
+    } else {
+      while (this.#chain[at] !== node && at !== NONE) at = this.#chain[at] ?? NONE;
+      if (at !== NONE) this.#chain[at] = next;
+    }
+    this.#count--;
+  }
+
+  #bucket(hash: number): number {
+    const bucket = hash & (2 ** this.#level - 1);
+    return bucket < this.#split ? hash & (2 ** (this.#level + 1) - 1) : bucket;
+  }
+
+  /** Gives half of one bucket to a new one. */
+  #divide(): void {
+    const from = this.#split;
+    const to = from + 2 ** this.#level;
+    if (to >= this.#buckets.length)
+      this.#buckets = grown(this.#buckets, new Int32Array(this.#buckets.length * 2));
+    let node = this.#buckets[from] ?? NONE;
+    let [stay, go] = [NONE, NONE];
+    while (node !== NONE) {
+      const next = this.#chain[node] ?? NONE;
+      if (((this.#hash[node] ?? 0) & (2 ** this.#level)) === 0) {
+        this.#chain[node] = stay;
+        stay = node;
+      } else {
+        this.#chain[node] = go;
+        go = node;
+      }
+      node = next;
+    }
+    this.#buckets[from] = stay;
+    this.#buckets[to] = go;
+    if (++this.#split < 2 ** this.#level) return;
+    this.#level++;
+    this.#split = 0;
+  }
+
+  #compact(): void {
+    const bytes = new Uint8Array(Math.max(1024, (this.#end - this.#garbage) * 2));
+    let end = 0;
+    for (let node = 1; node < this.#at.length; node++) {
+      const length = this.#length[node] ?? 0;
+      if (length === 0) continue;
+      bytes.set(this.get(node), end);
+      this.#at[node] = end;
+      end += length;
+    }
+    this.#bytes = bytes;
+    this.#end = end;
+    this.#garbage = 0;
+  }
+
+  #grow(node: Node): void {
+    const length = Math.max(this.#at.length * 2, node + 1);
+    this.#at = grown(this.#at, new Uint32Array(length));
+    this.#length = grown(this.#length, new Uint8Array(length));
+    this.#hash = grown(this.#hash, new Uint32Array(length));
+    this.#chain = grown(this.#chain, new Int32Array(length));
+  }
+}
+
+function hashOf(parent: Node, bytes: Uint8Array, start: number, end: number): number {
+  let hash = Math.imul(parent ^ 0x811c9dc5, 0x9e3779b1);
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
+  hash ^= hash >>> 15;
+  return (Math.imul(hash, 0x85ebca6b) ^ (hash >>> 13)) >>> 0;
+}

@@ -1,0 +1,173 @@
+/**
+ * How trees are watched.
+ *
+ * @module
+ */
+import { checkOptions, type EventSourceOptions } from "../events/event-source.ts";
+import type { IgnoreRule } from "./ignore.ts";
+
+/** How long a file must be left alone before its event comes. */
+export interface WatchSettle {
+  /** Milliseconds without a further event of it. */
+  readonly quiet: number;
+  /**
+   * Milliseconds after its first event, however busy it is.
+   *
+   * @default Ten times `quiet`.
+   */
+  readonly max?: number;
+}
+
+/** Options of {@linkcode watch}. */
+export interface WatchOptions extends EventSourceOptions {
+  /**
+   * Whether what is below the directories in a directory is watched as well.
+   *
+   * @default true
+   */
+  readonly recursive?: boolean;
+  /**
+   * How many levels of directories below a root are entered: 0 is the root's own entries.
+   *
+   * @default Infinity
+   */
+  readonly depth?: number;
+  /** What is left out. A directory that is left out is never opened. */
+  readonly ignore?: IgnoreRule | readonly IgnoreRule[];
+  /**
+   * Leaves out what `.gitignore` files say, at every level below the root, and `.git` itself; or what files of another
+   * name say. When such a file changes, what it says from then on counts.
+   *
+   * @default false
+   */
+  readonly gitignore?: boolean | string;
+  /**
+   * Watches what symbolic links to directories lead to, by the path of the link. A link to a directory above itself is not
+   * entered. What a link to a file leads to is not watched.
+   *
+   * @default false
+   */
+  readonly followSymlinks?: boolean;
+  /**
+   * Tells of what is there at the start as made.
+   *
+   * @default false
+   */
+  readonly initial?: boolean;
+  /**
+   * Tells of each write as a change, and not only that a writer closed the file.
+   *
+   * @default false
+   */
+  readonly modify?: boolean;
+  /** Tells of a file that was made or changed when it has been left alone for that long. What was made and deleted meanwhile never was. */
+  readonly settle?: number | WatchSettle;
+  /** Gathers events for that many milliseconds, so that a reader of batches gets few large ones. */
+  readonly batch?: number;
+  /**
+   * Tells of an editor's way to save, which is to write another file and to rename it, as one change. `true` is 100 ms: for so long
+   * what may become a part of it is held.
+   *
+   * @default false
+   */
+  readonly atomic?: boolean | number;
+  /**
+   * Adds `stats` to events.
+   *
+   * @default false
+   */
+  readonly stat?: boolean;
+  /**
+   * What tells of changes.
+   *
+   * @default "auto"
+   */
+  readonly backend?: "auto" | "inotify";
+  /**
+   * Whether a pending read keeps the process alive: `false` is as if `unref()` had been called.
+   *
+   * @default true
+   */
+  readonly persistent?: boolean;
+  /**
+   * Whether it is an error that a path is not there. If it may be missing, it is told as made when it comes.
+   *
+   * @default true
+   */
+  readonly mustExist?: boolean;
+}
+
+/** Options with everything that was left out. */
+export interface Settings {
+  readonly depth: number;
+  readonly ignore: readonly IgnoreRule[];
+  readonly gitignore: string | undefined;
+  readonly followSymlinks: boolean;
+  readonly initial: boolean;
+  readonly modify: boolean;
+  readonly settle: { readonly quiet: number; readonly max: number } | undefined;
+  readonly batch: number;
+  readonly atomic: number;
+  readonly stat: boolean;
+  readonly persistent: boolean;
+  readonly mustExist: boolean;
+}
+
+/** How long what may be a part of a save is held, in milliseconds. */
+const ATOMIC = 100;
+
+/** The longest delay that a timer takes. */
+const LONGEST = 2 ** 31 - 1;
+
+/** Checks options, and fills in what was left out. */
+export function settingsOf(options: WatchOptions): Settings {
+  checkOptions(options);
+  const { ignore = [], gitignore = false, settle, atomic = false, backend = "auto" } = options;
+  if (backend !== "auto" && backend !== "inotify")
+    throw new TypeError(`Cannot take backend: ${Bun.inspect(backend)} is not "auto" or "inotify"`);
+  const flag = (name: keyof WatchOptions, otherwise: boolean): boolean => {
+    const value = options[name] ?? otherwise;
+    if (typeof value === "boolean") return value;
+    throw new TypeError(`Cannot take ${name}: expected true or false, got ${typeof value}`);
+  };
+  if (typeof gitignore !== "boolean" && (typeof gitignore !== "string" || gitignore === ""))
+    throw new TypeError("Cannot take gitignore: expected true, false or the name of a file");
+  return {
+    depth: flag("recursive", true) ? depthOf(options.depth) : 0,
+    ignore: Array.isArray(ignore) ? ignore : [ignore as IgnoreRule],
+    gitignore: gitignore === true ? ".gitignore" : gitignore === false ? undefined : gitignore,
+    followSymlinks: flag("followSymlinks", false),
+    initial: flag("initial", false),
+    modify: flag("modify", false),
+    settle: settle === undefined ? undefined : settleOf(settle),
+    batch: duration("batch", options.batch ?? 0),
+    atomic: atomic === true ? ATOMIC : atomic === false ? 0 : duration("atomic", atomic),
+    stat: flag("stat", false),
+    persistent: flag("persistent", true),
+    mustExist: flag("mustExist", true),
+  };
+}
+
+function depthOf(depth: number = Infinity): number {
+  if (typeof depth !== "number")
+    throw new TypeError(`Cannot take depth: expected a number, got ${typeof depth}`);
+  if (depth === Infinity || (Number.isInteger(depth) && depth >= 0)) return depth;
+  throw new RangeError(`Cannot take depth: ${depth} is not an integer of at least 0`);
+}
+
+function settleOf(settle: number | WatchSettle): Settings["settle"] {
+  if (typeof settle === "number") return settleOf({ quiet: settle });
+  if (typeof settle !== "object" || settle === null)
+    throw new TypeError(`Cannot take settle: expected milliseconds, got ${typeof settle}`);
+  const quiet = duration("settle", settle.quiet);
+  const max = duration("settle.max", settle.max ?? Math.min(quiet * 10, LONGEST));
+  if (max < quiet) throw new RangeError(`Cannot take settle: max ${max} is less than ${quiet} ms`);
+  return quiet === 0 ? undefined : { quiet, max };
+}
+
+function duration(name: string, value: number): number {
+  if (typeof value !== "number")
+    throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${typeof value}`);
+  if (value >= 0 && value <= LONGEST) return value;
+  throw new RangeError(`Cannot take ${name}: ${value} is not between 0 and ${LONGEST} ms`);
+}

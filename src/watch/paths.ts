@@ -1,0 +1,177 @@
+/**
+ * The paths of entries, put together from the names above them when they are needed, and files reached by them however
+ * long they are.
+ *
+ * @module
+ */
+import { close, O } from "../syscalls/fd.ts";
+import { AT, openat } from "../syscalls/open.ts";
+import { FLAG, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+
+/** A path. */
+export interface PathName {
+  /** As text; bytes that are not UTF-8 became U+FFFD. */
+  readonly text: string;
+  /** The exact bytes, only if they are not UTF-8. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** Where the path of an entry begins, if not with that of its parent. */
+export interface Anchor {
+  /** What the user calls it. */
+  readonly shown: Uint8Array;
+  /** What the kernel finds it by. */
+  readonly real: Uint8Array;
+}
+
+/** The longest path that the kernel takes, without its NUL. */
+const PATH_MAX = 4095;
+
+const SLASH = 0x2f;
+const encoder = new TextEncoder();
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Bytes as a name. */
+export function nameOf(bytes: Uint8Array): NameBytes {
+  return { bytes, start: 0, end: bytes.length };
+}
+
+/** Text as a name. */
+export function nameOfText(text: string): NameBytes {
+  return nameOf(encoder.encode(text));
+}
+
+/** Bytes as text, and as what they are if that is not UTF-8. */
+export function pathName(bytes: Uint8Array): PathName {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  if (!text.includes("\uFFFD")) return { text, bytes: undefined };
+  try {
+    strict.decode(bytes);
+    return { text, bytes: undefined };
+  } catch {
+    return { text, bytes: bytes.slice() };
+  }
+}
+
+/** Paths of one tree. */
+export class Paths {
+  readonly #tree: Tree;
+  readonly #anchors = new Map<Node, Anchor>();
+  #scratch = new Uint8Array(512);
+  readonly #above: Node[] = [];
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+  }
+
+  /** Lets the path of an entry begin there. */
+  anchor(node: Node, anchor: Anchor): void {
+    this.#anchors.set(node, anchor);
+    this.#tree.set(node, FLAG.ANCHOR);
+  }
+
+  /** Lets the path of an entry follow from its parent's again. */
+  release(node: Node): void {
+    this.#anchors.delete(node);
+    this.#tree.clear(node, FLAG.ANCHOR);
+  }
+
+  /** As the user calls it: joined with the path that was given. */
+  shown(node: Node): PathName {
+    return pathName(this.#join(node, "shown"));
+  }
+
+  /** As the kernel finds it: absolute, joined with a name in it if there is one. The bytes are the caller's. */
+  real(node: Node, name?: NameBytes): Uint8Array {
+    return this.#join(node, "real", name).slice();
+  }
+
+  /** Its path below its root, joined with a name in it: `""` for the root. */
+  relative(node: Node, name?: NameBytes): string {
+    return pathName(this.#join(node, undefined, name)).text;
+  }
+
+  /** Where its path begins: its root. */
+  top(node: Node): Node {
+    let at = node;
+    while (at !== NONE && !this.#tree.has(at, FLAG.ANCHOR)) at = this.#tree.parent(at);
+    return at;
+  }
+
+  /** How many directories are between it and its root; 0 for the root. */
+  level(node: Node): number {
+    let level = 0;
+    let at = node;
+    while (at !== NONE && !this.#tree.has(at, FLAG.ANCHOR)) {
+      at = this.#tree.parent(at);
+      level++;
+    }
+    return level;
+  }
+
+  /** The bytes stay until the next call. */
+  #join(node: Node, from: keyof Anchor | undefined, name?: NameBytes): Uint8Array {
+    const above = this.#above;
+    above.length = 0;
+    let at = node;
+    while (at !== NONE && !this.#tree.has(at, FLAG.ANCHOR)) {
+      above.push(at);
+      at = this.#tree.parent(at);
+    }
+    const anchor = from === undefined ? undefined : this.#anchors.get(at)?.[from];
+    let length = anchor === undefined ? 0 : this.#put(0, anchor, 0, anchor.length);
+    for (let index = above.length - 1; index >= 0; index--) {
+      const bytes = this.#tree.name(above[index] ?? NONE);
+      length = this.#component(length, bytes, 0, bytes.length);
+    }
+    if (name !== undefined) length = this.#component(length, name.bytes, name.start, name.end);
+    return this.#scratch.subarray(0, length);
+  }
+
+  #component(length: number, bytes: Uint8Array, start: number, end: number): number {
+    let at = length;
+    if (at > 0 && this.#scratch[at - 1] !== SLASH) at = this.#put(at, SEPARATOR, 0, 1);
+    return this.#put(at, bytes, start, end);
+  }
+
+  #put(at: number, bytes: Uint8Array, start: number, end: number): number {
+    const length = at + end - start;
+    if (length > this.#scratch.length) {
+      const larger = new Uint8Array(length * 2);
+      larger.set(this.#scratch);
+      this.#scratch = larger;
+    }
+    for (let index = start; index < end; index++)
+      this.#scratch[at + index - start] = bytes[index] ?? 0;
+    return length;
+  }
+}
+
+const SEPARATOR = new Uint8Array([SLASH]);
+
+/**
+ * Calls `use` with a directory and a path from it that the kernel takes. A longer one is walked in parts.
+ *
+ * @param path Absolute.
+ */
+export function reach<T>(path: Uint8Array, use: (dirfd: number, path: Uint8Array) => T): T {
+  if (path.length <= PATH_MAX) return use(AT.FDCWD, path);
+  let dirfd: number = AT.FDCWD;
+  let rest = path;
+  try {
+    while (rest.length > PATH_MAX) {
+      const cut = rest.lastIndexOf(SLASH, PATH_MAX - 1);
+      const next = openat(
+        dirfd,
+        rest.subarray(0, cut),
+        O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC,
+      );
+      if (dirfd !== AT.FDCWD) close(dirfd);
+      dirfd = next;
+      rest = rest.subarray(cut + 1);
+    }
+    return use(dirfd, rest);
+  } finally {
+    if (dirfd !== AT.FDCWD) close(dirfd);
+  }
+}

@@ -1,0 +1,359 @@
+/**
+ * What happened while nobody watched: a tree as it was, to be kept in a file, and compared with what it is.
+ *
+ * @module
+ */
+import { ERRNO, OSError, ValueError } from "../errors.ts";
+import { closeQuietly } from "../events/intake.ts";
+import { type PathLike, type Pinned, pinned } from "../libc.ts";
+import { getdents64, read_linux_dirents64 } from "../syscalls/dirent.ts";
+import { O } from "../syscalls/fd.ts";
+import { AT, openat } from "../syscalls/open.ts";
+import { read_statx, S, STATX, type Statx, statx, STATX_SIZE } from "../syscalls/stat.ts";
+import type { WatchChangeEvent, WatchEvent, WatchKind, WatchRenameEvent } from "./event.ts";
+import { Ignore } from "./ignore.ts";
+import { settingsOf, type WatchOptions } from "./options.ts";
+import { pathName, reach } from "./paths.ts";
+import { resolvePath } from "./resolve.ts";
+
+/** Options of {@linkcode snapshot} and {@linkcode changesSince}: what is left out, and how deep it goes. */
+export type SnapshotOptions = Pick<WatchOptions, "recursive" | "depth" | "ignore" | "gitignore"> & {
+  /** Ends the work when it aborts. */
+  readonly signal?: AbortSignal;
+};
+
+/** An entry as it was: kind, device and inode, size, and times in nanoseconds, as text that JSON keeps exactly. */
+export type SnapshotStat = readonly [
+  kind: WatchKind,
+  inode: string,
+  size: string,
+  mtime: string,
+  ctime: string,
+];
+
+/** A directory's entries by their names; a name that is not UTF-8 has a NUL before its bytes, a character each. */
+export interface SnapshotTree {
+  readonly stat: SnapshotStat;
+  /** Of a directory that could be read. */
+  readonly entries?: Readonly<Record<string, SnapshotTree>>;
+}
+
+/** A tree as it was. It is plain data: `JSON.stringify` and back gives the same. */
+export interface Snapshot {
+  readonly version: 1;
+  /** The path as it was given. */
+  readonly path: string;
+  /** `undefined` if nothing was there. */
+  readonly tree: SnapshotTree | undefined;
+}
+
+/** Milliseconds of a slice. */
+const SLICE = 4;
+
+const BUFFER_SIZE = 32 * 1024;
+
+/**
+ * Takes down what is at a path and below it. Other work of the event loop goes on meanwhile.
+ *
+ * @throws {ValueError} `ENOENT`: nothing is there.
+ * @throws {PermissionError} `EACCES`: it may not be looked at. Directories below it that may not be read are taken down without entries.
+ *
+ * @example
+ * ```ts
+ * import { changesSince, snapshot } from "bun-butter";
+ * import { mkdtempSync, renameSync, writeFileSync } from "node:fs";
+ *
+ * const dir = mkdtempSync("/tmp/butter-");
+ * writeFileSync(`${dir}/draft`, "text");
+ * const before = await snapshot(dir);
+ * renameSync(`${dir}/draft`, `${dir}/final`);
+ * const [event] = await changesSince(before);
+ * console.log(event?.type); // rename
+ * ```
+ */
+export async function snapshot(path: PathLike, options: SnapshotOptions = {}): Promise<Snapshot> {
+  const anchor = resolvePath(path);
+  const { text, bytes } = pathName(anchor.shown);
+  if (bytes !== undefined)
+    throw new TypeError(
+      `Cannot take path: ${JSON.stringify(text)} is not UTF-8 in the file system`,
+    );
+  using reader = new TreeReader(options);
+  const tree = await reader.read(anchor.real);
+  if (tree === undefined)
+    throw new ValueError(ERRNO.ENOENT[0], { syscall: "snapshot", path: text });
+  return { version: 1, path: text, tree };
+}
+
+/**
+ * What is different from a snapshot, as events: renames are recognised by their inodes, a file that has other times or another size was
+ * changed. Directories come before what is in them, and what was deleted comes from the bottom up.
+ *
+ * @param before What {@linkcode snapshot} returned, taken with the same options.
+ * @throws {TypeError} It is no snapshot.
+ */
+export async function changesSince(
+  before: Snapshot,
+  options: SnapshotOptions = {},
+): Promise<WatchEvent[]> {
+  if (before?.version !== 1 || typeof before.path !== "string")
+    throw new TypeError("Cannot take before: it is no snapshot of this version");
+  using reader = new TreeReader(options);
+  const tree = await reader.read(resolvePath(before.path).real);
+  return new Comparison(before.path, before.tree, tree).events;
+}
+
+/** Reads trees, in slices. */
+class TreeReader implements Disposable {
+  readonly #ignore: Ignore;
+  readonly #depth: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #entries: Pinned = pinned(BUFFER_SIZE);
+  readonly #stat: Pinned = pinned(STATX_SIZE);
+  #until = performance.now() + SLICE;
+
+  constructor(options: SnapshotOptions) {
+    const settings = settingsOf(options);
+    this.#ignore = new Ignore(settings.ignore, settings.gitignore);
+    this.#depth = settings.depth;
+    this.#signal = options.signal;
+  }
+
+  [Symbol.dispose](): void {
+    this.#entries[Symbol.dispose]();
+    this.#stat[Symbol.dispose]();
+  }
+
+  async read(path: Uint8Array): Promise<SnapshotTree | undefined> {
+    const root = this.#look(path);
+    if (root === undefined) return undefined;
+    const stack: Directory[] = [];
+    this.#enter(stack, root, path, "", 0);
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      const { real, path: below, level, entries } = next;
+      this.#ignore.load(0, { real, path: below });
+      for (const name of this.#namesOf(real)) {
+        if (performance.now() >= this.#until) await this.#pause();
+        const text = pathName(name).text;
+        const inner = below === "" ? text : `${below}/${text}`;
+        const full = Buffer.concat([real, Buffer.from("/"), name]);
+        const found = this.#look(full);
+        if (found === undefined) continue;
+        if (this.#ignore.active && this.#ignore.ignores(0, inner, found.stat[0] === "directory"))
+          continue;
+        entries[keyOf(name)] = found;
+        this.#enter(stack, found, full, inner, level + 1);
+      }
+    }
+    return root;
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#signal?.throwIfAborted();
+    this.#until = performance.now() + SLICE;
+  }
+
+  #enter(
+    stack: Directory[],
+    tree: MutableTree,
+    real: Uint8Array,
+    path: string,
+    level: number,
+  ): void {
+    if (tree.stat[0] !== "directory" || level > this.#depth) return;
+    const entries: Record<string, MutableTree> = Object.create(null);
+    tree.entries = entries;
+    stack.push({ real, path, level, entries });
+  }
+
+  #look(path: Uint8Array): MutableTree | undefined {
+    const mask = STATX.BASIC_STATS;
+    const flags = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT;
+    try {
+      reach(path, (dirfd, rest) => statx(dirfd, rest, flags, mask, this.#stat));
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
+    }
+    return { stat: statOf(read_statx(this.#stat)) };
+  }
+
+  /** Of all entries at once: what is looked at meanwhile changes none of them. */
+  #namesOf(path: Uint8Array): Uint8Array[] {
+    const names: Uint8Array[] = [];
+    let fd = -1;
+    try {
+      const flags = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK | O.NOFOLLOW;
+      fd = reach(path, (dirfd, rest) => openat(dirfd, rest, flags));
+      for (;;) {
+        const length = getdents64(fd, this.#entries);
+        if (length === 0) break;
+        read_linux_dirents64(this.#entries, length, (_low, _high, _type, at, len) => {
+          const name = this.#entries.bytes.slice(at, at + len);
+          if (!(name[0] === 0x2e && (len === 1 || (len === 2 && name[1] === 0x2e))))
+            names.push(name);
+        });
+      }
+    } catch (error) {
+      // It may not be read, or is gone: then it has no entries.
+      if (!(error instanceof OSError)) throw error;
+    } finally {
+      closeQuietly(fd);
+    }
+    return names;
+  }
+}
+
+interface MutableTree {
+  readonly stat: SnapshotStat;
+  entries?: Record<string, MutableTree>;
+}
+
+interface Directory {
+  readonly real: Uint8Array;
+  readonly path: string;
+  readonly level: number;
+  readonly entries: Record<string, MutableTree>;
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof OSError && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+function statOf(stat: Statx): SnapshotStat {
+  const inode = `${stat.stx_dev_major}:${stat.stx_dev_minor}:${stat.stx_ino}`;
+  const time = ({ tv_sec, tv_nsec }: Statx["stx_mtime"]): string =>
+    `${tv_sec * 1_000_000_000n + BigInt(tv_nsec)}`;
+  const size = `${stat.stx_size}`;
+  return [kindOf(stat.stx_mode), inode, size, time(stat.stx_mtime), time(stat.stx_ctime)];
+}
+
+function kindOf(mode: number): WatchKind {
+  switch (mode & S.IFMT) {
+    case S.IFREG:
+      return "file";
+    case S.IFDIR:
+      return "directory";
+    case S.IFLNK:
+      return "symlink";
+    default:
+      return "other";
+  }
+}
+
+function keyOf(name: Uint8Array): string {
+  const { text, bytes } = pathName(name);
+  return bytes === undefined ? text : `\0${Buffer.from(bytes).toString("latin1")}`;
+}
+
+/** A path put together of keys. */
+function pathOf(path: Uint8Array): { path: string; pathBytes?: Uint8Array } {
+  const { text, bytes } = pathName(path);
+  return { path: text, ...(bytes && { pathBytes: bytes }) };
+}
+
+function joined(path: Uint8Array, key: string): Uint8Array {
+  const name = key.startsWith("\0") ? Buffer.from(key.slice(1), "latin1") : Buffer.from(key);
+  const slash = path.at(-1) === 0x2f ? "" : "/";
+  return Buffer.concat([path, Buffer.from(slash), name]);
+}
+
+/** An entry of one of the trees that the other one has not by that name. */
+interface Odd {
+  readonly tree: SnapshotTree;
+  readonly path: Uint8Array;
+}
+
+/** The differences of two trees. */
+class Comparison {
+  readonly events: WatchEvent[] = [];
+  /** Gone from where they were, by inode. */
+  readonly #gone = new Map<string, Odd[]>();
+  readonly #come: Odd[] = [];
+  /** What has the name of something of another kind, which goes first. */
+  readonly #late: Odd[] = [];
+
+  constructor(path: string, before: SnapshotTree | undefined, after: SnapshotTree | undefined) {
+    const bytes = Buffer.from(path);
+    this.#compare(bytes, before, after);
+    // What comes can be in what came, and what it was can be in what went.
+    this.#arriveAll();
+    for (const { tree, path: at } of [...this.#gone.values()].flat()) this.#delete(tree, at);
+    this.#gone.clear();
+    this.#come.push(...this.#late);
+    this.#arriveAll();
+  }
+
+  #compare(path: Uint8Array, before: SnapshotTree | undefined, after: SnapshotTree | undefined) {
+    if (before === undefined || after === undefined || before.stat[0] !== after.stat[0]) {
+      if (before !== undefined) this.#leave(before, path);
+      if (after !== undefined)
+        (before === undefined ? this.#come : this.#late).push({ tree: after, path });
+      return;
+    }
+    const [kind, inode, size, mtime, ctime] = before.stat;
+    const [, inodeNow, sizeNow, mtimeNow, ctimeNow] = after.stat;
+    if (kind !== "directory") {
+      const isChanged = inode !== inodeNow || size !== sizeNow || mtime !== mtimeNow;
+      if (isChanged) this.#tell("change", path, kind);
+      else if (ctime !== ctimeNow) this.#tell("attributes", path, kind);
+      return;
+    }
+    this.#compareEntries(path, before, after);
+  }
+
+  #compareEntries(path: Uint8Array, before: SnapshotTree, after: SnapshotTree): void {
+    const [was, is] = [before.entries ?? {}, after.entries ?? {}];
+    for (const [key, tree] of Object.entries(was))
+      if (!Object.hasOwn(is, key)) this.#leave(tree, joined(path, key));
+    for (const [key, tree] of Object.entries(is))
+      this.#compare(joined(path, key), Object.hasOwn(was, key) ? was[key] : undefined, tree);
+  }
+
+  #leave(tree: SnapshotTree, path: Uint8Array): void {
+    const key = `${tree.stat[0]} ${tree.stat[1]}`;
+    // Several names of one file have one inode.
+    this.#gone.set(key, [...(this.#gone.get(key) ?? []), { tree, path }]);
+  }
+
+  #arriveAll(): void {
+    // What comes grows while it is looked through.
+    for (const odd of this.#come) this.#arrive(odd);
+    this.#come.length = 0;
+  }
+
+  #arrive({ tree, path }: Odd): void {
+    const [kind, inode, , mtime] = tree.stat;
+    const key = `${kind} ${inode}`;
+    const [gone, ...others] = this.#gone.get(key) ?? [];
+    // Inodes are used again: a file that has other contents as well is another one.
+    if (gone === undefined || (kind !== "directory" && gone.tree.stat[3] !== mtime)) {
+      this.#tell("create", path, kind);
+      for (const [name, entry] of Object.entries(tree.entries ?? {}))
+        this.#come.push({ tree: entry, path: joined(path, name) });
+      return;
+    }
+    this.#gone.set(key, others);
+    const from = pathOf(gone.path);
+    const rename: WatchRenameEvent = {
+      type: "rename",
+      ...pathOf(path),
+      kind,
+      from: from.path,
+      ...(from.pathBytes && { fromBytes: from.pathBytes }),
+    };
+    this.events.push(rename);
+    if (kind === "directory") this.#compareEntries(path, gone.tree, tree);
+  }
+
+  #delete(tree: SnapshotTree, path: Uint8Array): void {
+    for (const [key, entry] of Object.entries(tree.entries ?? {}))
+      this.#delete(entry, joined(path, key));
+    this.#tell("delete", path, tree.stat[0]);
+  }
+
+  #tell(type: WatchChangeEvent["type"], path: Uint8Array, kind: WatchKind): void {
+    this.events.push({ type, ...pathOf(path), kind });
+  }
+}

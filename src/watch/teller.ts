@@ -1,0 +1,110 @@
+/**
+ * Makes events of what happens to entries.
+ *
+ * @module
+ */
+import type { OSError } from "../errors.ts";
+import type { WatchChangeEvent, WatchEvent, WatchKind } from "./event.ts";
+import { statsOf } from "./look.ts";
+import type { PathName, Paths } from "./paths.ts";
+import type { Kind, Node, Tree } from "./tree.ts";
+
+/** What is told of an entry. */
+export type Told = WatchChangeEvent["type"];
+
+/** Who hears what happens to entries, in order. */
+export interface Teller {
+  /** Called while the entry's path is what it is told by. */
+  tell(type: Told, node: Node): void;
+  /** Called when it is where it is now. `replaced`: something was there before. */
+  renamed(node: Node, from: PathName, replaced: boolean): void;
+  /** It is gone without a word. */
+  forgotten(node: Node): void;
+  overflow(): void;
+  failed(path: PathName, kind: Kind, error: OSError): void;
+}
+
+const kinds: readonly WatchKind[] = ["file", "directory", "symlink", "other"];
+
+/** Collects events. */
+export class PlainTeller implements Teller {
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #stat: boolean;
+  #events: WatchEvent[] = [];
+  /** Who did what is told next, if that is known. */
+  pid: number | undefined;
+
+  constructor(tree: Tree, paths: Paths, stat: boolean) {
+    this.#tree = tree;
+    this.#paths = paths;
+    this.#stat = stat;
+  }
+
+  get size(): number {
+    return this.#events.length;
+  }
+
+  take(): WatchEvent[] {
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  tell(type: Told, node: Node): void {
+    this.emit(this.event(type, node));
+  }
+
+  /** Milliseconds, as `performance.now()` has them, at which something that is held is to be told, or `Infinity`. */
+  get due(): number {
+    return Infinity;
+  }
+
+  /** Tells what was held until then. */
+  release(_now: number): void {}
+
+  protected event(type: Told, node: Node): WatchChangeEvent {
+    return { type, ...this.#about(node, type !== "delete") };
+  }
+
+  protected emit(event: WatchEvent): void {
+    this.#events.push(event);
+  }
+
+  renamed(node: Node, { text, bytes }: PathName, _replaced: boolean): void {
+    this.#events.push({
+      type: "rename",
+      from: text,
+      ...(bytes && { fromBytes: bytes }),
+      ...this.#about(node, true),
+    });
+  }
+
+  forgotten(_node: Node): void {}
+
+  overflow(): void {
+    this.#events.push({ type: "overflow", path: "", kind: "directory" });
+  }
+
+  failed({ text, bytes }: PathName, kind: Kind, error: OSError): void {
+    this.#events.push({
+      type: "error",
+      path: text,
+      ...(bytes && { pathBytes: bytes }),
+      kind: kinds[kind] ?? "other",
+      error,
+    });
+  }
+
+  #about(node: Node, exists: boolean): Omit<WatchChangeEvent, "type"> {
+    const { text, bytes } = this.#paths.shown(node);
+    const stats = this.#stat && exists ? statsOf(this.#paths.real(node)) : undefined;
+    return {
+      path: text,
+      ...(bytes && { pathBytes: bytes }),
+      kind: kinds[this.#tree.kind(node)] ?? "other",
+      ...(this.pid !== undefined && { pid: this.pid }),
+      ...(stats && { stats }),
+    };
+  }
+}

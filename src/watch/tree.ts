@@ -1,0 +1,227 @@
+/**
+ * What is known of the watched trees: every entry as a number, its name, kind and inode beside it in typed arrays. An
+ * object for each would be three times as large, and the garbage collector would have to look at a million of them.
+ *
+ * @module
+ */
+import { NameTable } from "./name-table.ts";
+
+/** An entry: a number that is used again after its removal. */
+export type Node = number;
+
+/** No entry: the parent of those that have none, and what is not found. */
+export const NONE: Node = 0;
+
+/** Kinds of entries, as two bits. */
+export const KIND = { FILE: 0, DIRECTORY: 1, SYMLINK: 2, OTHER: 3 } as const;
+export type Kind = (typeof KIND)[keyof typeof KIND];
+
+/** What else is known of an entry: bits beside its kind. */
+export const FLAG = {
+  /** The user was told that it was made. */
+  TOLD: 0x4,
+  /** Not met yet by the scan under way. */
+  UNSEEN: 0x8,
+  /** Its path does not follow from its parent's: a root, or a guard. */
+  ANCHOR: 0x10,
+  /** Watched for the names of roots alone, and no part of a tree. */
+  GUARD: 0x20,
+  /** It could not be opened or watched. */
+  FAILED: 0x80,
+  /** A symbolic link that is followed. */
+  FOLLOWED: 0x100,
+  /** It left, and may come back elsewhere. */
+  HELD: 0x200,
+} as const;
+
+const KIND_BITS = 0x3;
+
+/** Bytes of a name within a larger array. */
+export interface NameBytes {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Entries by parent and name. */
+export class Tree {
+  #parent = new Int32Array(64);
+  #first = new Int32Array(64);
+  #next = new Int32Array(64);
+  #previous = new Int32Array(64);
+  #handle = new Int32Array(64);
+  #ino = new Float64Array(64);
+  #bits = new Uint16Array(64);
+  readonly #names = new NameTable();
+  #free: Node[] = [];
+  #used = 1;
+  #size = 0;
+
+  /** How many entries there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Bytes that it takes, for the curious. */
+  get byteLength(): number {
+    return this.#parent.length * (5 * 4 + 8 + 2) + this.#names.byteLength;
+  }
+
+  /** Adds an entry that is not there yet. `NONE` as parent makes one that no name leads to. */
+  add(parent: Node, name: NameBytes, kind: Kind, ino: number): Node {
+    const node = this.#free.pop() ?? this.#used++;
+    if (node === this.#parent.length) this.#grow();
+    this.#bits[node] = kind;
+    this.#ino[node] = ino;
+    this.#handle[node] = 0;
+    this.#first[node] = NONE;
+    this.#names.name(node, name);
+    this.#link(node, parent);
+    this.#size++;
+    return node;
+  }
+
+  /** The entry of that name, or `NONE`. */
+  find(parent: Node, name: NameBytes): Node {
+    return this.#names.find(parent, name, this.#parent);
+  }
+
+  /** Removes an entry without children. */
+  remove(node: Node): void {
+    this.#unlink(node);
+    this.#names.drop(node);
+    this.#free.push(node);
+    this.#size--;
+  }
+
+  /** Lets no name lead to an entry until it is moved. It stays a child of its directory, and keeps its path. */
+  conceal(node: Node): void {
+    this.#names.withdraw(node);
+    this.set(node, FLAG.HELD);
+  }
+
+  /** Moves an entry with all below it. The caller has made sure that the new parent is not below it. */
+  move(node: Node, parent: Node, name: NameBytes): void {
+    this.#unlink(node);
+    this.#names.drop(node);
+    this.#names.name(node, name);
+    this.#link(node, parent);
+  }
+
+  parent(node: Node): Node {
+    return this.#parent[node] ?? NONE;
+  }
+
+  /** The first of its children, or `NONE`. */
+  first(node: Node): Node {
+    return this.#first[node] ?? NONE;
+  }
+
+  /** The next child of its parent, or `NONE`. */
+  next(node: Node): Node {
+    return this.#next[node] ?? NONE;
+  }
+
+  /** The exact bytes of its name, until the tree changes. */
+  name(node: Node): Uint8Array {
+    return this.#names.get(node);
+  }
+
+  kind(node: Node): Kind {
+    return ((this.#bits[node] ?? 0) & KIND_BITS) as Kind;
+  }
+
+  isDirectory(node: Node): boolean {
+    return this.kind(node) === KIND.DIRECTORY;
+  }
+
+  setKind(node: Node, kind: Kind): void {
+    this.#bits[node] = ((this.#bits[node] ?? 0) & ~KIND_BITS) | kind;
+  }
+
+  has(node: Node, flag: number): boolean {
+    return ((this.#bits[node] ?? 0) & flag) !== 0;
+  }
+
+  set(node: Node, flag: number): void {
+    this.#bits[node] = (this.#bits[node] ?? 0) | flag;
+  }
+
+  clear(node: Node, flag: number): void {
+    this.#bits[node] = (this.#bits[node] ?? 0) & ~flag;
+  }
+
+  /** Its inode number, folded as {@linkcode identity} does; 0 if it is not known. */
+  ino(node: Node): number {
+    return this.#ino[node] ?? 0;
+  }
+
+  setIno(node: Node, ino: number): void {
+    this.#ino[node] = ino;
+  }
+
+  /** What the backend watches it by, or 0. */
+  handle(node: Node): number {
+    return this.#handle[node] ?? 0;
+  }
+
+  setHandle(node: Node, handle: number): void {
+    this.#handle[node] = handle;
+  }
+
+  /** Whether `node` is `above` or below it. */
+  isWithin(node: Node, above: Node): boolean {
+    let at = node;
+    while (at !== NONE && at !== above) at = this.parent(at);
+    return at === above;
+  }
+
+  #link(node: Node, parent: Node): void {
+    this.#parent[node] = parent;
+    this.#previous[node] = NONE;
+    const next = parent === NONE ? NONE : this.first(parent);
+    this.#next[node] = next;
+    if (next !== NONE) this.#previous[next] = node;
+    if (parent === NONE) return;
+    this.#first[parent] = node;
+    this.#names.insert(node, parent);
+  }
+
+  #unlink(node: Node): void {
+    const parent = this.parent(node);
+    if (parent === NONE) return;
+    if (this.has(node, FLAG.HELD)) this.clear(node, FLAG.HELD);
+    else this.#names.withdraw(node);
+    const next = this.next(node);
+    const previous = this.#previous[node] ?? NONE;
+    if (next !== NONE) this.#previous[next] = previous;
+    if (previous === NONE) this.#first[parent] = next;
+    else this.#next[previous] = next;
+    this.#parent[node] = NONE;
+  }
+
+  #grow(): void {
+    const length = this.#parent.length * 2;
+    this.#parent = grown(this.#parent, new Int32Array(length));
+    this.#first = grown(this.#first, new Int32Array(length));
+    this.#next = grown(this.#next, new Int32Array(length));
+    this.#previous = grown(this.#previous, new Int32Array(length));
+    this.#handle = grown(this.#handle, new Int32Array(length));
+    this.#ino = grown(this.#ino, new Float64Array(length));
+    this.#bits = grown(this.#bits, new Uint16Array(length));
+  }
+}
+
+/** Copies an array into a larger one. */
+export function grown<T extends NodeJS.TypedArray>(from: T, to: T): T {
+  to.set(from as never);
+  return to;
+}
+
+/**
+ * An inode number as a number. Above 2^53, where overlay file systems keep which layer a file is of, the highest bits are
+ * folded into those below.
+ */
+export function identity(low: number, high: number): number {
+  return ((high ^ (high >>> 21)) & 0x1fffff) * 2 ** 32 + low;
+}

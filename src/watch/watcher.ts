@@ -1,0 +1,330 @@
+/**
+ * Trees of files, watched.
+ *
+ * @module
+ */
+import { ERRNO, ValueError } from "../errors.ts";
+import { EventSource } from "../events/event-source.ts";
+import { type Batch, readBuffer } from "../events/intake.ts";
+import { type PathLike, sysctl } from "../libc.ts";
+import { read_nonblock } from "../syscalls/fd.ts";
+import { CalmTeller } from "./calm-teller.ts";
+import { Engine, HOLD } from "./engine.ts";
+import type { WatchEvent } from "./event.ts";
+import { Ignore } from "./ignore.ts";
+import { InotifyBackend } from "./inotify-backend.ts";
+import { type Settings, settingsOf, type WatchOptions } from "./options.ts";
+import { type Anchor, pathName, Paths } from "./paths.ts";
+import { resolvePath } from "./resolve.ts";
+import { PlainTeller } from "./teller.ts";
+import { Tree } from "./tree.ts";
+
+/** More than any record that the kernel writes: with less room left than this, more may be there. */
+const LONGEST_RECORD = 4096;
+
+/** Milliseconds of a slice of scanning. */
+const SLICE = 4;
+
+/** What a watcher watches. */
+export interface Watched {
+  /** The paths, as they were given. */
+  readonly paths: readonly string[];
+  /** What tells of changes. */
+  readonly backend: "inotify" | "fanotify";
+  /** Directories that are watched, those above the paths among them. */
+  readonly directories: number;
+  /** Entries that are known: files, directories, links. */
+  readonly entries: number;
+  /** Directories that could not be opened or watched; an `"error"` event told of them, or of the limit. */
+  readonly failed: number;
+  /** The user's limit of watches: `fs.inotify.max_user_watches`. */
+  readonly limit: number;
+  /** How many more watches the limit allows, if nobody else has any. */
+  readonly headroom: number;
+  /** Bytes that the known entries take. */
+  readonly memory: number;
+}
+
+/**
+ * Watches files and directories with all that is below them: see {@linkcode watch}.
+ */
+export class Watcher extends EventSource<WatchEvent> {
+  readonly #settings: Settings;
+  readonly #engine: Engine;
+  readonly #tree: Tree;
+  readonly #backend: InotifyBackend;
+  readonly #teller: PlainTeller;
+  readonly #ready = Promise.withResolvers<void>();
+  #isReady = false;
+  #slice: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** When what is gathered is told. */
+  #batchDue: number | undefined;
+
+  /** What {@linkcode watch} does. */
+  constructor(paths: PathLike | readonly PathLike[], options: WatchOptions = {}) {
+    const settings = settingsOf(options);
+    const anchors = (isList(paths) ? paths : [paths]).map(resolvePath);
+    const tree = new Tree();
+    const known = new Paths(tree);
+    const isCalm = settings.settle !== undefined || settings.atomic > 0;
+    const teller = isCalm
+      ? new CalmTeller(tree, known, settings)
+      : new PlainTeller(tree, known, settings.stat);
+    const ignore = new Ignore(settings.ignore, settings.gitignore);
+    const backend = new InotifyBackend(settings.modify);
+    super(backend.fd, options);
+    this.#settings = settings;
+    this.#tree = tree;
+    this.#backend = backend;
+    this.#teller = teller;
+    this.#engine = new Engine(tree, known, backend, ignore, teller, settings);
+    // Nobody need wait for it.
+    this.#ready.promise.catch(() => {});
+    if (!settings.persistent) this.unref();
+    try {
+      // What is above comes first, so that what is below it is not watched twice.
+      for (const anchor of anchors.toSorted((a, b) => a.real.length - b.real.length))
+        this.#begin(anchor, settings.initial);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.#scan();
+    this.push(this.#take());
+  }
+
+  /**
+   * Resolves when everything below the paths is watched, or its error told. It rejects if the watcher is closed before.
+   * Small trees are watched when the constructor returns.
+   */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** What is watched, and how near the limits are. */
+  get watched(): Watched {
+    const { directories, roots } = this.#engine;
+    const limit = Number(sysctl("fs.inotify.max_user_watches"));
+    return {
+      paths: roots.shown.map((bytes) => pathName(bytes).text),
+      backend: this.#backend.name,
+      directories: directories.handles.size,
+      entries: this.#tree.size - roots.guardCount,
+      failed: directories.failed,
+      limit,
+      headroom: Math.max(0, limit - directories.handles.size),
+      memory: this.#tree.byteLength,
+    };
+  }
+
+  /**
+   * Watches another path. One that is watched already is compared with the disk, which finds what the kernel does not tell
+   * of: changes on a network file system, writes through mmap, mounts. What could not be watched is tried again.
+   *
+   * @throws {ValueError} `ENOENT`: it is not there. `EBADF`: closed.
+   */
+  add(path: PathLike): void {
+    this.fileno();
+    this.#engine.directories.forgive();
+    this.#begin(resolvePath(path), this.#settings.initial);
+    this.#scan();
+    this.push(this.#take());
+  }
+
+  /**
+   * Stops watching a path that was given. Events that were there before still arrive.
+   *
+   * @returns Whether it was watched.
+   * @throws {ValueError} `EBADF`: closed.
+   */
+  remove(path: PathLike): boolean {
+    this.fileno();
+    return this.#engine.roots.remove(resolvePath(path).real);
+  }
+
+  /**
+   * Waits until all that happened before the call is in the queue, read from the kernel or found by a scan: `readEventsSync()`
+   * takes it then. What left and did not come back is waited for as well.
+   *
+   * @throws {ValueError} `EBADF`: closed, or was while waiting.
+   */
+  async sync(): Promise<void> {
+    this.#engine.directories.retry(Infinity);
+    for (;;) {
+      this.fileno();
+      const { events, more } = this.receive();
+      this.push(events);
+      const { directories } = this.#engine;
+      if (more === false && directories.scanner.idle) {
+        // Both halves of a rename come at once: what has no other half by now left for somewhere else.
+        this.#engine.expire(Infinity);
+        this.#teller.release(Infinity);
+        this.push(this.#teller.take());
+        return;
+      }
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
+  override ref(): this {
+    this.#slice?.ref();
+    this.#timer?.ref();
+    return super.ref();
+  }
+
+  override unref(): this {
+    this.#slice?.unref();
+    this.#timer?.unref();
+    return super.unref();
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "Watcher";
+  }
+
+  protected override details(): Readonly<Record<string, unknown>> {
+    const { paths, directories, entries, failed } = this.watched;
+    return { paths, directories, entries, ...(failed > 0 && { failed }) };
+  }
+
+  protected override receive(): Batch<WatchEvent> {
+    const began = Date.now();
+    const buffer = readBuffer();
+    const length = read_nonblock(this.fd, buffer);
+    const more = length > buffer.byteLength - LONGEST_RECORD;
+    this.#backend.decode(buffer, Math.max(length, 0), this.#engine);
+    if (!more) this.#engine.emptied(began);
+    this.#engine.directories.retry(performance.now());
+    this.#scan();
+    return { events: this.#take(), more };
+  }
+
+  /** `receive` does all of it: what a read says can need more than its bytes. */
+  protected decode(): WatchEvent[] {
+    return [];
+  }
+
+  protected override unread(): void {
+    this.#engine[Symbol.dispose]();
+    clearImmediate(this.#slice);
+    clearTimeout(this.#timer);
+    this.#slice = this.#timer = undefined;
+    this.#ready.reject(
+      new ValueError(ERRNO.EBADF[0], { syscall: "ready", path: "Watcher", hint: "it is closed" }),
+    );
+  }
+
+  #begin(anchor: Anchor, loud: boolean): void {
+    const isThere = this.#engine.roots.add(anchor, loud);
+    if (isThere || !this.#settings.mustExist) return;
+    this.#engine.roots.remove(anchor.real);
+    throw new ValueError(ERRNO.ENOENT[0], {
+      syscall: "watch",
+      path: pathName(anchor.shown).text,
+      hint: "mustExist: false waits for it",
+    });
+  }
+
+  /** Reads directories for a while; if some are left, again in a later turn of the event loop. */
+  #scan(): void {
+    const { scanner } = this.#engine.directories;
+    scanner.run(performance.now() + SLICE);
+    this.#engine.settle();
+    if (!scanner.idle) return this.#later();
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#ready.resolve();
+  }
+
+  #later(): void {
+    if (this.#slice !== undefined || this.closed) return;
+    this.#slice = setImmediate(() => {
+      this.#slice = undefined;
+      // It was closed behind our back.
+      if (this.closed) return this.unread();
+      this.#scan();
+      this.push(this.#take());
+    });
+    if (!this.hasRef()) this.#slice.unref();
+  }
+
+  /** What is to be told now. The rest is told by a timer. */
+  #take(): WatchEvent[] {
+    const now = performance.now();
+    this.#teller.release(now);
+    const { batch } = this.#settings;
+    if (batch > 0 && this.#teller.size > 0) this.#batchDue ??= now + batch;
+    const isDue = this.#batchDue === undefined || this.#batchDue <= now;
+    const events = isDue ? this.#teller.take() : [];
+    if (isDue) this.#batchDue = undefined;
+    this.#arm(now);
+    return events;
+  }
+
+  /** Waits for what comes by itself: other halves of renames, files that are left alone, batches that are full. */
+  #arm(now: number): void {
+    if (this.#timer !== undefined || this.closed) return;
+    const hold = this.#engine.waiting === 0 ? Infinity : now + HOLD;
+    const { retryAt } = this.#engine.directories;
+    const due = Math.min(hold, retryAt, this.#teller.due, this.#batchDue ?? Infinity);
+    if (due === Infinity) return;
+    this.#timer = setTimeout(() => this.#tick(), Math.max(1, Math.ceil(due - now)));
+    if (!this.hasRef()) this.#timer.unref();
+  }
+
+  #tick(): void {
+    this.#timer = undefined;
+    if (this.closed) return this.unread();
+    const now = performance.now();
+    try {
+      // Another half, or a further change, may be there already.
+      const { events, more } = this.receive();
+      this.push(events);
+      if (more === false) this.#engine.expire(now);
+    } catch {
+      // Whoever reads next hears of it.
+      return;
+    }
+    this.push(this.#take());
+  }
+}
+
+function isList(paths: PathLike | readonly PathLike[]): paths is readonly PathLike[] {
+  return Array.isArray(paths);
+}
+
+/**
+ * Watches files and directories with all that is below them, and misses nothing.
+ *
+ * A file that was made in a directory that was made a moment ago is told; a rename is one event with both paths, and what
+ * is below a renamed directory is told by its new path from then on; what is moved in is made, what is moved out is deleted; a path that
+ * vanishes is watched again when it is back. If the kernel's queue overflows, that is told, and then the differences
+ * that it hid. A limit or a directory that may not be read is an `"error"` event, and the rest goes on.
+ *
+ * Paths in events are the given ones, joined with what is below them. Links in a given path are followed once, at the start.
+ *
+ * The kernel does not tell inotify of writes through mmap, of what another machine does to a network file system, of most
+ * changes in /proc and /sys, and of mounts: what is mounted later within the tree is watched after `add()` of its path or of one above.
+ *
+ * @throws {ValueError} `ENOENT`: a path is not there.
+ * @throws {OSError} `EMFILE`: at fs.inotify.max_user_instances or the descriptor limit.
+ *
+ * @example
+ * ```ts
+ * import { watch } from "bun-butter";
+ * import { mkdirSync, mkdtempSync, renameSync, writeFileSync } from "node:fs";
+ *
+ * const dir = mkdtempSync("/tmp/butter-");
+ * using watcher = watch(dir, { ignore: ["node_modules", "*.log"] });
+ * mkdirSync(`${dir}/a/b`, { recursive: true });
+ * writeFileSync(`${dir}/a/b/file`, "hello");
+ * renameSync(`${dir}/a`, `${dir}/z`);
+ * for await (const { type, path } of watcher) {
+ *   if (type === "create" && path.endsWith("/file")) break;
+ * }
+ * ```
+ */
+export function watch(paths: PathLike | readonly PathLike[], options: WatchOptions = {}): Watcher {
+  return new Watcher(paths, options);
+}

@@ -1,0 +1,6 @@
+/** Runs a random program beside whoever watches: `file-program-child.ts DIR OUTSIDE SEED COUNT`. */
+import { FileProgram } from "./file-program.ts";
+
+const [dir = "", outside = "", seed, count] = process.argv.slice(2);
+
+new FileProgram(dir, outside, Number(seed)).run(Number(count));

@@ -1,0 +1,99 @@
+/** What replaying a watcher's events makes, and what is on the disk. */
+import { lstatSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+
+import type { WatchEvent, WatchKind } from "bun-butter";
+
+/** A tree of paths, made of events alone. */
+export class Model {
+  readonly entries = new Map<string, WatchKind>();
+  /** Events that don't fit what came before them. */
+  readonly wrong: string[] = [];
+  overflows = 0;
+
+  apply(events: readonly WatchEvent[]): void {
+    for (const event of events) this.#apply(event);
+  }
+
+  #apply(event: WatchEvent): void {
+    const { type, path, kind } = event;
+    const known = this.entries.get(path);
+    switch (type) {
+      case "create":
+        if (known !== undefined) this.wrong.push(`create ${path}, which is there`);
+        if (!this.#hasParent(path)) this.wrong.push(`create ${path} in nothing`);
+        this.entries.set(path, kind);
+        break;
+      case "delete":
+        if (known === undefined) this.wrong.push(`delete ${path}, which is not there`);
+        if (this.#below(path).length > 0) this.wrong.push(`delete ${path}, which is not empty`);
+        this.entries.delete(path);
+        break;
+      case "rename":
+        this.#rename(event.from, path);
+        this.entries.set(path, kind);
+        break;
+      case "change":
+      case "attributes":
+        if (known === undefined) this.wrong.push(`${type} ${path}, which is not there`);
+        this.entries.set(path, kind);
+        break;
+      case "overflow":
+        this.overflows++;
+        break;
+      case "error":
+        // Tests beside this one lower the machine's limits for a moment. It goes on when they are what they were.
+        if (event.error.code !== "ENOSPC") this.wrong.push(`error ${path} ${event.error.message}`);
+    }
+  }
+
+  #rename(from: string, to: string): void {
+    if (!this.entries.has(from)) this.wrong.push(`rename ${from}, which is not there`);
+    if (this.#below(to).length > 0) this.wrong.push(`rename to ${to}, which is not empty`);
+    for (const path of [from, ...this.#below(from)]) {
+      const kind = this.entries.get(path);
+      this.entries.delete(path);
+      if (kind !== undefined) this.entries.set(to + path.slice(from.length), kind);
+    }
+  }
+
+  #below(path: string): readonly string[] {
+    return [...this.entries.keys()].filter((other) => other.startsWith(`${path}/`));
+  }
+
+  #hasParent(path: string): boolean {
+    const parent = path.slice(0, path.lastIndexOf("/"));
+    return this.entries.size === 0 || this.entries.has(parent);
+  }
+}
+
+/** What is there, by path. */
+export function treeOf(path: string, tree = new Map<string, WatchKind>()): Map<string, WatchKind> {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return tree;
+  tree.set(path, kindOf(stat));
+  if (stat.isDirectory()) for (const name of readdirSync(path)) treeOf(join(path, name), tree);
+  return tree;
+}
+
+function kindOf(stat: ReturnType<typeof lstatSync> & object): WatchKind {
+  if (stat.isDirectory()) return "directory";
+  if (stat.isSymbolicLink()) return "symlink";
+  return stat.isFile() ? "file" : "other";
+}
+
+/** Sorted, so that a difference is easy to see. */
+export function listed(tree: ReadonlyMap<string, WatchKind>): readonly string[] {
+  return [...tree].map(([path, kind]) => `${path} ${kind}`).toSorted();
+}
+
+/** A generator of numbers that is the same for the same seed. */
+export function seeded(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}

@@ -1,0 +1,1039 @@
+/** What users of other watchers report as broken, row by row: steps, and the events that must come of them. */
+import { describe, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+
+import {
+  changesSince,
+  snapshot,
+  watch,
+  type Watcher,
+  type WatchEvent,
+  type WatchOptions,
+} from "bun-butter";
+
+import { can, emulated } from "../support/capabilities.ts";
+import { bun, run, runScript } from "../support/child.ts";
+import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
+import { sysctl } from "../support/sysctl.ts";
+import { tempDir } from "../support/temp.ts";
+
+/** Paths in a directory of the row's own: `root` is watched, `out` is not. */
+interface Place {
+  readonly root: string;
+  readonly out: string;
+  at(...names: string[]): string;
+}
+
+interface Row {
+  readonly row: string;
+  readonly before?: (place: Place) => void;
+  /** What is watched, by default the root. */
+  readonly watch?: (place: Place) => string | string[];
+  readonly options?: WatchOptions;
+  readonly steps: (place: Place) => void;
+  /** `type path`, `rename from path`: relative to the directory of the row, directories with a slash. */
+  readonly events: readonly string[];
+  /** Whether the order of events is not defined: that of names in a directory. */
+  readonly anyOrder?: boolean;
+}
+
+function write(path: string, text: string = "text"): void {
+  writeFileSync(path, text);
+}
+
+function line(event: WatchEvent, base: string): string {
+  const short = (path: string): string => path.replace(`${base}/`, "");
+  const slash = event.kind === "directory" ? "/" : event.kind === "symlink" ? "@" : "";
+  const from = event.type === "rename" ? `${short(event.from)}${slash} ` : "";
+  return `${event.type} ${from}${short(event.path)}${slash}`;
+}
+
+const rows: readonly Row[] = [
+  {
+    row: "row 1: what is made in a directory that was made a moment ago",
+    steps: ({ at }) => {
+      mkdirSync(at("root/a/b/c"), { recursive: true });
+      write(at("root/a/1"));
+      write(at("root/a/b/2"));
+      write(at("root/a/b/c/3"));
+    },
+    events: [
+      "create root/a/",
+      "create root/a/1",
+      "create root/a/b/",
+      "create root/a/b/2",
+      "create root/a/b/c/",
+      "create root/a/b/c/3",
+    ],
+    anyOrder: true,
+  },
+  {
+    row: "row 3: both halves of a rename are one event",
+    before: ({ at }) => {
+      mkdirSync(at("root/a"));
+      write(at("root/file"));
+    },
+    steps: ({ at }) => {
+      renameSync(at("root/file"), at("root/a/file"));
+      renameSync(at("root/a"), at("root/b"));
+    },
+    events: ["rename root/file root/a/file", "rename root/a/ root/b/"],
+  },
+  {
+    row: "row 3: moved out is deleted, from the bottom up",
+    before: ({ at }) => {
+      mkdirSync(at("root/a/b"), { recursive: true });
+      write(at("root/a/b/file"));
+    },
+    steps: ({ at }) => renameSync(at("root/a"), at("out/a")),
+    events: ["delete root/a/b/file", "delete root/a/b/", "delete root/a/"],
+  },
+  {
+    row: "row 3: moved in is made, with all that is in it",
+    before: ({ at }) => {
+      mkdirSync(at("out/a/b"), { recursive: true });
+      write(at("out/a/b/file"));
+    },
+    steps: ({ at }) => renameSync(at("out/a"), at("root/a")),
+    events: ["create root/a/", "create root/a/b/", "create root/a/b/file"],
+  },
+  {
+    row: "row 3: two entries that change places are two renames",
+    before: ({ at }) => {
+      mkdirSync(at("root/a"));
+      mkdirSync(at("root/b"));
+      write(at("root/a/file"));
+    },
+    steps: ({ at }) => {
+      renameSync(at("root/a"), at("root/t"));
+      renameSync(at("root/b"), at("root/a"));
+      renameSync(at("root/t"), at("root/b"));
+    },
+    events: ["rename root/a/ root/t/", "rename root/b/ root/a/", "rename root/t/ root/b/"],
+  },
+  {
+    row: "row 4: what is below a renamed directory has its new path at once, and what has a similar name keeps its own",
+    before: ({ at }) => {
+      mkdirSync(at("root/a/deep/er"), { recursive: true });
+      mkdirSync(at("root/ab"));
+    },
+    steps: ({ at }) => {
+      renameSync(at("root/a"), at("root/z"));
+      write(at("root/z/deep/er/file"));
+      write(at("root/ab/file"));
+    },
+    events: [
+      "rename root/a/ root/z/",
+      "create root/z/deep/er/file",
+      "change root/z/deep/er/file",
+      "create root/ab/file",
+      "change root/ab/file",
+    ],
+  },
+  {
+    row: "row 6: a file that is watched by itself is still watched after an editor's save",
+    before: ({ at }) => write(at("root/file")),
+    watch: ({ at }) => at("root/file"),
+    steps: ({ at }) => {
+      write(at("root/file.tmp"));
+      renameSync(at("root/file.tmp"), at("root/file"));
+      write(at("root/other"));
+      appendFileSync(at("root/file"), "more");
+    },
+    events: ["change root/file", "change root/file"],
+  },
+  {
+    row: "row 6: a file that is watched by itself is deleted, and made again",
+    before: ({ at }) => write(at("root/file")),
+    watch: ({ at }) => at("root/file"),
+    steps: ({ at }) => {
+      unlinkSync(at("root/file"));
+      write(at("root/file"));
+    },
+    events: ["delete root/file", "create root/file", "change root/file"],
+  },
+  {
+    row: "row 6: with atomic, a temporary file that is renamed over another is one change",
+    before: ({ at }) => write(at("root/file")),
+    options: { atomic: true },
+    steps: ({ at }) => {
+      write(at("root/.file.swp"));
+      renameSync(at("root/.file.swp"), at("root/file"));
+    },
+    events: ["change root/file"],
+  },
+  {
+    row: "row 6: with atomic, a file that is put aside, written anew and its backup deleted is one change",
+    before: ({ at }) => write(at("root/file")),
+    options: { atomic: true },
+    steps: ({ at }) => {
+      renameSync(at("root/file"), at("root/file~"));
+      write(at("root/file"));
+      unlinkSync(at("root/file~"));
+    },
+    events: ["change root/file"],
+  },
+  {
+    row: "row 6: with atomic, a file that is deleted and made again is one change",
+    before: ({ at }) => write(at("root/file")),
+    options: { atomic: true },
+    steps: ({ at }) => {
+      unlinkSync(at("root/file"));
+      write(at("root/file"));
+    },
+    events: ["change root/file"],
+  },
+  {
+    row: "row 6: with atomic, a rename, a delete and a create by themselves are what they are",
+    before: ({ at }) => {
+      write(at("root/a"));
+      write(at("root/b"));
+    },
+    options: { atomic: true },
+    steps: ({ at }) => {
+      renameSync(at("root/a"), at("root/z"));
+      unlinkSync(at("root/b"));
+      write(at("root/c"));
+    },
+    events: ["delete root/b", "rename root/a root/z", "create root/c"],
+    anyOrder: true,
+  },
+  {
+    row: "row 7: a change is told when the writer closes the file",
+    before: ({ at }) => write(at("root/file")),
+    steps: ({ at }) => appendFileSync(at("root/file"), "more"),
+    events: ["change root/file"],
+  },
+  {
+    row: "row 8: with settle, many writes are one event, and what was made and deleted never was",
+    options: { settle: 20 },
+    steps: ({ at }) => {
+      for (let round = 0; round < 20; round++) appendFileSync(at("root/file"), "more");
+      write(at("root/gone"));
+      unlinkSync(at("root/gone"));
+    },
+    events: ["create root/file"],
+  },
+  {
+    row: "row 8: with settle, what is made and renamed is made where it is, also below a renamed directory",
+    before: ({ at }) => mkdirSync(at("root/a")),
+    options: { settle: 20 },
+    steps: ({ at }) => {
+      write(at("root/a/tmp"));
+      renameSync(at("root/a/tmp"), at("root/a/file"));
+      renameSync(at("root/a"), at("root/b"));
+    },
+    events: ["rename root/a/ root/b/", "create root/b/file"],
+  },
+  {
+    row: "row 9: globs, by name and by path",
+    options: { ignore: ["node_modules", "*.log", "docs/*.tmp"] },
+    steps: ({ at }) => {
+      mkdirSync(at("root/x/node_modules"), { recursive: true });
+      mkdirSync(at("root/docs"));
+      write(at("root/x/node_modules/file"));
+      write(at("root/x/a.log"));
+      write(at("root/docs/a.tmp"));
+      write(at("root/x/a.tmp"));
+    },
+    events: ["create root/x/", "create root/docs/", "create root/x/a.tmp"],
+    anyOrder: true,
+  },
+  {
+    row: "row 9: a function, which gets the path below the root",
+    options: { ignore: (path, isDirectory) => isDirectory && path === "a/b" },
+    steps: ({ at }) => {
+      mkdirSync(at("root/a/b"), { recursive: true });
+      write(at("root/a/b/file"));
+      write(at("root/b"));
+    },
+    events: ["create root/a/", "create root/b", "change root/b"],
+  },
+  {
+    row: "row 9: gitignore files, at every level",
+    options: { gitignore: true },
+    before: ({ at }) => {
+      mkdirSync(at("root/a"));
+      write(at("root/.gitignore"), "*.log\n/build/\n");
+      write(at("root/a/.gitignore"), "!keep.log\n");
+    },
+    steps: ({ at }) => {
+      mkdirSync(at("root/build"));
+      mkdirSync(at("root/.git"));
+      write(at("root/build/file"));
+      write(at("root/a/x.log"));
+      write(at("root/a/keep.log"));
+      mkdirSync(at("root/a/build"));
+    },
+    events: ["create root/a/keep.log", "change root/a/keep.log", "create root/a/build/"],
+  },
+  {
+    row: "row 9: a rename to an ignored name is a delete, one from there a create",
+    before: ({ at }) => {
+      write(at("root/a"));
+      write(at("root/b.log"));
+    },
+    options: { ignore: "*.log" },
+    steps: ({ at }) => {
+      renameSync(at("root/a"), at("root/a.log"));
+      renameSync(at("root/b.log"), at("root/b"));
+    },
+    events: ["delete root/a", "create root/b"],
+  },
+  {
+    row: "row 10: a symbolic link is an entry, and what it leads to is not entered",
+    before: ({ at }) => mkdirSync(at("out/dir")),
+    steps: ({ at }) => {
+      symlinkSync(at("out/dir"), at("root/link"));
+      write(at("out/dir/file"));
+    },
+    events: ["create root/link@"],
+  },
+  {
+    row: "row 10: with followSymlinks, what a link leads to is told by the link's path, as long as it is there",
+    before: ({ at }) => {
+      mkdirSync(at("out/dir"));
+      symlinkSync(at("out/dir"), at("root/link"));
+    },
+    options: { followSymlinks: true },
+    steps: ({ at }) => write(at("out/dir/file")),
+    events: ["create root/link/file", "change root/link/file"],
+  },
+  {
+    row: "row 10: with followSymlinks, a loop is not entered",
+    before: ({ at }) => {
+      mkdirSync(at("root/a/b"), { recursive: true });
+      symlinkSync("../..", at("root/a/b/loop"));
+    },
+    options: { followSymlinks: true, initial: true },
+    steps: () => {},
+    events: ["create root/", "create root/a/", "create root/a/b/", "create root/a/b/loop@"],
+  },
+  {
+    row: "row 10: with followSymlinks, a directory by two paths is told by both",
+    before: ({ at }) => {
+      mkdirSync(at("root/dir"));
+      symlinkSync("dir", at("root/link"));
+    },
+    options: { followSymlinks: true },
+    steps: ({ at }) => mkdirSync(at("root/dir/new")),
+    events: ["create root/dir/new/", "create root/link/new/"],
+    anyOrder: true,
+  },
+  {
+    row: "row 10: both names of a file with two are entries of their own",
+    before: ({ at }) => write(at("root/a")),
+    steps: ({ at }) => {
+      linkSync(at("root/a"), at("root/b"));
+      unlinkSync(at("root/a"));
+    },
+    events: ["create root/b", "delete root/a"],
+  },
+  {
+    row: "row 11: a root that is deleted and made again",
+    before: ({ at }) => write(at("root/file")),
+    steps: ({ at }) => {
+      rmSync(at("root"), { recursive: true });
+      mkdirSync(at("root"));
+      write(at("root/new"));
+    },
+    events: ["delete root/file", "delete root/", "create root/", "create root/new"],
+  },
+  {
+    row: "row 11: a root that is replaced by a rename",
+    before: ({ at }) => {
+      write(at("root/old"));
+      mkdirSync(at("out/root"));
+      write(at("out/root/new"));
+    },
+    steps: ({ at }) => {
+      renameSync(at("root"), at("out/old"));
+      renameSync(at("out/root"), at("root"));
+    },
+    events: ["delete root/old", "delete root/", "create root/", "create root/new"],
+  },
+  {
+    row: "row 11: a root that is not there yet, nor what is above it",
+    watch: ({ at }) => at("x/y/z"),
+    options: { mustExist: false },
+    steps: ({ at }) => {
+      mkdirSync(at("x/y/z"), { recursive: true });
+      write(at("x/y/z/file"));
+    },
+    events: ["create x/y/z/", "create x/y/z/file"],
+  },
+  {
+    row: "row 11: a root whose grandparent is moved away, and back",
+    before: ({ at }) => {
+      mkdirSync(at("x/y/z"), { recursive: true });
+      write(at("x/y/z/file"));
+    },
+    watch: ({ at }) => at("x/y/z"),
+    steps: ({ at }) => renameSync(at("x"), at("moved")),
+    events: ["delete x/y/z/file", "delete x/y/z/"],
+  },
+  {
+    row: "row 12: a directory that comes and goes many times keeps no old name",
+    steps: ({ at }) => {
+      for (let round = 0; round < 3; round++) {
+        mkdirSync(at("root/a"));
+        rmSync(at("root/a"), { recursive: true });
+      }
+      mkdirSync(at("root/b"));
+      write(at("root/b/file"));
+    },
+    events: [
+      "create root/a/",
+      "delete root/a/",
+      "create root/a/",
+      "delete root/a/",
+      "create root/a/",
+      "delete root/a/",
+      "create root/b/",
+      "create root/b/file",
+    ],
+  },
+  {
+    row: "row 19: a rename over another file is one event with both paths",
+    before: ({ at }) => {
+      write(at("root/a"));
+      write(at("root/b"));
+    },
+    steps: ({ at }) => renameSync(at("root/a"), at("root/b")),
+    events: ["rename root/a root/b"],
+  },
+  {
+    row: "row 20: kinds, and what changed them",
+    steps: ({ at }) => {
+      symlinkSync("nowhere", at("root/link"));
+      mkdirSync(at("root/dir"));
+      write(at("root/file"));
+      chmodSync(at("root/file"), 0o600);
+      rmSync(at("root/dir"), { recursive: true });
+    },
+    events: [
+      "create root/link@",
+      "create root/dir/",
+      "create root/file",
+      "change root/file",
+      "attributes root/file",
+      "delete root/dir/",
+    ],
+  },
+  {
+    row: "recursive: false tells of the root's own entries alone",
+    before: ({ at }) => mkdirSync(at("root/a")),
+    options: { recursive: false },
+    steps: ({ at }) => {
+      write(at("root/a/file"));
+      mkdirSync(at("root/b"));
+    },
+    events: ["create root/b/"],
+  },
+  {
+    row: "depth: 1 enters the directories of the root, and none of theirs",
+    before: ({ at }) => mkdirSync(at("root/a/b"), { recursive: true }),
+    options: { depth: 1 },
+    steps: ({ at }) => {
+      mkdirSync(at("root/a/c"));
+      write(at("root/a/b/file"));
+    },
+    events: ["create root/a/c/"],
+  },
+  {
+    row: "initial: true tells of what is there as made",
+    before: ({ at }) => {
+      mkdirSync(at("root/a"));
+      write(at("root/a/file"));
+    },
+    options: { initial: true },
+    steps: () => {},
+    events: ["create root/", "create root/a/", "create root/a/file"],
+  },
+  {
+    row: "modify: true tells of each write",
+    before: ({ at }) => write(at("root/file")),
+    options: { modify: true },
+    steps: ({ at }) => appendFileSync(at("root/file"), "more"),
+    events: ["change root/file", "change root/file"],
+  },
+  {
+    row: "a directory that a file takes the name of",
+    before: ({ at }) => mkdirSync(at("root/a")),
+    steps: ({ at }) => {
+      rmSync(at("root/a"), { recursive: true });
+      write(at("root/a"));
+    },
+    events: ["delete root/a/", "create root/a", "change root/a"],
+  },
+  {
+    row: "several roots, one within another",
+    before: ({ at }) => mkdirSync(at("root/a")),
+    watch: ({ at }) => [at("root/a"), at("root"), at("out")],
+    steps: ({ at }) => {
+      mkdirSync(at("root/a/new"));
+      renameSync(at("root/a/new"), at("out/new"));
+    },
+    events: ["create root/a/new/", "rename root/a/new/ out/new/"],
+  },
+];
+
+/** Runs with a watcher of the row. */
+async function within<T>(
+  row: Pick<Row, "before" | "watch" | "options">,
+  use: (watcher: Watcher, place: Place) => T | Promise<T>,
+): Promise<T> {
+  using dir = tempDir();
+  const at = (...names: string[]): string => join(dir.path, ...names);
+  const place = { root: at("root"), out: at("out"), at };
+  mkdirSync(place.root);
+  mkdirSync(place.out);
+  row.before?.(place);
+  await using watcher = watch(row.watch?.(place) ?? place.root, row.options);
+  await watcher.ready;
+  return await use(watcher, place);
+}
+
+async function linesOf(watcher: Watcher, { at }: Place): Promise<string[]> {
+  await watcher.sync();
+  return watcher.readEventsSync().map((event) => line(event, at()));
+}
+
+describe("steps and events", () => {
+  test.each(rows)("$row", async (row) => {
+    await within(row, async (watcher, place) => {
+      row.steps(place);
+      const lines = await linesOf(watcher, place);
+      const [actual, expected] =
+        row.anyOrder === true ? [lines.toSorted(), row.events.toSorted()] : [lines, row.events];
+      expect(actual).toEqual([...expected]);
+    });
+  });
+});
+
+/** What each script begins with: a directory of its own, and the lines of what a watcher tells. */
+const prelude = `
+  import { appendFileSync, chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+  import { watch } from "bun-butter";
+  import { tempDir } from "./test/support/temp.ts";
+
+  using dir = tempDir();
+  const root = dir.at("root");
+  mkdirSync(root);
+  const tell = async (watcher) => {
+    await watcher.sync();
+    for (const { type, from, path, kind, error } of watcher.readEventsSync())
+      console.log([type, from, path, error?.code].filter((part) => part !== undefined).join(" ").replaceAll(dir.path + "/", ""));
+  };
+`;
+
+/** Runs a script, in namespaces of its own if there are flags for `unshare`, and gives the lines that it printed. */
+async function script(code: string, ...unshare: string[]): Promise<readonly string[]> {
+  const namespace = unshare.length === 0 ? [] : ["unshare", ...unshare];
+  const { stdout, stderr, exitCode } = await run([
+    ...namespace,
+    bun,
+    "--eval",
+    `${prelude}\n${code}`,
+  ]);
+  expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+  return stdout.trimEnd().split("\n");
+}
+
+const canMount = can("CAP_SYS_ADMIN") && !emulated;
+const hasUserLimit = existsSync("/proc/sys/user/max_inotify_watches") && canMount;
+
+describe("row 2: overflow", () => {
+  test("row 2: an overflow is told, and then the differences that it hid", async () => {
+    using dir = tempDir();
+    const at = (...names: string[]): string => dir.at(...names);
+    mkdirSync(at("root/old/deep"), { recursive: true });
+    write(at("root/old/deep/kept"));
+    write(at("root/old/written"));
+    write(at("root/gone"));
+    await using watcher = openSmall(at("root"));
+    await watcher.ready;
+    for (let round = 0; round < 20; round++) write(at(`root/old/noise${round}`));
+    // From here on nothing is in the queue any more.
+    appendFileSync(at("root/old/written"), "more");
+    unlinkSync(at("root/gone"));
+    mkdirSync(at("root/new/deep"), { recursive: true });
+    write(at("root/new/deep/file"));
+    renameSync(at("root/old/deep"), at("root/old/moved"));
+    for (let round = 0; round < 20; round++) unlinkSync(at(`root/old/noise${round}`));
+    await watcher.sync();
+    const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
+    const overflow = lines.indexOf("overflow /");
+    expect(overflow).toBeGreaterThan(0);
+    const after = lines.slice(overflow + 1).filter((text) => !text.includes("noise"));
+    expect(after.toSorted()).toEqual(
+      [
+        "change root/old/written",
+        "create root/new/",
+        "create root/new/deep/",
+        "create root/new/deep/file",
+        "create root/old/moved/",
+        "create root/old/moved/kept",
+        "delete root/gone",
+        "delete root/old/deep/",
+        "delete root/old/deep/kept",
+      ].toSorted(),
+    );
+    write(at("root/new/deep/later"));
+    await watcher.sync();
+    expect(watcher.readEventsSync().map((event) => line(event, dir.path))).toEqual([
+      "create root/new/deep/later",
+      "change root/new/deep/later",
+    ]);
+  });
+
+  /** What the kernel keeps for a reader is set when the source is made. */
+  function openSmall(path: string): Watcher {
+    using _ = sysctl("fs.inotify.max_queued_events", 8);
+    return watch(path);
+  }
+});
+
+describe("row 5: limits", () => {
+  test.skipIf(!hasUserLimit)(
+    "row 5: at the limit of watches the error names the setting, the rest goes on, and add() goes on when it is raised (needs CAP_SYS_ADMIN, /proc/sys/user)",
+    async () => {
+      const lines = await script(
+        `
+        for (const name of ["a", "b", "c", "d", "e", "f"]) mkdirSync(root + "/" + name);
+        const limit = (count) => writeFileSync("/proc/sys/user/max_inotify_watches", String(count));
+        limit(7);
+        using watcher = watch(root);
+        await watcher.ready;
+        const [error, ...others] = watcher.readEventsSync();
+        console.log(error.type, error.error.code, others.length);
+        console.log(/raise fs.inotify.max_user_watches \\(\\d+ now\\)/.test(error.error.message));
+        const { failed, directories } = watcher.watched;
+        console.log(failed > 0, directories);
+        writeFileSync(root + "/file", "");
+        await tell(watcher);
+        limit(100);
+        watcher.add(root);
+        await watcher.sync();
+        // What was written since it was watched is told again, and nothing else.
+        console.log(watcher.watched.failed, watcher.readEventsSync().map(({ type }) => type).join());
+        for (const name of ["a", "b", "c", "d", "e", "f"]) mkdirSync(root + "/" + name + "/new");
+        await tell(watcher);
+        `,
+        "--user",
+        "--map-root-user",
+      );
+      expect(lines).toEqual([
+        "error ENOSPC 0",
+        "true",
+        "true 7",
+        "create root/file",
+        "change root/file",
+        "0 change",
+        ...["a", "b", "c", "d", "e", "f"].map((name) => `create root/${name}/new`),
+      ]);
+    },
+  );
+
+  test.skipIf(!hasUserLimit)(
+    "row 5: at the limit of instances watch() throws and names the setting (needs CAP_SYS_ADMIN, /proc/sys/user)",
+    async () => {
+      const lines = await script(
+        `
+        writeFileSync("/proc/sys/user/max_inotify_instances", "0");
+        try { watch(root); } catch ({ code, message }) { console.log(code, message.includes("fs.inotify.max_user_instances")); }
+        `,
+        "--user",
+        "--map-root-user",
+      );
+      expect(lines).toEqual(["EMFILE true"]);
+    },
+  );
+});
+
+test("row 8: with settle, a file that is never left alone is told at last", async () => {
+  await within({ options: { settle: { quiet: 30, max: 60 } } }, async (watcher, { root }) => {
+    const noise = setInterval(() => appendFileSync(join(root, "busy"), "more"), 2);
+    try {
+      const { type, path } = await watcher.readEvent();
+      expect([type, path]).toEqual(["create", join(root, "busy")]);
+    } finally {
+      clearInterval(noise);
+    }
+  });
+});
+
+test("row 8: batch gathers what comes within its time", async () => {
+  await within({ options: { batch: 20, latency: 0 } }, async (watcher, { root }) => {
+    const batches = watcher.batches();
+    const first = batches.next();
+    for (const name of ["a", "b", "c"]) {
+      mkdirSync(join(root, name));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const { value } = await first;
+    expect((value as WatchEvent[]).map((event) => event.path)).toEqual(
+      ["a", "b", "c"].map((name) => join(root, name)),
+    );
+    await batches.return?.();
+  });
+});
+
+test("row 9: an ignored directory is never opened or watched", async () => {
+  const seen: string[] = [];
+  const ignore = (path: string, isDirectory: boolean): boolean => {
+    seen.push(path);
+    return isDirectory && path.endsWith("node_modules");
+  };
+  const before = ({ at }: Place): void => {
+    mkdirSync(at("root/node_modules/deep/er"), { recursive: true });
+    mkdirSync(at("root/src"));
+  };
+  await within({ before, options: { ignore } }, (watcher) => {
+    expect(seen.filter((path) => path.includes("deep"))).toEqual([]);
+    expect(watcher.watched.entries).toBe(2);
+  });
+});
+
+test("row 9: what a changed gitignore file says counts from then on", async () => {
+  const before = ({ at }: Place): void => {
+    write(at("root/.gitignore"), "*.log");
+    write(at("root/a.log"));
+    write(at("root/b.tmp"));
+  };
+  await within({ before, options: { gitignore: true } }, async (watcher, place) => {
+    write(place.at("root/.gitignore"), "*.tmp");
+    expect(await linesOf(watcher, place)).toContain("create root/a.log");
+    write(place.at("root/b.tmp"));
+    write(place.at("root/a.log"));
+    expect(await linesOf(watcher, place)).toEqual(["change root/a.log"]);
+  });
+});
+
+test("row 9: a function that throws hides nothing, and its error is heard", async () => {
+  const { stdout, stderr } = await runScript(`
+    import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+    import { watch } from "bun-butter";
+    process.on("uncaughtException", ({ message }) => console.log(message));
+    const dir = mkdtempSync("/tmp/butter-");
+    using watcher = watch(dir, { ignore: (path) => { throw new Error("mistake with " + path); } });
+    writeFileSync(dir + "/file", "");
+    console.log(watcher.readEventsSync().map(({ type }) => type).join());
+    rmSync(dir, { recursive: true });
+  `);
+  expect(stdout + stderr).toStartWith("create,change\nmistake with file\n");
+});
+
+test("row 11: a root that is not there is an error, and leaves nothing open", async () => {
+  using dir = tempDir();
+  const before = descriptorCount();
+  for (let round = 0; round < 30; round++) {
+    expect(() => watch(dir.at("none"))).toThrow(
+      expect.objectContaining({ code: "ENOENT", path: dir.at("none") }),
+    );
+  }
+  expect(await descriptorsBackTo(before)).toBeLessThan(before + 30);
+});
+
+test("row 11: a grandparent that is moved back brings the root back", async () => {
+  const row = {
+    before: ({ at }: Place): void => void mkdirSync(at("x/y/z"), { recursive: true }),
+    watch: ({ at }: Place): string => at("x/y/z"),
+  };
+  await within(row, async (watcher, place) => {
+    renameSync(place.at("x"), place.at("moved"));
+    expect(await linesOf(watcher, place)).toEqual(["delete x/y/z/"]);
+    renameSync(place.at("moved"), place.at("x"));
+    write(place.at("x/y/z/file"));
+    expect(await linesOf(watcher, place)).toEqual(["create x/y/z/", "create x/y/z/file"]);
+  });
+});
+
+test("row 12: late events of what was moved out are nobody's", async () => {
+  const before = ({ at }: Place): void => void mkdirSync(at("root/a/b"), { recursive: true });
+  await within({ before }, async (watcher, place) => {
+    renameSync(place.at("root/a"), place.at("out/a"));
+    expect(await linesOf(watcher, place)).toEqual(["delete root/a/b/", "delete root/a/"]);
+    write(place.at("out/a/file"));
+    write(place.at("out/a/b/file"));
+    mkdirSync(place.at("root/a"));
+    expect(await linesOf(watcher, place)).toEqual(["create root/a/"]);
+    const { directories } = watcher.watched;
+    rmSync(place.at("out/a"), { recursive: true });
+    expect(await linesOf(watcher, place)).toEqual([]);
+    expect(watcher.watched.directories).toBe(directories);
+  });
+});
+
+describe("row 13: permissions", () => {
+  test.skipIf(!can("CAP_SYS_ADMIN") || emulated)(
+    "row 13: a directory that may not be read is an error, the rest goes on, and it is watched when it may (needs root)",
+    async () => {
+      const lines = await script(`
+        for (const path of [root, root + "/open", root + "/shut"]) { mkdirSync(path, { recursive: true }); chownSync(path, 65534, 65534); }
+        chmodSync(dir.path, 0o755);
+        chmodSync(root + "/shut", 0);
+        process.setegid(65534);
+        process.seteuid(65534);
+        using watcher = watch(root);
+        await watcher.ready;
+        await tell(watcher);
+        console.log(watcher.watched.failed);
+        mkdirSync(root + "/open/new");
+        await tell(watcher);
+        chmodSync(root + "/shut", 0o700);
+        await tell(watcher);
+        console.log(watcher.watched.failed);
+        mkdirSync(root + "/shut/new");
+        await tell(watcher);
+        process.seteuid(0);
+        process.setegid(0);
+      `);
+      expect(lines).toEqual([
+        "error root/shut EACCES",
+        "1",
+        "create root/open/new",
+        "attributes root/shut",
+        "0",
+        "create root/shut/new",
+      ]);
+    },
+  );
+});
+
+test("row 14: names that are not UTF-8 keep their bytes", async () => {
+  await within({}, async (watcher, { root }) => {
+    const bytes = (...name: readonly number[]): Uint8Array<ArrayBuffer> =>
+      new Uint8Array([...Buffer.from(`${root}/`), ...name]);
+    const dir = bytes(0xff, 0xfe);
+    const file = bytes(0xff, 0xfe, 0x2f, 0x66, 0xc3);
+    const moved = bytes(0x67, 0xe9);
+    mkdirSync(Buffer.from(dir));
+    await watcher.sync();
+    writeFileSync(Buffer.from(file), "");
+    renameSync(Buffer.from(file), Buffer.from(moved));
+    await watcher.sync();
+    const [made, , , rename] = watcher.readEventsSync();
+    expect(made).toMatchObject({ type: "create", path: `${root}/\uFFFD\uFFFD`, pathBytes: dir });
+    expect(rename).toEqual({
+      type: "rename",
+      from: `${root}/\uFFFD\uFFFD/f\uFFFD`,
+      fromBytes: file,
+      path: `${root}/g\uFFFD`,
+      pathBytes: moved,
+      kind: "file",
+    });
+  });
+});
+
+test("row 15: what the kernel does not tell of, such as writes through mmap, add() finds", async () => {
+  await within({ before: ({ at }) => write(at("root/file")) }, async (watcher, place) => {
+    Bun.mmap(place.at("root/file"))[0] = 0x58;
+    expect(await linesOf(watcher, place)).toEqual([]);
+    watcher.add(place.root);
+    expect(await linesOf(watcher, place)).toEqual(["change root/file"]);
+  });
+});
+
+describe("row 16: lifecycle", () => {
+  test("row 16: ready is there at once for a small tree, and close() during a scan ends it", async () => {
+    using dir = tempDir();
+    await watch(dir.path)[Symbol.asyncDispose]();
+    for (let at = 0; at < 2000; at++)
+      mkdirSync(dir.at(`d${at % 40}`, `e${at}`), { recursive: true });
+    const before = descriptorCount();
+    const watcher = watch(dir.path);
+    const ready = watcher.ready.then(
+      () => "ready",
+      ({ code }: { code: string }) => code,
+    );
+    expect(watcher.watched.entries).toBeLessThan(2000);
+    watcher.close();
+    expect(await ready).toBe("EBADF");
+    await expect(watcher.sync()).rejects.toMatchObject({ code: "EBADF" });
+    expect(() => watcher.add(dir.path)).toThrow("it is closed");
+    expect(await descriptorsBackTo(before)).toBe(before);
+  });
+
+  test("row 16: persistent: false lets the process end, while it scans as well", async () => {
+    const lines = await script(`
+      for (let at = 0; at < 500; at++) mkdirSync(root + "/d" + at);
+      const watcher = watch(root, { persistent: false, initial: true });
+      watcher.readEvent().then(() => {});
+      mkdirSync(root + "/x");
+      process.on("exit", () => console.log("end", watcher.hasRef()));
+    `);
+    expect(lines).toEqual(["end false"]);
+  });
+});
+
+test("row 18: changesSince() tells what happened while nobody watched", async () => {
+  using dir = tempDir();
+  const at = (...names: string[]): string => dir.at(...names);
+  mkdirSync(at("kept/deep"), { recursive: true });
+  for (const name of ["gone", "written", "renamed", "kept/deep/same", "mode", "kind"])
+    write(at(name));
+  linkSync(at("gone"), at("gone too"));
+  const before = await snapshot(dir.path);
+  const kept = JSON.parse(JSON.stringify(before)) as typeof before;
+  expect(kept).toEqual(before);
+  expect(await changesSince(kept)).toEqual([]);
+  unlinkSync(at("gone"));
+  unlinkSync(at("gone too"));
+  write(at("written"), "other text");
+  renameSync(at("kept"), at("moved"));
+  renameSync(at("renamed"), at("moved/deep/renamed"));
+  write(at("moved/deep/new"));
+  unlinkSync(at("moved/deep/same"));
+  chmodSync(at("mode"), 0o600);
+  unlinkSync(at("kind"));
+  mkdirSync(at("kind"));
+  write(at("kind/inside"));
+  const events = await changesSince(kept);
+  expect(events.map((event) => line(event, dir.path)).toSorted()).toEqual(
+    [
+      "attributes mode",
+      "change written",
+      "create kind/",
+      "create kind/inside",
+      "create moved/deep/new",
+      "delete gone",
+      "delete gone too",
+      "delete kind",
+      "delete moved/deep/same",
+      "rename kept/ moved/",
+      "rename renamed moved/deep/renamed",
+    ].toSorted(),
+  );
+  rmSync(dir.path, { recursive: true });
+  const all = await changesSince(kept);
+  expect(new Set(all.map(({ type }) => type))).toEqual(new Set(["delete"]));
+  expect(all.at(-1)?.path).toBe(dir.path);
+});
+
+test("row 20: stats come with events if they are asked for", async () => {
+  await within({ options: { stat: true } }, async (watcher, { root }) => {
+    write(join(root, "file"), "12345");
+    await watcher.sync();
+    const [event] = watcher.readEventsSync();
+    expect(event?.stats).toMatchObject({ size: 5n, nlink: 1 });
+    expect(Math.abs((event?.stats?.mtimeMs ?? 0) - Date.now())).toBeLessThan(60_000);
+  });
+});
+
+test("row 21: watched tells what is watched, and how near the limit is", async () => {
+  const before = ({ at }: Place): void => {
+    mkdirSync(at("root/a/b"), { recursive: true });
+    write(at("root/file"));
+  };
+  await within({ before }, (watcher, { root }) => {
+    const { paths, backend, entries, failed, limit, headroom, directories } = watcher.watched;
+    expect({ paths, backend, entries, failed }).toEqual({
+      paths: [root],
+      backend: "inotify",
+      entries: 4,
+      failed: 0,
+    });
+    expect(limit).toBe(Number(readFileSync("/proc/sys/fs/inotify/max_user_watches", "utf8")));
+    expect(headroom).toBe(limit - directories);
+  });
+});
+
+test("paths longer than the kernel takes are watched as well", async () => {
+  await within({}, async (watcher, { root }) => {
+    const name = "n".repeat(200);
+    const make = `import os
+os.chdir(${JSON.stringify(root)})
+for _ in range(30):
+    os.mkdir("${name}"); os.chdir("${name}")
+open("file", "w").close()`;
+    const { exitCode } = await run(["python3", "-c", make]);
+    expect(exitCode).toBe(0);
+    await watcher.sync();
+    const paths = watcher.readEventsSync().map(({ path }) => path);
+    const deepest = [root, ...Array.from({ length: 30 }, () => name)].join("/");
+    expect(paths).toContain(`${deepest}/file`);
+    await run(["rm", "-r", join(root, name)]);
+    await watcher.sync();
+    expect(watcher.readEventsSync().filter(({ type }) => type === "delete")).toHaveLength(31);
+  });
+});
+
+describe("mounts", () => {
+  test.skipIf(!canMount)(
+    "what is mounted in the tree is watched, and its unmount deletes what was in it (needs CAP_SYS_ADMIN)",
+    async () => {
+      const lines = await script(
+        `
+        const sh = (...cmd) => { const { exitCode, stderr } = Bun.spawnSync(cmd); if (exitCode) throw new Error(stderr.toString()); };
+        mkdirSync(root + "/mnt/below", { recursive: true });
+        sh("mount", "-t", "tmpfs", "none", root + "/mnt");
+        writeFileSync(root + "/mnt/inside", "");
+        using watcher = watch(root);
+        await watcher.ready;
+        mkdirSync(root + "/mnt/new");
+        await tell(watcher);
+        console.log("unmount");
+        sh("umount", root + "/mnt");
+        await tell(watcher);
+        mkdirSync(root + "/mnt/below/new");
+        await tell(watcher);
+        console.log("mount");
+        sh("mount", "-t", "tmpfs", "none", root + "/mnt");
+        watcher.add(root);
+        await tell(watcher);
+        writeFileSync(root + "/mnt/again", "");
+        await tell(watcher);
+        sh("umount", root + "/mnt");
+        `,
+        "--mount",
+      );
+      expect(lines).toEqual([
+        "create root/mnt/new",
+        "unmount",
+        "create root/mnt/below",
+        "delete root/mnt/new",
+        "delete root/mnt/inside",
+        "create root/mnt/below/new",
+        "mount",
+        "delete root/mnt/below/new",
+        "delete root/mnt/below",
+        "create root/mnt/again",
+        "change root/mnt/again",
+      ]);
+    },
+  );
+
+  test.skipIf(!canMount)(
+    "a directory by two paths, through a bind mount, is told by both (needs CAP_SYS_ADMIN)",
+    async () => {
+      const lines = await script(
+        `
+        mkdirSync(root + "/a");
+        mkdirSync(root + "/b");
+        if (Bun.spawnSync(["mount", "--bind", root + "/a", root + "/b"]).exitCode) throw new Error("Cannot mount");
+        using watcher = watch(root);
+        await watcher.ready;
+        mkdirSync(root + "/a/new");
+        await tell(watcher);
+        Bun.spawnSync(["umount", root + "/b"]);
+        `,
+        "--mount",
+      );
+      expect(lines.toSorted()).toEqual(["create root/a/new", "create root/b/new"]);
+    },
+  );
+});
