@@ -163,9 +163,18 @@ export function takeLost(signals: readonly number[], taker: Taker): ReadonlyMap<
   return lost;
 }
 
+/** Lets the ones that take its signals now tell what one has not told. */
+export function passOnLost({ lost }: Taker): void {
+  for (const [signo, times] of lost) addLost(takers.get(signo)?.at(-1), signo, times);
+  lost.clear();
+}
+
 /** Writes down what was lost while a signal was one's own. */
 function collect(page: Page, signo: number, taker: Taker | undefined): void {
-  const times = page.takeLost(signo);
+  addLost(taker, signo, page.takeLost(signo));
+}
+
+function addLost(taker: Taker | undefined, signo: number, times: number): void {
   if (times > 0) taker?.lost.set(signo, (taker.lost.get(signo) ?? 0) + times);
 }
 

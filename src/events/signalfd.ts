@@ -15,6 +15,7 @@ import { checkOptions, EventSource, type EventSourceOptions } from "./event-sour
 import { type Batch, closeQuietly } from "./intake.ts";
 import {
   giveBack,
+  passOnLost,
   reasonToRefuse,
   reinstall,
   resend,
@@ -143,6 +144,9 @@ export class Signalfd extends EventSource<SignalfdEvent> {
 
   protected override unread(events: readonly SignalfdEvent[]): void {
     this.#hold.unread = events.flatMap(({ siginfo }) => siginfo ?? []);
+    const untold = this.#hold.lost;
+    for (const { signo, lost = 0 } of events)
+      if (lost > 0) untold.set(signo, (untold.get(signo) ?? 0) + lost);
   }
 
   protected override receive(): Batch<SignalfdEvent> {
@@ -231,6 +235,7 @@ class Hold implements Disposable, Taker {
     this.#disposed = true;
     holds?.delete(this);
     this.disable(this.#signals);
+    passOnLost(this);
     closeQuietly(this.pipe);
     using info = pinned(SIGINFO_SIZE);
     for (const siginfo of this.unread) {

@@ -210,7 +210,7 @@ describe("a signal is the process's again", () => {
       \`;
       const workers = await Promise.all([start(body), start(body)]);
       const over = workers.map(({ worker }) => closed(worker));
-      const opened = await Promise.all(workers.map(({ ask }) => ask(4000)));
+      const opened = await Promise.all(workers.map(({ ask }) => ask(${emulated ? 200 : 4000})));
       await Promise.all(over);
       print([opened.every((times) => times > 0), Bun.deepEquals(before, actions())]);
       ${terminate}
@@ -416,6 +416,26 @@ describe("signals for which there was no room", () => {
       print([lost(signals), lost(signals)]);
     `;
     expect(await script(code)).toEqual([["SIGRTMIN+1 2"], []]);
+  });
+
+  test("are told by the one that takes it again, if the last one was closed: decoded or not", async () => {
+    const code = `${fill}
+      const first = new Signalfd("SIGRTMIN");
+      const told = [];
+      for (const decode of [false, true]) {
+        const last = new Signalfd(["SIGRTMIN", "SIGUSR1"]);
+        process.kill(self, "SIGUSR1");
+        send(roomOf(last) + 4);
+        if (decode) for await (const _ of last) break;
+        first.truncate();
+        process.on("SIGUSR1", () => {});
+        last.close();
+        told.push(...lost(first));
+      }
+      print(told);
+    `;
+    // One of them is the other signal, which had room.
+    expect(await script(code)).toEqual(["SIGRTMIN 5", "SIGRTMIN 5"]);
   });
 
   test("leave other pipes of the user as large as they are", async () => {
