@@ -59,7 +59,8 @@ export interface FanotifyOptions extends EventSourceOptions {
    */
   readonly mounts?: boolean;
   /**
-   * Whether an event without descriptor or pidfd says why there is none. Needs CAP_SYS_ADMIN, Linux 6.13.
+   * Whether an event without descriptor or pidfd says why there is none. Without, reading fails with that error, and the
+   * event is lost. Needs CAP_SYS_ADMIN, Linux 6.13.
    *
    * @default Whether the kernel can, and there is a descriptor or pidfd.
    */

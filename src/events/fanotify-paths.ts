@@ -38,7 +38,9 @@ export class Place implements FanotifyHandle {
   readonly fsid: readonly [number, number];
   readonly handle: FileHandle;
   /** The fsid and the handle as they are in a record. */
-  readonly key: Uint8Array;
+  readonly key: Uint8Array<ArrayBuffer>;
+  /** The same in units of four, as far as they go: handles of all file systems so far are whole ones. */
+  readonly words: Int32Array<ArrayBuffer>;
   path: Name | undefined;
   /** The last one that was known. */
   last: Name | undefined;
@@ -53,12 +55,17 @@ export class Place implements FanotifyHandle {
   /** It is marked, and its path is the only one that is known without a privilege. */
   marked = false;
 
-  constructor({ fsid, handle }: FanotifyHandle, key: Uint8Array) {
+  /** @param key With a buffer of its own. */
+  constructor({ fsid, handle }: FanotifyHandle, key: Uint8Array<ArrayBuffer>) {
     this.fsid = fsid;
     this.handle = handle;
     this.key = key;
+    this.words = new Int32Array(key.buffer, 0, key.byteLength >>> 2);
   }
 }
+
+/** Bytes of an fsid. */
+const FSID_SIZE = 8;
 
 const NOTHING: readonly Place[] = [];
 
@@ -120,16 +127,17 @@ export class Places {
     const to = read_fanotify_handle_end(buffer, offset, end);
     if (to === -1) return undefined;
     const from = offset + FANOTIFY_FSID_OFFSET;
-    const { bytes } = buffer;
     // Events of one place come in a row.
-    if (this.#recent !== undefined && isSame(this.#recent.key, bytes, from, to))
-      return this.#recent;
-    const hash = hashOf(bytes, from, to);
-    for (const place of this.#table.get(hash) ?? NOTHING)
-      if (isSame(place.key, bytes, from, to)) return (this.#recent = place);
+    if (this.#recent !== undefined && isAt(this.#recent, buffer, from, to)) return this.#recent;
+    const hash = hashOf(buffer.words, from >>> 2, to >>> 2);
+    const places = this.#table.get(hash) ?? NOTHING;
+    for (let at = 0; at < places.length; at++) {
+      const place = places[at];
+      if (place !== undefined && isAt(place, buffer, from, to)) return (this.#recent = place);
+    }
     const info = read_fanotify_event_info(buffer, offset, end);
     if (info === undefined || !("handle" in info)) return undefined;
-    return this.#add(new Place(info, bytes.slice(from, to)), hash);
+    return this.#add(new Place(info, buffer.bytes.slice(from, to)), hash);
   }
 
   /** Its path, at the time of the event that is decoded, as far as can be told. */
@@ -183,14 +191,14 @@ export class Places {
   }
 
   #placeOf(named: FanotifyHandle): Place {
-    const key = Buffer.concat([
-      new Uint8Array(new Int32Array(named.fsid).buffer),
-      write_file_handle(named.handle),
-    ]);
-    const hash = hashOf(key, 0, key.byteLength);
-    const places = this.#table.get(hash);
-    const place = places?.find((one) => isSame(one.key, key, 0, key.byteLength));
-    return place ?? this.#add(new Place(named, key), hash);
+    const handle = write_file_handle(named.handle);
+    const key = new Uint8Array(FSID_SIZE + handle.byteLength);
+    key.set(new Uint8Array(new Int32Array(named.fsid).buffer));
+    key.set(handle, FSID_SIZE);
+    const place = new Place(named, key);
+    const hash = hashOf(place.words, 0, place.words.length);
+    const known = this.#table.get(hash)?.find((one) => isSame(one.key, key));
+    return known ?? this.#add(place, hash);
   }
 
   #add(place: Place, hash: number): Place {
@@ -207,7 +215,7 @@ export class Places {
       const { handle, mount_id } = this.#name(AT.FDCWD, path.bytes ?? path.text, 0);
       if (mount_id !== mount || handle.handle_type !== place.handle.handle_type) return false;
       const { f_handle } = handle;
-      return isSame(place.handle.f_handle, f_handle, 0, f_handle.byteLength);
+      return isSame(place.handle.f_handle, f_handle);
     } catch (error) {
       if (error instanceof OSError) return false;
       throw error;
@@ -237,14 +245,24 @@ export class Places {
   }
 }
 
-function hashOf(bytes: Uint8Array, from: number, to: number): number {
+/** Of the units of four in it; what is behind the last one is compared, and not hashed. */
+function hashOf(words: Int32Array, from: number, to: number): number {
   let hash = to - from;
-  for (let at = from; at < to; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
-  return hash;
+  for (let at = from; at < to; at++) hash = Math.imul(hash ^ (words[at] ?? 0), 0x9e3779b1);
+  return hash ^ (hash >>> 15);
 }
 
-function isSame(key: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
-  if (key.byteLength !== to - from) return false;
-  for (let at = 0; at < key.byteLength; at++) if (key[at] !== bytes[from + at]) return false;
+/** Whether a place is what the record says. Records begin at multiples of four. */
+function isAt({ key, words }: Place, buffer: Pinned, from: number, to: number): boolean {
+  if (key.byteLength !== to - from || (from & 3) !== 0) return false;
+  const first = from >>> 2;
+  for (let at = 0; at < words.length; at++)
+    if (words[at] !== buffer.words[first + at]) return false;
+  for (let at = words.length * 4; at < key.byteLength; at++)
+    if (key[at] !== buffer.bytes[from + at]) return false;
   return true;
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.byteLength === other.byteLength && Buffer.compare(one, other) === 0;
 }
