@@ -31,11 +31,8 @@ export {
   type FanotifyMissing,
   type FanotifyRange,
 } from "./events/fanotify-event.ts";
-export type {
-  FanotifyMarkOptions,
-  FanotifyOptions,
-  FanotifyScope,
-} from "./events/fanotify-options.ts";
+export type { FanotifyMarkOptions, FanotifyScope } from "./events/fanotify-mark.ts";
+export type { FanotifyOptions } from "./events/fanotify-options.ts";
 export type { FanotifyHandle } from "./events/fanotify-paths.ts";
 export type { FanotifyAsked, FanotifyEvents, FanotifyWord } from "./events/fanotify-words.ts";
 export { Fanotify } from "./events/fanotify.ts";

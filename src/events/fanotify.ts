@@ -15,21 +15,17 @@ import { Decisions } from "./fanotify-decision.ts";
 import { Decoder } from "./fanotify-decoder.ts";
 import type { FanotifyEvent } from "./fanotify-event.ts";
 import { Gate } from "./fanotify-gate.ts";
+import { type FanotifyGroup, groupOf, openGroup } from "./fanotify-group.ts";
 import {
   addedFlagsOf,
-  checkFanotify,
   checkMark,
-  decideTimeoutOf,
   explainMark,
-  type FanotifyGroup,
   type FanotifyMarkOptions,
-  type FanotifyOptions,
   type FanotifyScope,
   flagsOf,
-  groupOf,
-  openGroup,
   withHow,
-} from "./fanotify-options.ts";
+} from "./fanotify-mark.ts";
+import { checkFanotify, decideTimeoutOf, type FanotifyOptions } from "./fanotify-options.ts";
 import { Places } from "./fanotify-paths.ts";
 import { type FanotifyEvents, maskOf, SEES_RENAMES } from "./fanotify-words.ts";
 import { type Batch, readBuffer } from "./intake.ts";
