@@ -203,7 +203,7 @@ export class FanotifyEvent implements Disposable {
     return this.#raw.mountId;
   }
 
-  /** It is about a directory. The kernel says so only with `dirs: true`. */
+  /** It is about a directory. The kernel says so only with `dirs: true`, and not with `report: "fd"`. */
   get isDir(): boolean {
     return (this.#raw.mask & DIR) !== 0;
   }

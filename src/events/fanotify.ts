@@ -177,8 +177,10 @@ export class Fanotify extends EventSource<FanotifyEvent> {
     const kind = flagsOf(options);
     this.#scopes.add(options.scope ?? "inode");
     this.#asked.set(kind, (this.#asked.get(kind) ?? 0n) | mask);
-    this.#decoder.seesRenames ||= (mask & SEES_RENAMES) !== 0n;
-    if (this.#group.report === "name" || this.#group.report === "fid")
+    const { report } = this.#group;
+    // Without names nobody knows where a directory went: its path is looked up again.
+    this.#decoder.seesRenames ||= report === "name" && (mask & SEES_RENAMES) !== 0n;
+    if (report === "name" || report === "fid")
       this.#places.mark(pathname, dirfd, options.follow ?? true);
   }
 
