@@ -11,10 +11,14 @@ import { grown, type NameBytes, type Node, NONE } from "./tree.ts";
 /** Less than this is not worth moving the names together. */
 const LEAST_GARBAGE = 64 * 1024;
 
+/** Bytes of one block of names, so that more of them never means to copy those that are there. */
+const BLOCK = 1 << 20;
+
 export class NameTable {
-  #bytes = new Uint8Array(1024);
+  #blocks: Uint8Array[] = [new Uint8Array(1024)];
   #end = 0;
   #garbage = 0;
+  /** Where a name begins: the block, and the place in it. */
   #at = new Uint32Array(64);
   #length = new Uint8Array(64);
   #hash = new Uint32Array(64);
@@ -26,25 +30,35 @@ export class NameTable {
   #count = 0;
 
   get byteLength(): number {
-    return this.#bytes.length + this.#at.length * (4 + 1 + 4 + 4) + this.#buckets.length * 4;
+    const blocks = this.#blocks.reduce((sum, block) => sum + block.length, 0);
+    return blocks + this.#at.length * (4 + 1 + 4 + 4) + this.#buckets.length * 4;
   }
+
+  /** The arrays beside the entries, which are enlarged one by one. */
+  readonly growers: readonly ((length: number) => void)[] = [
+    (length) => (this.#at = grown(this.#at, new Uint32Array(length))),
+    (length) => (this.#length = grown(this.#length, new Uint8Array(length))),
+    (length) => (this.#hash = grown(this.#hash, new Uint32Array(length))),
+    (length) => (this.#chain = grown(this.#chain, new Int32Array(length))),
+  ];
 
   /** Keeps a copy of an entry's name. */
   name(node: Node, { bytes, start, end }: NameBytes): void {
-    if (node >= this.#at.length) this.#grow(node);
     const length = end - start;
-    if (this.#end + length > this.#bytes.length)
-      this.#bytes = grown(this.#bytes, new Uint8Array(this.#bytes.length * 2 + length));
-    for (let at = 0; at < length; at++) this.#bytes[this.#end + at] = bytes[start + at] ?? 0;
-    this.#at[node] = this.#end;
+    const at = this.#room(length);
+    const block = this.#blocks[at >>> 20];
+    const from = at & (BLOCK - 1);
+    if (block === undefined) return;
+    for (let index = 0; index < length; index++) block[from + index] = bytes[start + index] ?? 0;
+    this.#at[node] = at;
     this.#length[node] = length;
-    this.#end += length;
   }
 
   /** The bytes of an entry's name, until the table changes. */
   get(node: Node): Uint8Array {
     const at = this.#at[node] ?? 0;
-    return this.#bytes.subarray(at, at + (this.#length[node] ?? 0));
+    const from = at & (BLOCK - 1);
+    return (this.#blocks[at >>> 20] ?? NOTHING).subarray(from, from + (this.#length[node] ?? 0));
   }
 
   /** Forgets the name of an entry that was withdrawn. */
@@ -61,9 +75,11 @@ export class NameTable {
     let node = this.#buckets[this.#bucket(hash)] ?? NONE;
     while (node !== NONE) {
       if (this.#hash[node] === hash && parents[node] === parent && this.#length[node] === length) {
-        const from = this.#at[node] ?? 0;
+        const place = this.#at[node] ?? 0;
+        const block = this.#blocks[place >>> 20] ?? NOTHING;
+        const from = place & (BLOCK - 1);
         let at = 0;
-        while (at < length && this.#bytes[from + at] === bytes[start + at]) at++;
+        while (at < length && block[from + at] === bytes[start + at]) at++;
         if (at === length) return node;
       }
       node = this.#chain[node] ?? NONE;
@@ -73,7 +89,9 @@ export class NameTable {
 
   insert(node: Node, parent: Node): void {
     const at = this.#at[node] ?? 0;
-    const hash = hashOf(parent, this.#bytes, at, at + (this.#length[node] ?? 0));
+    const from = at & (BLOCK - 1);
+    const block = this.#blocks[at >>> 20] ?? NOTHING;
+    const hash = hashOf(parent, block, from, from + (this.#length[node] ?? 0));
     this.#hash[node] = hash;
     const bucket = this.#bucket(hash);
     this.#chain[node] = this.#buckets[bucket] ?? NONE;
@@ -126,29 +144,40 @@ export class NameTable {
     this.#split = 0;
   }
 
+  /** Where a name of that length can be kept. */
+  #room(length: number): number {
+    const last = this.#blocks.length - 1;
+    let block = this.#blocks[last] ?? NOTHING;
+    let from = this.#end & (BLOCK - 1);
+    const isFull = this.#end >>> 20 !== last || from + length > BLOCK;
+    if (isFull) {
+      block = new Uint8Array(BLOCK);
+      this.#blocks.push(block);
+      from = 0;
+    } else if (from + length > block.length) {
+      this.#blocks[last] = grown(block, new Uint8Array(Math.min(BLOCK, block.length * 2 + length)));
+    }
+    const at = (this.#blocks.length - 1) * BLOCK + from;
+    this.#end = at + length;
+    return at;
+  }
+
   #compact(): void {
-    const bytes = new Uint8Array(Math.max(1024, (this.#end - this.#garbage) * 2));
-    let end = 0;
+    const before = this.#blocks;
+    this.#blocks = [new Uint8Array(1024)];
+    this.#end = 0;
+    this.#garbage = 0;
     for (let node = 1; node < this.#at.length; node++) {
       const length = this.#length[node] ?? 0;
       if (length === 0) continue;
-      bytes.set(this.get(node), end);
-      this.#at[node] = end;
-      end += length;
+      const at = this.#at[node] ?? 0;
+      const start = at & (BLOCK - 1);
+      this.name(node, { bytes: before[at >>> 20] ?? NOTHING, start, end: start + length });
     }
-    this.#bytes = bytes;
-    this.#end = end;
-    this.#garbage = 0;
-  }
-
-  #grow(node: Node): void {
-    const length = Math.max(this.#at.length * 2, node + 1);
-    this.#at = grown(this.#at, new Uint32Array(length));
-    this.#length = grown(this.#length, new Uint8Array(length));
-    this.#hash = grown(this.#hash, new Uint32Array(length));
-    this.#chain = grown(this.#chain, new Int32Array(length));
   }
 }
+
+const NOTHING = new Uint8Array(0);
 
 function hashOf(parent: Node, bytes: Uint8Array, start: number, end: number): number {
   let hash = Math.imul(parent ^ 0x811c9dc5, 0x9e3779b1);

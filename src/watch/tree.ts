@@ -53,6 +53,20 @@ export class Tree {
   #ino = new Float64Array(64);
   #bits = new Uint16Array(64);
   readonly #names = new NameTable();
+  readonly #growers: readonly ((length: number) => void)[] = [
+    (length) => (this.#parent = grown(this.#parent, new Int32Array(length))),
+    (length) => (this.#first = grown(this.#first, new Int32Array(length))),
+    (length) => (this.#next = grown(this.#next, new Int32Array(length))),
+    (length) => (this.#previous = grown(this.#previous, new Int32Array(length))),
+    (length) => (this.#handle = grown(this.#handle, new Int32Array(length))),
+    (length) => (this.#ino = grown(this.#ino, new Float64Array(length))),
+    (length) => (this.#bits = grown(this.#bits, new Uint16Array(length))),
+    ...this.#names.growers,
+  ];
+  #capacity = 64;
+  /** The entry before which room is made. */
+  #ahead = 64;
+  #grownCount = 0;
   #free: Node[] = [];
   #used = 1;
   #size = 0;
@@ -70,7 +84,7 @@ export class Tree {
   /** Adds an entry that is not there yet. `NONE` as parent makes one that no name leads to. */
   add(parent: Node, name: NameBytes, kind: Kind, ino: number): Node {
     const node = this.#free.pop() ?? this.#used++;
-    if (node === this.#parent.length) this.#grow();
+    if (node >= this.#ahead) this.#reserve(node);
     this.#bits[node] = kind;
     this.#ino[node] = ino;
     this.#handle[node] = 0;
@@ -200,17 +214,30 @@ export class Tree {
     this.#parent[node] = NONE;
   }
 
-  #grow(): void {
-    const length = this.#parent.length * 2;
-    this.#parent = grown(this.#parent, new Int32Array(length));
-    this.#first = grown(this.#first, new Int32Array(length));
-    this.#next = grown(this.#next, new Int32Array(length));
-    this.#previous = grown(this.#previous, new Int32Array(length));
-    this.#handle = grown(this.#handle, new Int32Array(length));
-    this.#ino = grown(this.#ino, new Float64Array(length));
-    this.#bits = grown(this.#bits, new Uint16Array(length));
+  /** Makes room for an entry. Large arrays are enlarged ahead of time and one by one, because each takes milliseconds. */
+  #reserve(node: Node): void {
+    const { length } = this.#growers;
+    if (this.#capacity < length * STEP * 4) {
+      for (const grow of this.#growers) grow(this.#capacity * 2);
+      this.#capacity *= 2;
+      this.#ahead = this.#capacity < length * STEP * 4 ? this.#capacity : this.#startAt();
+      return;
+    }
+    this.#growers[this.#grownCount++]?.(this.#capacity * 2);
+    this.#ahead = node + STEP;
+    if (this.#grownCount < length) return;
+    this.#capacity *= 2;
+    this.#grownCount = 0;
+    this.#ahead = this.#startAt();
+  }
+
+  #startAt(): Node {
+    return this.#capacity - this.#growers.length * STEP - 1;
   }
 }
+
+/** How many entries are added between two arrays that are enlarged. */
+const STEP = 1024;
 
 /** Copies an array into a larger one. */
 export function grown<T extends NodeJS.TypedArray>(from: T, to: T): T {

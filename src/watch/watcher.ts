@@ -140,7 +140,10 @@ export class Watcher extends EventSource<WatchEvent> {
    */
   remove(path: PathLike): boolean {
     this.fileno();
-    return this.#engine.roots.remove(resolvePath(path).real);
+    const wasWatched = this.#engine.roots.remove(resolvePath(path).real);
+    this.#scan();
+    this.push(this.#take());
+    return wasWatched;
   }
 
   /**

@@ -1,0 +1,163 @@
+/** What watch() takes, and what its watcher does beside telling of changes. */
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+import { changesSince, snapshot, watch, type Watcher, type WatchOptions } from "bun-butter";
+
+import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
+import { tempDir } from "../support/temp.ts";
+
+async function pathsOf(watcher: Watcher): Promise<string[]> {
+  await watcher.sync();
+  return watcher.readEventsSync().map(({ path }) => path);
+}
+
+describe("options", () => {
+  test.each([
+    [{ depth: -1 }, RangeError, "depth"],
+    [{ depth: 1.5 }, RangeError, "depth"],
+    [{ depth: "1" }, TypeError, "depth"],
+    [{ recursive: 1 }, TypeError, "recursive"],
+    [{ ignore: 5 }, TypeError, "ignore"],
+    [{ ignore: [null] }, TypeError, "ignore"],
+    [{ gitignore: "" }, TypeError, "gitignore"],
+    [{ settle: -1 }, RangeError, "settle"],
+    [{ settle: { quiet: 20, max: 10 } }, RangeError, "max 10 is less than 20 ms"],
+    [{ settle: "1" }, TypeError, "settle"],
+    [{ batch: NaN }, RangeError, "batch"],
+    [{ atomic: 2 ** 31 }, RangeError, "atomic"],
+    [{ backend: "kqueue" }, TypeError, "backend"],
+    [{ latency: -1 }, RangeError, "latency"],
+  ])("%j is refused, and nothing is left open", async (options, Class, text) => {
+    using dir = tempDir();
+    const before = descriptorCount();
+    for (let round = 0; round < 30; round++) {
+      const open = (): Watcher => watch(dir.path, options as unknown as WatchOptions);
+      expect(open).toThrow(Class);
+      expect(open).toThrow(text);
+    }
+    expect(await descriptorsBackTo(before)).toBeLessThan(before + 30);
+  });
+
+  test.each([[""], [5], [null], ["a\0b"], [new URL("http://localhost/")], [["/tmp", undefined]]])(
+    "%j is no path",
+    (path) => {
+      expect(() => watch(path as unknown as string)).toThrow(TypeError);
+    },
+  );
+
+  test("a path is text, bytes, a URL, relative, or with slashes at its end, and told as it was given", async () => {
+    using dir = tempDir();
+    const { path } = dir;
+    for (const given of [path, `${path}//`, Buffer.from(path), pathToFileURL(path)]) {
+      using watcher = watch(given);
+      expect(watcher.watched.paths).toEqual([path]);
+    }
+    const before = process.cwd();
+    process.chdir(path);
+    try {
+      mkdirSync("sub");
+      using watcher = watch("sub");
+      process.chdir("/");
+      writeFileSync(dir.at("sub/file"), "");
+      expect(await pathsOf(watcher)).toEqual(["sub/file", "sub/file"]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+});
+
+test("add() watches another path, and remove() ends that without a word", async () => {
+  using dir = tempDir();
+  for (const name of ["a", "b/c"]) mkdirSync(dir.at(name), { recursive: true });
+  using watcher = watch(dir.at("a"));
+  watcher.add(dir.at("b"));
+  mkdirSync(dir.at("b/new"));
+  expect(await pathsOf(watcher)).toEqual([dir.at("b/new")]);
+  expect(watcher.remove(dir.at("b"))).toBe(true);
+  expect(watcher.remove(dir.at("b"))).toBe(false);
+  mkdirSync(dir.at("b/newer"));
+  mkdirSync(dir.at("a/new"));
+  expect(await pathsOf(watcher)).toEqual([dir.at("a/new")]);
+  expect(watcher.watched.paths).toEqual([dir.at("a")]);
+  expect(() => watcher.add(dir.at("none"))).toThrow(expect.objectContaining({ code: "ENOENT" }));
+});
+
+test("remove() of what is above a path leaves that one watched", async () => {
+  using dir = tempDir();
+  mkdirSync(dir.at("a/b"), { recursive: true });
+  using watcher = watch([dir.at("a"), dir.at("a/b")]);
+  expect(watcher.remove(dir.at("a"))).toBe(true);
+  mkdirSync(dir.at("a/new"));
+  mkdirSync(dir.at("a/b/new"));
+  expect(await pathsOf(watcher)).toEqual([dir.at("a/b/new")]);
+});
+
+test("close() within a function that ignores ends it, whatever was read with it", async () => {
+  using dir = tempDir();
+  const before = descriptorCount();
+  const watcher: Watcher = watch(dir.path, {
+    ignore: (path) => {
+      if (path === "x") watcher.close();
+      return false;
+    },
+  });
+  for (const name of ["w", "x", "y/z"]) mkdirSync(dir.at(name), { recursive: true });
+  watcher.readEventsSync();
+  expect(watcher.closed).toBe(true);
+  expect(await descriptorsBackTo(before)).toBe(before);
+});
+
+test("a watcher that is closed and opened again and again leaves nothing behind", async () => {
+  using dir = tempDir();
+  for (let at = 0; at < 50; at++) mkdirSync(dir.at(`${at}`));
+  const before = descriptorCount();
+  const watchers = Array.from({ length: 30 }, () => watch(dir.path));
+  await Promise.all(watchers.map((watcher) => watcher[Symbol.asyncDispose]()));
+  expect(await descriptorsBackTo(before)).toBe(before);
+});
+
+describe("snapshot()", () => {
+  test("leaves out what is ignored, and what is too deep", async () => {
+    using dir = tempDir();
+    mkdirSync(dir.at("a/b"), { recursive: true });
+    writeFileSync(dir.at("a/b/file"), "");
+    writeFileSync(dir.at("a/x.log"), "");
+    const { tree } = await snapshot(dir.path, { ignore: "*.log", depth: 1 });
+    expect(Object.keys(tree?.entries ?? {})).toEqual(["a"]);
+    expect(Object.keys(tree?.entries?.["a"]?.entries ?? {})).toEqual(["b"]);
+    expect(tree?.entries?.["a"]?.entries?.["b"]?.entries).toBeUndefined();
+  });
+
+  test("of nothing is an error, and changesSince() takes nothing but snapshots", async () => {
+    using dir = tempDir();
+    await expect(snapshot(dir.at("none"))).rejects.toMatchObject({ code: "ENOENT" });
+    for (const wrong of [undefined, null, {}, { version: 2, path: "/" }])
+      await expect(changesSince(wrong as never)).rejects.toThrow(TypeError);
+  });
+
+  test("ends when its signal aborts", async () => {
+    using dir = tempDir();
+    for (let at = 0; at < 2000; at++) writeFileSync(dir.at(`${at}`), "");
+    const controller = new AbortController();
+    const work = snapshot(dir.path, { signal: controller.signal });
+    controller.abort(new Error("no longer wanted"));
+    await expect(work).rejects.toThrow("no longer wanted");
+  });
+
+  test("keeps names of every kind apart", async () => {
+    using dir = tempDir();
+    const bytes = Buffer.concat([Buffer.from(`${dir.path}/`), Buffer.from([0xff])]);
+    writeFileSync(bytes, "");
+    writeFileSync(dir.at("__proto__"), "");
+    const before = JSON.parse(JSON.stringify(await snapshot(dir.path))) as Awaited<
+      ReturnType<typeof snapshot>
+    >;
+    expect(await changesSince(before)).toEqual([]);
+    writeFileSync(bytes, "more");
+    const [event] = await changesSince(before);
+    expect(event).toMatchObject({ type: "change", path: `${dir.path}/\uFFFD` });
+    expect(Buffer.from(event?.pathBytes ?? [])).toEqual(bytes);
+  });
+});
