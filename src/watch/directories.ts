@@ -3,15 +3,11 @@
  *
  * @module
  */
-import { OSError } from "../errors.ts";
-import { closeQuietly } from "../events/intake.ts";
-import { close, O } from "../syscalls/fd.ts";
-import { openat } from "../syscalls/open.ts";
-import type { Backend, Interest } from "./backend.ts";
-import { Handles } from "./handles.ts";
+import { close } from "../syscalls/fd.ts";
+import type { Backend } from "./backend.ts";
 import type { Ignore } from "./ignore.ts";
 import { changedAt, changedIn, kindOfType, look, lookIn } from "./look.ts";
-import { type Anchor, nameOf, pathName, type Paths, reach } from "./paths.ts";
+import { type Anchor, nameOf, pathName, type Paths } from "./paths.ts";
 import { type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
 import type { Teller } from "./teller.ts";
 import {
@@ -24,6 +20,7 @@ import {
   NONE,
   type Tree,
 } from "./tree.ts";
+import { Watches } from "./watches.ts";
 
 /** How far a watcher goes. */
 export interface EngineOptions {
@@ -32,42 +29,20 @@ export interface EngineOptions {
   readonly followSymlinks: boolean;
 }
 
-const OPEN = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK;
-
-/** Errors of a limit, which are told once and not for each directory. */
-const LIMITS = new Set(["ENOSPC", "EMFILE", "ENFILE", "ENOMEM"]);
-
-/** Milliseconds after which what met a limit is tried again. */
-const RETRY = 1000;
-
-/** A directory that went away, or was never one: what happened to it is told by its parent. */
-const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
-
+/** Enters directories, and drops what is gone. */
 export class Directories implements Reader, Disposable {
-  readonly handles = new Handles();
+  readonly watches: Watches;
   readonly scanner = new Scanner(this);
   readonly #tree: Tree;
   readonly #paths: Paths;
-  readonly #backend: Backend;
   readonly #ignore: Ignore;
   readonly #teller: Teller;
   readonly #options: EngineOptions;
-  /** Limits that were told of. */
-  readonly #limits = new Set<string>();
-  /** Directories that could not be opened or watched because of a limit, and when: milliseconds since 1970. */
-  readonly #limited = new Map<Node, number>();
-  #retryAt = Infinity;
-  #failed = 0;
   #closed = false;
   /** Called for each entry that goes. */
   onForget: (node: Node) => void = () => {};
   /** Called before an entry is added that a scan has met. */
   onMeet: (dir: Node, name: NameBytes) => void = () => {};
-  /** Called for a directory that is not where it is said to be: its rename, or that of one above it, is still to be read. */
-  onLost: (node: Node, loud: boolean) => void = () => {};
-  /** Called for an entry whose place is another's by now. */
-  onSuspect: (node: Node) => void = () => {};
-
   constructor(
     tree: Tree,
     paths: Paths,
@@ -78,7 +53,8 @@ export class Directories implements Reader, Disposable {
   ) {
     this.#tree = tree;
     this.#paths = paths;
-    this.#backend = backend;
+    this.watches = new Watches(tree, paths, backend, teller);
+    this.watches.onRecovered = (node, since) => this.enter(node, "compare", true, since);
     this.#ignore = ignore;
     this.#teller = teller;
     this.#options = options;
@@ -89,11 +65,7 @@ export class Directories implements Reader, Disposable {
     return this.#ignore.active ? "compare" : "check";
   }
 
-  /** How many directories could not be opened or watched. */
-  get failed(): number {
-    return this.#failed;
-  }
-
+  /** Whether an entry is left out. */
   isIgnored(dir: Node, name: NameBytes, isDirectory: boolean): boolean {
     if (!this.#ignore.active) return false;
     return this.#ignore.ignores(this.#paths.top(dir), this.#paths.relative(dir, name), isDirectory);
@@ -117,26 +89,6 @@ export class Directories implements Reader, Disposable {
     const text = pathName(name.bytes.subarray(name.start, name.end)).text;
     if (this.#ignore.isFile(text) && this.#tree.isDirectory(dir))
       this.scanner.push(dir, "compare", true);
-  }
-
-  /** When what met a limit is to be tried again, as `performance.now()` has it, or `Infinity`. */
-  get retryAt(): number {
-    return this.#retryAt;
-  }
-
-  /** Tries one of the directories that met a limit. If that goes well, the others follow. */
-  retry(now: number): void {
-    if (now < this.#retryAt) return;
-    this.#retryAt = Infinity;
-    const [first] = this.#limited;
-    if (first === undefined) return;
-    this.#retryAt = performance.now() + RETRY;
-    this.enter(first[0], "compare", true, first[1]);
-  }
-
-  /** Limits that were told of are told of again. */
-  forgive(): void {
-    this.#limits.clear();
   }
 
   // --- Entries -----------------------------------------------------------------
@@ -182,70 +134,9 @@ export class Directories implements Reader, Disposable {
     this.scanner.push(node, mode, loud, since);
   }
 
-  // --- Watching ----------------------------------------------------------------
-
-  /**
-   * Opens a directory and watches it.
-   *
-   * @returns The descriptor, for the caller to close, or the error.
-   */
-  watch(node: Node, interest: Interest): { fd: number; handle: number; error?: unknown } {
-    if (this.#closed) return { fd: -1, handle: 0 };
-    const follow = this.#tree.has(node, FLAG.ANCHOR | FLAG.FOLLOWED);
-    let fd = -1;
-    try {
-      const flags = OPEN | (follow ? 0 : O.NOFOLLOW);
-      fd = reach(this.#paths.real(node), (dirfd, path) => openat(dirfd, path, flags));
-      return { fd, handle: this.#backend.watch(fd, interest) };
-    } catch (error) {
-      return { fd, handle: 0, error };
-    }
-  }
-
-  /**
-   * Lets a handle stand for an entry.
-   *
-   * @returns `"same"` if it did before, `"loop"` if it stands for a directory above it.
-   */
-  bind(node: Node, handle: number): "same" | "new" | "loop" {
-    const before = this.#tree.handle(node);
-    if (before === handle) return "same";
-    for (const other of this.handles.of(handle)) {
-      if (this.#tree.has(other, FLAG.GUARD)) continue;
-      if (!this.#leadsTo(other, handle)) this.#displace(other, handle);
-      else if (this.#tree.isWithin(node, other)) return "loop";
-    }
-    if (before !== 0) this.unbind(node);
-    this.handles.add(handle, node);
-    this.#tree.setHandle(node, handle);
-    return "new";
-  }
-
-  /** Stops watching an entry. */
-  unbind(node: Node): void {
-    const handle = this.#tree.handle(node);
-    if (handle === 0) return;
-    this.#tree.setHandle(node, 0);
-    if (this.handles.remove(handle, node) && !this.#closed) this.#backend.unwatch(handle);
-  }
-
-  /** Tells of a directory that can't be opened, or watched although it is there. */
-  fail(node: Node, error: unknown, isThere: boolean, loud: boolean): void {
-    if (!(error instanceof OSError)) throw error;
-    if (!isThere && GONE.has(error.code)) return this.onLost(node, loud);
-    if (!this.#tree.has(node, FLAG.FAILED)) this.#failed++;
-    this.#tree.set(node, FLAG.FAILED);
-    if (LIMITS.has(error.code)) {
-      if (!this.#limited.has(node)) this.#limited.set(node, Date.now());
-      this.#retryAt = Math.min(this.#retryAt, performance.now() + RETRY);
-      if (this.#limits.has(error.code)) return;
-      this.#limits.add(error.code);
-    }
-    this.#teller.failed(this.#paths.shown(node), this.#tree.kind(node), error);
-  }
-
   [Symbol.dispose](): void {
     this.#closed = true;
+    this.watches.end();
     this.scanner[Symbol.dispose]();
   }
 
@@ -253,12 +144,12 @@ export class Directories implements Reader, Disposable {
 
   open(scan: Scan): number {
     const { node } = scan;
-    const { fd, handle, error } = this.watch(node, "tree");
-    if (error !== undefined) this.fail(node, error, fd !== -1, scan.loud);
-    else this.#recover(node);
+    const { fd, handle, error } = this.watches.watch(node, "tree");
+    if (error !== undefined) this.watches.fail(node, error, fd !== -1, scan.loud);
+    else this.watches.recover(node);
     if (fd === -1) return -1;
     if (handle !== 0) {
-      const bound = this.bind(node, handle);
+      const bound = this.watches.bind(node, handle);
       if (bound === "loop" || (bound === "same" && scan.mode === "check")) {
         close(fd);
         return -1;
@@ -299,17 +190,19 @@ export class Directories implements Reader, Disposable {
       this.tellChanged(node);
   }
 
-  end({ node, mode, fd }: Scan): void {
+  end({ node, mode, fd, since }: Scan): void {
     // A name that changed while the directory was read can be missing: only what is really gone goes.
     const unseen: Node[] = [];
     this.#eachChild(node, (child) => {
-      if (this.#tree.has(child, FLAG.UNSEEN)) unseen.push(child);
+      // What left for somewhere else is waited for there.
+      if (this.#tree.has(child, FLAG.UNSEEN) && !this.#tree.has(child, FLAG.HELD))
+        unseen.push(child);
     });
     for (const child of unseen) {
       this.#tree.clear(child, FLAG.UNSEEN);
       const now = lookIn(fd, nameOf(this.#tree.name(child)));
       if (now === undefined) this.drop(child, true);
-      else if (mode !== "new") this.enter(child, mode, true);
+      else if (mode !== "new") this.enter(child, mode, true, since);
     }
   }
 
@@ -331,20 +224,6 @@ export class Directories implements Reader, Disposable {
 
   // --- Helpers -----------------------------------------------------------------
 
-  /** Whether a directory is still found by its path. */
-  #leadsTo(node: Node, handle: number): boolean {
-    const { fd, handle: now } = this.watch(node, "self");
-    closeQuietly(fd);
-    return now === handle;
-  }
-
-  /** What an entry was is somewhere else. */
-  #displace(node: Node, handle: number): void {
-    this.handles.remove(handle, node);
-    this.#tree.setHandle(node, 0);
-    this.onSuspect(node);
-  }
-
   /** Whether it is a directory, or a link to one that is followed. */
   #leadsOn(node: Node): boolean {
     if (this.#tree.isDirectory(node)) return true;
@@ -352,17 +231,6 @@ export class Directories implements Reader, Disposable {
     if (look(this.#paths.real(node), true)?.kind !== KIND.DIRECTORY) return false;
     this.#tree.set(node, FLAG.FOLLOWED);
     return true;
-  }
-
-  #recover(node: Node): void {
-    if (!this.#tree.has(node, FLAG.FAILED)) return;
-    this.#tree.clear(node, FLAG.FAILED);
-    this.#failed--;
-    if (!this.#limited.delete(node)) return;
-    this.#limits.clear();
-    const others = [...this.#limited];
-    if (others.length === 0) this.#retryAt = Infinity;
-    for (const [other, since] of others) this.enter(other, "compare", true, since);
   }
 
   #eachChild(node: Node, visit: (child: Node) => void): void {
@@ -388,9 +256,7 @@ export class Directories implements Reader, Disposable {
   #forget(node: Node, loud: boolean): void {
     if (loud) this.#teller.tell("delete", node);
     else this.#teller.forgotten(node);
-    this.unbind(node);
-    if (this.#tree.has(node, FLAG.FAILED)) this.#failed--;
-    this.#limited.delete(node);
+    this.watches.forget(node);
     this.scanner.cancel(node);
     this.onForget(node);
     if (this.#tree.has(node, FLAG.ANCHOR)) this.#paths.release(node);

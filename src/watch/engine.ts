@@ -59,9 +59,9 @@ export class Engine implements Sink, Disposable {
       this.#moves.forget(node);
       this.roots.left(node);
     };
-    this.directories.onLost = (node, loud) => this.#lost.set(node, loud);
+    this.directories.watches.onLost = (node, loud) => this.#lost.set(node, loud);
     this.directories.onMeet = (dir, name) => this.#vacate(dir, name);
-    this.directories.onSuspect = (node) => this.#suspects.add(node);
+    this.directories.watches.onSuspect = (node) => this.#suspects.add(node);
     this.roots = new Roots(tree, paths, this.directories);
   }
 
@@ -73,11 +73,11 @@ export class Engine implements Sink, Disposable {
   // --- Events ------------------------------------------------------------------
 
   entry(event: RawEvent): void {
-    for (const node of this.directories.handles.of(event.handle)) this.#at(node, event);
+    for (const node of this.directories.watches.handles.of(event.handle)) this.#at(node, event);
   }
 
   self(handle: number, change: RawSelf): void {
-    const { handles } = this.directories;
+    const { handles } = this.directories.watches;
     const nodes = change === "gone" ? handles.take(handle) : handles.of(handle);
     for (const node of nodes) {
       if (change === "gone") this.#tree.setHandle(node, 0);
@@ -93,7 +93,7 @@ export class Engine implements Sink, Disposable {
 
   /** Compares everything with the disk. Files that were changed since then are told as changed. */
   compare(since: number): void {
-    this.directories.forgive();
+    this.directories.watches.forgive();
     this.roots.establishAll(since);
   }
 

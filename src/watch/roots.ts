@@ -294,13 +294,13 @@ export class Roots {
 
   /** @returns Whether the directory is there, be it that it can't be watched. */
   #watch({ node }: Guard, interest: Interest): boolean {
-    const { fd, handle, error } = this.#directories.watch(node, interest);
+    const { fd, handle, error } = this.#directories.watches.watch(node, interest);
     closeQuietly(fd);
     if (error === undefined && handle !== 0) {
-      this.#directories.bind(node, handle);
+      this.#directories.watches.bind(node, handle);
       return true;
     }
-    this.#directories.unbind(node);
+    this.#directories.watches.unbind(node);
     // One that may not be read is passed through.
     return fd !== -1 || !(error instanceof OSError && ["ENOENT", "ENOTDIR"].includes(error.code));
   }

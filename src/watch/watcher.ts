@@ -109,11 +109,11 @@ export class Watcher extends EventSource<WatchEvent> {
     return {
       paths: roots.shown.map((bytes) => pathName(bytes).text),
       backend: this.#backend.name,
-      directories: directories.handles.size,
+      directories: directories.watches.handles.size,
       entries: this.#tree.size - roots.guardCount,
-      failed: directories.failed,
+      failed: directories.watches.failed,
       limit,
-      headroom: Math.max(0, limit - directories.handles.size),
+      headroom: Math.max(0, limit - directories.watches.handles.size),
       memory: this.#tree.byteLength,
     };
   }
@@ -126,7 +126,7 @@ export class Watcher extends EventSource<WatchEvent> {
    */
   add(path: PathLike): void {
     this.fileno();
-    this.#engine.directories.forgive();
+    this.#engine.directories.watches.forgive();
     this.#begin(resolvePath(path), this.#settings.initial);
     this.#scan();
     this.push(this.#take());
@@ -153,7 +153,7 @@ export class Watcher extends EventSource<WatchEvent> {
    * @throws {ValueError} `EBADF`: closed, or was while waiting.
    */
   async sync(): Promise<void> {
-    this.#engine.directories.retry(Infinity);
+    this.#engine.directories.watches.retry(Infinity);
     for (;;) {
       this.fileno();
       const { events, more } = this.receive();
@@ -198,7 +198,7 @@ export class Watcher extends EventSource<WatchEvent> {
     const more = length > buffer.byteLength - LONGEST_RECORD;
     this.#backend.decode(buffer, Math.max(length, 0), this.#engine);
     if (!more) this.#engine.emptied(began);
-    this.#engine.directories.retry(performance.now());
+    this.#engine.directories.watches.retry(performance.now());
     this.#scan();
     return { events: this.#take(), more };
   }
@@ -269,7 +269,7 @@ export class Watcher extends EventSource<WatchEvent> {
   #arm(now: number): void {
     if (this.#timer !== undefined || this.closed) return;
     const hold = this.#engine.waiting === 0 ? Infinity : now + HOLD;
-    const { retryAt } = this.#engine.directories;
+    const { retryAt } = this.#engine.directories.watches;
     const due = Math.min(hold, retryAt, this.#teller.due, this.#batchDue ?? Infinity);
     if (due === Infinity) return;
     this.#timer = setTimeout(() => this.#tick(), Math.max(1, Math.ceil(due - now)));

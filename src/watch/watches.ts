@@ -1,0 +1,179 @@
+/**
+ * Which directories are watched, by which number, and which can't be.
+ *
+ * @module
+ */
+import { OSError } from "../errors.ts";
+import { closeQuietly } from "../events/intake.ts";
+import { O } from "../syscalls/fd.ts";
+import { openat } from "../syscalls/open.ts";
+import type { Backend, Interest } from "./backend.ts";
+import { Handles } from "./handles.ts";
+import { type Paths, reach } from "./paths.ts";
+import type { Teller } from "./teller.ts";
+import { FLAG, type Node, type Tree } from "./tree.ts";
+
+const OPEN = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK;
+
+/** Errors of a limit, which are told once and not for each directory. */
+const LIMITS = new Set(["ENOSPC", "EMFILE", "ENFILE", "ENOMEM"]);
+
+/** Milliseconds after which what met a limit is tried again. */
+const RETRY = 1000;
+
+/** A directory that went away, or was never one: what happened to it is told by its parent. */
+const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
+
+/** Directories and what they are watched by. */
+export class Watches {
+  readonly handles = new Handles();
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #backend: Backend;
+  readonly #teller: Teller;
+  /** Limits that were told of. */
+  readonly #limits = new Set<string>();
+  /** Directories that could not be opened or watched because of a limit, and when: milliseconds since 1970. */
+  readonly #limited = new Map<Node, number>();
+  #retryAt = Infinity;
+  #failed = 0;
+  #ended = false;
+  /** Called for a directory that is not where it is said to be: its rename, or that of one above it, is still to be read. */
+  onLost: (node: Node, loud: boolean) => void = () => {};
+  /** Called for an entry whose place is another's by now. */
+  onSuspect: (node: Node) => void = () => {};
+  /** Called for a directory that met a limit, and is to be tried again. */
+  onRecovered: (node: Node, since: number) => void = () => {};
+
+  constructor(tree: Tree, paths: Paths, backend: Backend, teller: Teller) {
+    this.#tree = tree;
+    this.#paths = paths;
+    this.#backend = backend;
+    this.#teller = teller;
+  }
+
+  /** How many directories could not be opened or watched. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  /**
+   * Opens a directory and watches it.
+   *
+   * @returns The descriptor, for the caller to close, or the error.
+   */
+  watch(node: Node, interest: Interest): { fd: number; handle: number; error?: unknown } {
+    if (this.#ended) return { fd: -1, handle: 0 };
+    const follow = this.#tree.has(node, FLAG.ANCHOR | FLAG.FOLLOWED);
+    let fd = -1;
+    try {
+      const flags = OPEN | (follow ? 0 : O.NOFOLLOW);
+      fd = reach(this.#paths.real(node), (dirfd, path) => openat(dirfd, path, flags));
+      return { fd, handle: this.#backend.watch(fd, interest) };
+    } catch (error) {
+      return { fd, handle: 0, error };
+    }
+  }
+
+  /**
+   * Lets a handle stand for an entry.
+   *
+   * @returns `"same"` if it did before, `"loop"` if it stands for a directory above it.
+   */
+  bind(node: Node, handle: number): "same" | "new" | "loop" {
+    const before = this.#tree.handle(node);
+    if (before === handle) return "same";
+    for (const other of this.handles.of(handle)) {
+      if (this.#tree.has(other, FLAG.GUARD)) continue;
+      if (!this.#leadsTo(other, handle)) this.#displace(other, handle);
+      else if (this.#tree.isWithin(node, other)) return "loop";
+    }
+    if (before !== 0) this.unbind(node);
+    this.handles.add(handle, node);
+    this.#tree.setHandle(node, handle);
+    return "new";
+  }
+
+  /** Stops watching an entry. */
+  unbind(node: Node): void {
+    const handle = this.#tree.handle(node);
+    if (handle === 0) return;
+    this.#tree.setHandle(node, 0);
+    if (this.handles.remove(handle, node) && !this.#ended) this.#backend.unwatch(handle);
+  }
+
+  /** Tells of a directory that can't be opened, or watched although it is there. */
+  fail(node: Node, error: unknown, isThere: boolean, loud: boolean): void {
+    if (!(error instanceof OSError)) throw error;
+    if (!isThere && GONE.has(error.code)) return this.onLost(node, loud);
+    if (!this.#tree.has(node, FLAG.FAILED)) this.#failed++;
+    this.#tree.set(node, FLAG.FAILED);
+    if (LIMITS.has(error.code)) {
+      if (!this.#limited.has(node)) this.#limited.set(node, Date.now());
+      this.#retryAt = Math.min(this.#retryAt, performance.now() + RETRY);
+      if (this.#limits.has(error.code)) return;
+      this.#limits.add(error.code);
+    }
+    this.#teller.failed(this.#paths.shown(node), this.#tree.kind(node), error);
+  }
+
+  /** A directory that could not be opened or watched is. */
+  recover(node: Node): void {
+    if (!this.#tree.has(node, FLAG.FAILED)) return;
+    this.#tree.clear(node, FLAG.FAILED);
+    this.#failed--;
+    if (!this.#limited.delete(node)) return;
+    this.#limits.clear();
+    const others = [...this.#limited];
+    if (others.length === 0) this.#retryAt = Infinity;
+    for (const [other, since] of others) this.onRecovered(other, since);
+  }
+
+  /** An entry is gone. */
+  forget(node: Node): void {
+    this.unbind(node);
+    if (this.#tree.has(node, FLAG.FAILED)) this.#failed--;
+    this.#limited.delete(node);
+  }
+
+  /** When what met a limit is to be tried again, as `performance.now()` has it, or `Infinity`. */
+  get retryAt(): number {
+    return this.#retryAt;
+  }
+
+  /** Tries one of the directories that met a limit. If that goes well, the others follow. */
+  retry(now: number): void {
+    if (now < this.#retryAt) return;
+    this.#retryAt = Infinity;
+    const [first] = this.#limited;
+    if (first === undefined) return;
+    this.#retryAt = performance.now() + RETRY;
+    this.onRecovered(...first);
+  }
+
+  /** Limits that were told of are told of again. */
+  forgive(): void {
+    this.#limits.clear();
+  }
+
+  /** Touches the backend no more. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Whether a directory is still found by its path. */
+  #leadsTo(node: Node, handle: number): boolean {
+    const { fd, handle: now } = this.watch(node, "self");
+    closeQuietly(fd);
+    // Another directory is there, which nobody wants watched yet.
+    if (now !== 0 && this.handles.of(now).length === 0) this.#backend.unwatch(now);
+    return now === handle;
+  }
+
+  /** What an entry was is somewhere else. */
+  #displace(node: Node, handle: number): void {
+    this.handles.remove(handle, node);
+    this.#tree.setHandle(node, 0);
+    this.onSuspect(node);
+  }
+}
