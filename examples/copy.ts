@@ -7,7 +7,11 @@ import { closeSync, openSync, statSync } from "node:fs";
 
 import { pump } from "bun-butter";
 
-const [source = "", target = ""] = process.argv.slice(2);
+const [source, target] = process.argv.slice(2);
+if (source === undefined || target === undefined) {
+  console.error("usage: copy.ts FROM TO");
+  process.exit(2);
+}
 const from = openSync(source, "r");
 const to = openSync(target, "w");
 const { size } = statSync(source);

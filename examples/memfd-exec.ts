@@ -11,7 +11,12 @@ import { Memfd, pump } from "bun-butter";
 const [program = "/bin/true", ...args] = process.argv.slice(2);
 
 using memfd = new Memfd(program);
-const file = openSync(Bun.which(program) ?? program, "r");
+const path = Bun.which(program);
+if (path === null) {
+  console.error(`There is no program ${JSON.stringify(program)}`);
+  process.exit(127);
+}
+const file = openSync(path, "r");
 await pump(file, memfd);
 closeSync(file);
 memfd.seal("write", "grow", "shrink", "seal");

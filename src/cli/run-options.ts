@@ -21,7 +21,7 @@ export interface RunOptions {
 export const RUN_HELP = `Usage: butter run [OPTION…] [--] CMD [ARG…]
 
 Runs a command in namespaces of its own: it sees no other processes, has its own mounts, host name,
-IPC and cgroup root, and leaves nothing behind. It takes root.
+IPC and cgroup root, and leaves nothing running or mounted behind. It takes root.
 
 Options:
   -r, --root DIR             make DIR its root

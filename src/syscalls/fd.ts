@@ -61,7 +61,7 @@ export const fd_errors = {
   },
   write: {
     ENOSYS,
-    EPERM,
+    EPERM: [PermissionError, "it is sealed against writing, or a sandbox refuses it"],
     EAGAIN: OSError,
     EBADF: ValueError,
     EDESTADDRREQ: ValueError,

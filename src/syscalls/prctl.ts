@@ -138,7 +138,8 @@ export function prctl_get_name(): string {
 
 /**
  * `prctl(PR_SET_PDEATHSIG, sig)`: has the kernel send the process a signal when the thread that started it ends,
- * which may be before its process does. Of the process. Children do not inherit it.
+ * which may be before its process does. It is the process that gets the signal, but each thread has a setting of its own:
+ * of the thread. Neither children nor the threads that it starts inherit it.
  *
  * @param sig A number, 0 for none.
  * @throws {ValueError} `EINVAL`: no such signal.

@@ -225,8 +225,12 @@ export function tee_nonblock(fd_in: FdLike, fd_out: FdLike, len: number): number
  */
 export function vmsplice(fd: FdLike, iov: readonly Iovec[], flags: number): number {
   if (!Array.isArray(iov)) throw new TypeError("Cannot take iov: expected an array of segments");
-  const words = new BigUint64Array(Math.max(1, iov.length) * 2);
-  for (const [index, { iov_base, offset: at = 0, iov_len }] of iov.entries()) {
+  const number = fileno(fd);
+  const options = uint(flags, "flags");
+  // All that belongs to the caller is read before the first address is: it could free what an address leads to.
+  const segments = iov.map(({ iov_base, offset: at = 0, iov_len }) => ({ iov_base, at, iov_len }));
+  const words = new BigUint64Array(Math.max(1, segments.length) * 2);
+  for (const [index, { iov_base, at, iov_len }] of segments.entries()) {
     const start = size(at, `iov[${index}].offset`);
     const address = room(iov_base, `iov[${index}].iov_base`, start);
     const length = size(iov_len ?? iov_base.byteLength - start, `iov[${index}].iov_len`);
@@ -234,7 +238,7 @@ export function vmsplice(fd: FdLike, iov: readonly Iovec[], flags: number): numb
     words[index * 2] = BigInt(address + start);
     words[index * 2 + 1] = BigInt(length);
   }
-  return Number(check("vmsplice", c.vmsplice(fileno(fd), words, iov.length, uint(flags, "flags"))));
+  return Number(check("vmsplice", c.vmsplice(number, words, segments.length, options)));
 }
 
 /** A `loff_t` for the kernel to move on, or NULL. */

@@ -14,7 +14,7 @@ import { MAP, mmap_pinned } from "../syscalls/mman.ts";
 import { pwrite } from "../syscalls/pread.ts";
 import { ftruncate } from "../syscalls/truncate.ts";
 import { create, lengthOf, type MemfdOptions, type MemfdSeal, seals } from "./memfd-options.ts";
-import { OwnedFd } from "./owned-fd.ts";
+import { checkUnowned, OwnedFd } from "./owned-fd.ts";
 
 /** Options of {@linkcode Memfd.map}. */
 export interface MemfdMapOptions {
@@ -80,9 +80,11 @@ export class Memfd extends OwnedFd {
   /**
    * Takes over a memfd that was made elsewhere, makes it close-on-exec, and owns it from then on.
    *
-   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not a memfd; it stays the caller's.
+   * @throws {ValueError} `EBADF`: not open. `EINVAL`: not a memfd; it stays the caller's. `EBUSY`: an object
+   * owns it already.
    */
   static adopt(fd: number): Memfd {
+    checkUnowned(fd);
     prepareAdopted(fd, /^\/(memfd:[^]*|secretmem) \(deleted\)$/, "memfd");
     return new Memfd("", { [ADOPTED]: fd } as MemfdOptions);
   }

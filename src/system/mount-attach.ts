@@ -14,6 +14,7 @@ import type { FlagBits, MountFlag, MountPropagation } from "./mount-flags.ts";
 import { propagationBit } from "./mount-flags.ts";
 import { holdTop, treeOf, walkable } from "./mount-place.ts";
 import { Mount } from "./mount.ts";
+import type { ScopedFd } from "./scoped-fd.ts";
 
 /** Options of everything that is mounted. */
 export interface CommonMountOptions {
@@ -87,8 +88,18 @@ export function attachByPath(
 ): Mount {
   const target = walkable(placement.target);
   call(target);
-  using tree = holdTop(target);
+  using tree = held(target);
   return settle(tree.fd, placement, recursive);
+}
+
+/** Holds what was just mounted, or unmounts it. */
+function held(target: Uint8Array): ScopedFd {
+  try {
+    return holdTop(target);
+  } catch (error) {
+    umount2(target, MNT.DETACH);
+    throw error;
+  }
 }
 
 /**

@@ -75,6 +75,9 @@ export function configure(
   explain(context, paths, () => fsconfig(context, command, null, null, 0));
 }
 
+/** Errors that the file system has nothing to do with. */
+const ofThisProcess: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
+
 /** Does a step; its error has what the kernel says of it. */
 export function explain<T>(
   context: number,
@@ -87,6 +90,7 @@ export function explain<T>(
   } catch (error) {
     if (!(error instanceof OSError)) throw error;
     const words = messages(context);
+    if (words.length === 0 && ofThisProcess.has(error.code)) throw error;
     throw new (error.constructor as OSErrorClass)(-error.errno, {
       syscall: "mount",
       path: source ?? target,

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { ERRNO, OSError } from "../errors.ts";
 import { builtin, type PathLike } from "../libc.ts";
-import { fd_info, O } from "../syscalls/fd.ts";
+import { close, fd_info, O } from "../syscalls/fd.ts";
 import { AT, openat } from "../syscalls/open.ts";
 import { STATMOUNT } from "../syscalls/statmount-struct.ts";
 import { hasUniqueIds, listIds, stat } from "./mount-list.ts";
@@ -43,10 +44,22 @@ function numbers(): MountNumber[] {
   });
 }
 
-/** The number that mountinfo has of the mount that a descriptor is of. As long as it is open, no other mount has it. */
-export function mountinfoId(fd: number): number | undefined {
+/**
+ * The number that mountinfo has of the mount that a descriptor is of. As long as it is open, no other mount has it.
+ *
+ * @throws {OSError} `EMFILE`, `ENOENT` and others: it can't be told. No mount may pass for gone, or for another, because of that.
+ */
+export function mountinfoId(fd: number): number {
   const id = fd_info(fd, "mnt_id");
-  return id === undefined ? undefined : Number(id);
+  if (id !== undefined) return Number(id);
+  const path = `/proc/self/fdinfo/${fd}`;
+  // Opening it tells why.
+  close(openat(AT.FDCWD, path, O.RDONLY | O.CLOEXEC));
+  throw new OSError(ERRNO.ENOENT[0], {
+    syscall: "read",
+    path,
+    hint: "it tells one mount from another",
+  });
 }
 
 /** The mount that a descriptor is of and all below it, parents first. Empty if it is nowhere. */

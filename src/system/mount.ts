@@ -28,7 +28,8 @@ export interface UnmountOptions {
 
 /**
  * What `mount()` and its like return. It remembers which mount it made, so that it unmounts this one and
- * never another at the same place; one that somebody else has unmounted is nothing to do. Without `using`
+ * never another at the same place; one that somebody else has unmounted is nothing to do. (Before Linux 6.8, and where a sandbox
+ * refuses `listmount`, a later mount can have the number of one that somebody else has unmounted, and is taken for it.) Without `using`
  * and {@linkcode unmount} the mount stays, also when the process ends.
  */
 export class Mount implements Disposable {

@@ -18,7 +18,7 @@ import {
 import { AT, openat } from "../syscalls/open.ts";
 import { Home } from "./namespace-home.ts";
 import { kernelNames, KINDS, type NamespaceKind } from "./namespace-kinds.ts";
-import { OwnedFd } from "./owned-fd.ts";
+import { checkUnowned, OwnedFd } from "./owned-fd.ts";
 
 const ADOPTED = Symbol("adopted");
 
@@ -106,10 +106,11 @@ export class Namespace extends OwnedFd {
   /**
    * Takes over a descriptor, and owns it from then on.
    *
-   * @throws {ValueError} `EBADF`, `ENOTTY`: it is none; it stays the caller's.
+   * @throws {ValueError} `EBADF`, `ENOTTY`: it is none; it stays the caller's. `EBUSY`: an object owns it already.
    */
   static adopt(fd: number): Namespace {
-    return new Namespace(int(fd, "fd"), ADOPTED);
+    checkUnowned(int(fd, "fd"));
+    return new Namespace(fd, ADOPTED);
   }
 
   /**

@@ -13,6 +13,23 @@ interface Handle {
   fd: number;
 }
 
+/** The descriptors that objects of this thread own. It keeps none of them alive. */
+const owned = new Set<number>();
+
+/**
+ * Throws if a descriptor has an owner, which would close it a second time, when the number may be another file's.
+ *
+ * @throws {ValueError} `EBUSY`
+ */
+export function checkUnowned(fd: number): void {
+  if (!owned.has(fd)) return;
+  throw new ValueError(ERRNO.EBUSY[0], {
+    syscall: "adopt",
+    path: `${fd}`,
+    hint: "an object owns it already, and would close it too: adopt a dup() of it",
+  });
+}
+
 const dropped = new FinalizationRegistry<Handle>(shut);
 
 /** An object that owns a descriptor, and closes it once: by itself if nobody can reach it any more. */
@@ -22,6 +39,7 @@ export abstract class OwnedFd implements Disposable {
   /** @param fd Owned from here on, -1 for none. */
   constructor(fd: number) {
     this.#handle = { fd: int(fd, "fd") };
+    owned.add(fd);
     dropped.register(this, this.#handle, this);
   }
 
@@ -64,6 +82,7 @@ export abstract class OwnedFd implements Disposable {
     const fd = this.fileno();
     dropped.unregister(this);
     Poller.current?.forget(fd);
+    owned.delete(fd);
     this.#handle.fd = -1;
     return fd;
   }
@@ -95,6 +114,7 @@ export abstract class OwnedFd implements Disposable {
 function shut(handle: Handle): void {
   const { fd } = handle;
   handle.fd = -1;
+  owned.delete(fd);
   if (fd !== -1) Poller.current?.forget(fd);
   closeQuietly(fd);
 }

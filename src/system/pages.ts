@@ -27,8 +27,8 @@ export function pages(byteLength: number): Pinned {
   return block;
 }
 
-/** Throws for memory that a pipe can't take over. */
-export function checkPages(block: Pinned): void {
-  if (giveable.has(block)) return;
-  throw new TypeError("Cannot take block: expected memory that pages() made");
+/** Throws for memory that a pipe can't take over, or was given once already. */
+export function takePages(block: Pinned): void {
+  if (giveable.delete(block)) return;
+  throw new TypeError("Cannot take block: expected memory that pages() made, and once");
 }

@@ -9,7 +9,7 @@ import { F, fcntl, ioctl_fionread, O, pipe2 } from "../syscalls/fd.ts";
 import { SPLICE_F, vmsplice } from "../syscalls/splice.ts";
 import { isAgain } from "./again.ts";
 import { OwnedFd } from "./owned-fd.ts";
-import { checkPages } from "./pages.ts";
+import { takePages } from "./pages.ts";
 
 /** Options of {@linkcode pipe}. */
 export interface PipeOptions {
@@ -76,6 +76,7 @@ export class PipeWriter extends PipeEnd {
    *
    * @param block Memory that {@linkcode pages} made.
    * @param options `signal` ends the wait for room; what is in the pipe by then stays there.
+   * @throws {TypeError} It is no such memory, or was given already.
    * @throws {OSError} `EPIPE`: nobody reads.
    * @throws {ValueError} `EBADF`: closed.
    * @throws What `signal` was aborted with.
@@ -92,7 +93,7 @@ export class PipeWriter extends PipeEnd {
    * ```
    */
   async give(block: Pinned, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    checkPages(block);
+    takePages(block);
     // Unmapped pages are left as they are until the last reader is done, and nobody can write to them any more.
     using taken = block;
     for (let offset = 0; offset < taken.byteLength;) {

@@ -6,9 +6,10 @@
 import type { FdLike } from "../libc.ts";
 import { copy_file_range, sendfile } from "../syscalls/copy.ts";
 import { SPLICE_F, splice_nonblock } from "../syscalls/splice.ts";
-import { type End, type Kind, Unblocked } from "./again.ts";
+import type { End, Kind } from "./pump-end.ts";
 import { Loop, LOOP_SIZE, Relay } from "./pump-loop.ts";
 import { type PumpWay, unless, type Waits, type Way } from "./pump-way.ts";
+import { Unblocked } from "./unblocked.ts";
 
 /** The ways to try, the cheapest first. The last one always works. */
 export function waysFor({ from: source, to: target }: Ends): readonly PumpWay[] {

@@ -6,9 +6,11 @@
  *
  * @module
  */
+import { ERRNO, ValueError } from "../errors.ts";
 import { type FdLike, size } from "../libc.ts";
 import { POLL, poll as look } from "../syscalls/poll.ts";
-import { endOf, Readiness, turn } from "./again.ts";
+import { Readiness, turn } from "./again.ts";
+import { endOf, isEndless } from "./pump-end.ts";
 import { isWrongWay, type PumpWay, type Waits, type Way } from "./pump-way.ts";
 import { type Ends, openWay, waysFor } from "./pump-ways.ts";
 
@@ -42,14 +44,15 @@ const PATIENCE = 4;
  *
  * Both are borrowed: they must stay open, are not closed, and are nobody else's meanwhile. It never blocks the event loop for
  * longer than one piece takes: files are moved in pieces, others are waited for. A socket, a terminal or another blocking descriptor
- * is made non-blocking until it is over, for whoever shares it.
+ * is made non-blocking until it is over, for whoever shares it; one that several calls move bytes from or to, until all of them are.
  *
  * If it fails or is aborted, `onProgress` has told how much was delivered. What was taken from a socket or terminal and is on its way then is
  * lost: at most 1 MiB, and nothing if a file or a pipe is spliced, copied or sent. Holes of files are copied as
  * zeroes, unless the file system shares blocks.
  *
  * @returns How many bytes were moved.
- * @throws {ValueError} `EBADF`: not open, or not open for that. `EISDIR`: a directory.
+ * @throws {ValueError} `EBADF`: not open, or not open for that. `EISDIR`: a directory. `EINVAL`: the same file or pipe twice,
+ * without a `length`.
  * @throws {OSError} `EPIPE`: nobody reads. `ENOSPC`, `EIO`, and others.
  * @throws What `signal` was aborted with.
  *
@@ -72,7 +75,13 @@ export async function pump(from: FdLike, to: FdLike, options: PumpOptions = {}):
   if (onProgress !== undefined && typeof onProgress !== "function")
     throw new TypeError("Cannot take onProgress: expected a function");
   signal?.throwIfAborted();
-  const ends: Ends = { from: endOf(from), to: endOf(to) };
+  const ends: Ends = { from: endOf(from, "read"), to: endOf(to, "write") };
+  if (length === Infinity && isEndless(from, ends.from, to, ends.to)) {
+    throw new ValueError(ERRNO.EINVAL[0], {
+      syscall: "pump",
+      hint: "both are the same file or pipe, which gets longer all the time: give a length",
+    });
+  }
   const [first, ...others] = waysFor(ends);
   if (first === undefined || length === 0) return 0;
   using readiness = new Readiness();

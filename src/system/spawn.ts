@@ -96,6 +96,8 @@ export function spawn<
 >(options: SpawnOptions<In, Out, Err> & { cmd: string[] }): Spawned<In, Out, Err>;
 export function spawn(first: string[] | Options, second: SpawnOptions = {}): Spawned {
   const given: Options = Array.isArray(first) ? { ...second, cmd: first } : first;
+  if (typeof given !== "object" || given === null)
+    throw new TypeError("Cannot take cmd: expected an array of words, or options with a cmd");
   const { namespaces, hostname, root, mounts, ...options } = given;
   const plan = spawnPlan({
     ...(namespaces !== undefined && { namespaces }),

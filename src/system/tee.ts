@@ -4,11 +4,13 @@
  *
  * @module
  */
+import { ERRNO, ValueError } from "../errors.ts";
 import { type FdLike, pinned } from "../libc.ts";
 import { read } from "../syscalls/fd.ts";
 import { SPLICE_F, splice_nonblock, tee_nonblock } from "../syscalls/splice.ts";
-import { endOf, Readiness } from "./again.ts";
+import { Readiness } from "./again.ts";
 import { type Pipe, pipe } from "./pipe.ts";
+import { endOf, isEndless } from "./pump-end.ts";
 import { pump } from "./pump.ts";
 
 /** Options of {@linkcode tee}. */
@@ -31,6 +33,7 @@ const PIECE = 2 ** 18;
  *
  * @returns How many bytes each target got.
  * @throws {TypeError} There is no target.
+ * @throws {ValueError} `EINVAL`: the source is one of the targets.
  * @throws What {@linkcode pump} throws for one of the targets, or what `signal` was aborted with.
  *
  * @example
@@ -58,15 +61,22 @@ export async function tee(
   if (onProgress !== undefined && typeof onProgress !== "function")
     throw new TypeError("Cannot take onProgress: expected a function");
   signal?.throwIfAborted();
-  for (const target of to) endOf(target);
-  if (endOf(from).kind === "pipe") return await spread(from, to, options);
-  using source = roomy();
+  const source = endOf(from, "read");
+  for (const target of to) {
+    if (!isEndless(from, source, target, endOf(target, "write"))) continue;
+    throw new ValueError(ERRNO.EINVAL[0], {
+      syscall: "tee",
+      hint: "the source is one of the targets too, so that it never ends",
+    });
+  }
+  if (source.kind === "pipe") return await spread(from, to, options);
+  using middle = roomy();
   const [over, either] = alsoBy(signal);
-  const feed = pump(from, source.writer, { signal: either }).finally(() => source.writer.close());
+  const feed = pump(from, middle.writer, { signal: either }).finally(() => middle.writer.close());
   // It may fail long before it is awaited.
   feed.catch(() => undefined);
   try {
-    const moved = await spread(source.reader, to, options);
+    const moved = await spread(middle.reader, to, options);
     // It has ended: with its source, or because that failed.
     await feed;
     return moved;

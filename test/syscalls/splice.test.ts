@@ -186,6 +186,31 @@ describe("splice_nonblock() and tee_nonblock()", () => {
 });
 
 describe("vmsplice()", () => {
+  test("gives the kernel no address of what was freed while its arguments were read", () => {
+    using fds = new Fds();
+    const [, writer] = fds.pipe();
+    const block = pinned(8);
+    const frees = {
+      fileno: () => {
+        block[Symbol.dispose]();
+        return writer;
+      },
+    };
+    expect(() => vmsplice(frees, [{ iov_base: block }], 0)).toThrow("it was freed");
+    const [first, second] = [pinned(8), pinned(8)];
+    const iov = [
+      { iov_base: first },
+      {
+        get iov_base() {
+          first[Symbol.dispose]();
+          return second;
+        },
+      },
+    ];
+    expect(() => vmsplice(writer, iov, 0)).toThrow("it was freed");
+    expect(ioctl_fionread(writer)).toBe(0);
+  });
+
   test("puts the pages themselves into a pipe", () => {
     using fds = new Fds();
     const [reader, writer] = fds.pipe();

@@ -386,6 +386,17 @@ describe("adopt()", () => {
     for (const fd of strangers) expect(() => Memfd.adopt(fd as number)).toThrow(TypeError);
   });
 
+  test("refuses what another object owns, and takes it once that is released", () => {
+    using memfd = new Memfd("owned");
+    const { fd } = memfd;
+    expectErrno(() => Memfd.adopt(fd), ValueError, "EBUSY");
+    using adopted = Memfd.adopt(memfd.release());
+    expect(adopted.fd).toBe(fd);
+    adopted.close();
+    using next = Memfd.adopt(memfd_create("next", 0));
+    expect(next.fd).toBe(fd);
+  });
+
   test("gives a Worker the same memory", async () => {
     using memfd = new Memfd("shared", { size: 4096 });
     const view = new Int32Array(memfd.map().buffer);

@@ -103,6 +103,43 @@ describe.skipIf(!canMount).each(kernels)(`mount()${why} %s`, (_, kernel) => {
     expect(seen.covered.message).toContain("on top of it");
   });
 
+  test("at the limit of descriptors all of it is done, or nothing", async () => {
+    const seen = await inMounts(
+      ({ s, butter, dir, mountinfo }) => {
+        butter.tmpfs({ target: dir }).unmount();
+        const outcomes = [];
+        for (const make of [
+          () => butter.tmpfs({ target: dir }),
+          () => butter.bindMount({ source: "/etc", target: dir, propagation: "private" }),
+        ]) {
+          for (let free = 0; free < 6; free++) {
+            const fds: number[] = [];
+            let outcome = "none";
+            try {
+              for (;;) fds.push(s.dup(0));
+            } catch {
+              for (const fd of fds.splice(0, free)) s.close(fd);
+            }
+            try {
+              const mounted = make();
+              outcome = mounted.mounted ? "mounted" : "lost";
+              mounted.unmount();
+            } catch (error) {
+              outcome = `${(error as NodeJS.ErrnoException).code}`;
+            }
+            for (const fd of fds) s.close(fd);
+            outcomes.push(`${outcome} ${mountinfo(dir).length}`);
+          }
+        }
+        return outcomes;
+      },
+      { ...kernel, through: ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"] },
+    );
+    for (const free of [0, 6]) expect(seen[free]).toBe("EMFILE 0");
+    for (const free of [5, 11]) expect(seen[free]).toBe("mounted 0");
+    expect(new Set(seen)).toEqual(new Set(["EMFILE 0", "mounted 0"]));
+  });
+
   test("unmount() finds the mount where it has been moved to", async () => {
     const seen = await inMounts(({ s, butter, sub, mountinfo }) => {
       const [from, to] = [sub("from"), sub("to\n with bytes")];

@@ -76,6 +76,8 @@ describe.skipIf(emulated)("Namespace (not under emulation)", () => {
     expect(descriptorCount()).toBe(before);
     const fd = openat(AT.FDCWD, "/dev/null", O.RDONLY | O.CLOEXEC);
     expectErrno(() => Namespace.adopt(fd), ValueError, "ENOTTY");
+    using own = Namespace.own("uts");
+    expectErrno(() => Namespace.adopt(own.fd), ValueError, "EBUSY");
     expect(fd_name(fd)).toBe("/dev/null");
     close(fd);
     for (const value of strangers) {

@@ -204,6 +204,14 @@ describe("give()", () => {
     expect(() => pages("8" as unknown as number)).toThrow(TypeError);
   });
 
+  test("takes a block once", async () => {
+    using p = pipe();
+    const block = pages(16);
+    await p.writer.give(block);
+    expect(await rejection(p.writer.give(block))).toBeInstanceOf(TypeError);
+    expect(p.queued).toBe(16);
+  });
+
   test("leaves no memory behind", async () => {
     const script = `
       import { pages, pipe } from "bun-butter";

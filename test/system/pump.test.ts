@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 
 import { OSError, pipe, pump, type PumpWay, ValueError } from "bun-butter";
-import { F, fcntl, ftruncate, memfd_create, O, read, write } from "bun-butter/syscalls";
+import { dup, F, fcntl, ftruncate, memfd_create, O, read, write } from "bun-butter/syscalls";
 
 import { strangers } from "../support/arguments.ts";
 import { collect, digest, feed, noise, sockets } from "../support/bytes.ts";
@@ -291,6 +291,69 @@ describe("pump()", () => {
     controller.abort("stop");
     expect(await Promise.all(waiting)).toEqual(["stop", "stop"]);
     expect(fcntl(socket, F.GETFL) & O.NONBLOCK).toBe(0);
+  });
+
+  test("blocks nobody whose descriptor is a duplicate, and touches none that came later", async () => {
+    using fds = new Fds();
+    using p = pipe();
+    const [socket] = sockets(fds, 0);
+    const twin = fds.add(dup(socket));
+    const blocks = (fd: number): boolean => (fcntl(fd, F.GETFL) & O.NONBLOCK) === 0;
+    const begin = (fd: number) => {
+      const controller = new AbortController();
+      const over = rejection(pump(fd, p.writer, { signal: controller.signal }));
+      return async () => {
+        controller.abort("stop");
+        expect(await over).toBe("stop");
+      };
+    };
+    const [first, second] = [begin(socket), begin(twin)];
+    await first();
+    expect(blocks(twin)).toBe(false);
+    await second();
+    expect([blocks(socket), blocks(twin)]).toEqual([true, true]);
+    const [third, fourth] = [begin(socket), begin(twin)];
+    await third();
+    fds.close(socket);
+    const [reader] = fds.pipe();
+    expect(reader).toBe(socket);
+    await fourth();
+    expect(blocks(reader)).toBe(false);
+  });
+
+  test("takes one file or one pipe twice only for a length", async () => {
+    using dir = tempDir();
+    using fds = new Fds();
+    using p = pipe();
+    writeFileSync(dir.at("file"), "0123456789");
+    const from = fds.add(openSync(dir.at("file"), "r"));
+    const to = fds.add(openSync(dir.at("file"), "a"));
+    write(p.writer, new Uint8Array([1, 2, 3]));
+    for (const [one, other] of [
+      [from, to],
+      [p.reader, p.writer],
+    ] as const) {
+      const failed = await rejection(pump(one, other, { signal: AbortSignal.timeout(2000) }));
+      expect(failed).toMatchObject({ name: "ValueError", code: "EINVAL", syscall: "pump" });
+    }
+    expect(await pump(from, to, { length: 5 })).toBe(5);
+    expect(readFileSync(dir.at("file"), "latin1")).toBe("012345678901234");
+    expect(await pump(p.reader, p.writer, { length: 2 })).toBe(2);
+    const rest = new Uint8Array(4);
+    expect([read(p.reader, rest), ...rest]).toEqual([3, 3, 1, 2, 0]);
+  });
+
+  test("takes nothing from its source for a target that is not open to write", async () => {
+    using dir = tempDir();
+    using fds = new Fds();
+    using p = pipe();
+    writeFileSync(dir.at("file"), "text");
+    const file = fds.add(openSync(dir.at("file"), "r"));
+    write(p.writer, new Uint8Array(7));
+    expect(await rejection(pump(p.reader, file))).toMatchObject({ code: "EBADF" });
+    expect(p.queued).toBe(7);
+    expect(await rejection(pump(file, p.reader))).toMatchObject({ code: "EBADF" });
+    expect(read(file, new Uint8Array(9))).toBe(4);
   });
 
   test("fails with what the kernel says", async () => {

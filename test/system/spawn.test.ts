@@ -107,6 +107,12 @@ describe("spawn() refuses, before anything is left,", () => {
   });
 });
 
+test("spawn() takes a command", () => {
+  for (const cmd of [undefined, null, 3, "ls"])
+    expect(() => spawn(cmd as unknown as string[])).toThrow(TypeError);
+  expect(() => spawn(undefined as unknown as string[])).toThrow("Cannot take cmd");
+});
+
 describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT)", () => {
   test.each(all)("a %s namespace is the child's, and not ours", async (kind) => {
     const before = whereabouts();

@@ -145,4 +145,14 @@ describe("tee()", () => {
     const onProgress = "no" as never;
     expect(await rejection(tee(p.reader, [p.writer], { onProgress }))).toBeInstanceOf(TypeError);
   });
+
+  test("refuses a source that is a target too, before anything is taken from it", async () => {
+    using from = pipe();
+    using other = pipe();
+    write(from.writer, new Uint8Array(5));
+    const signal = AbortSignal.timeout(2000);
+    const failed = await rejection(tee(from.reader, [other.writer, from.writer], { signal }));
+    expect(failed).toMatchObject({ name: "ValueError", code: "EINVAL", syscall: "tee" });
+    expect([from.queued, other.queued]).toEqual([5, 0]);
+  });
 });
