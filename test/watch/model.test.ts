@@ -12,7 +12,7 @@ import { type TempDir, tempDir } from "../support/temp.ts";
 import { listed, Model, treeOf } from "../support/watch.ts";
 
 /** More of them by hand: `BUTTER_SEEDS=500 bun test test/watch/model.test.ts`. */
-const seeds = Array.from({ length: Number(process.env["BUTTER_SEEDS"] ?? 12) }, (_, at) => at + 1);
+const seeds = Array.from({ length: Number(process.env["BUTTER_SEEDS"] ?? 8) }, (_, at) => at + 1);
 
 /** A seed whose tree is another one, with what is too much and what is missing. */
 interface Outcome {
@@ -84,7 +84,7 @@ async function beside(seed: number, model: Model, queue?: number): Promise<Outco
   const { root, outside } = where;
   await using watcher = open(root, {}, queue);
   const script = new URL("../support/file-program-child.ts", import.meta.url).pathname;
-  const child = Bun.spawn([bun, script, root, outside, `${seed}`, "3000"], { stderr: "inherit" });
+  const child = Bun.spawn([bun, script, root, outside, `${seed}`, "2000"], { stderr: "inherit" });
   const over = new AbortController();
   const exited = child.exited.then(() => over.abort());
   while (!over.signal.aborted) {
@@ -115,13 +115,13 @@ describe("replaying the events of a random program makes its tree", () => {
   }, 120_000);
 
   test("when another process runs it meanwhile", async () => {
-    const some = seeds.slice(0, Math.ceil(seeds.length / 3));
+    const some = seeds.slice(0, Math.ceil(seeds.length / 4));
     const outcomes = await parallel(some, (seed) => beside(seed, new Model()), 2);
     expect(outcomes).toEqual(some.map(right));
   }, 120_000);
 
   test("when another process runs it meanwhile, and the queue overflows", async () => {
-    const some = seeds.slice(0, Math.ceil(seeds.length / 3));
+    const some = seeds.slice(0, Math.ceil(seeds.length / 4));
     const outcomes = await parallel(some, (seed) => beside(seed, new Model(), 32), 2);
     expect(outcomes).toEqual(some.map(right));
   }, 120_000);
