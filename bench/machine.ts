@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "no
 import { cpus as processorsOf, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 
+import { CLONE, MNT, mount, MS, umount2, unshare } from "bun-butter/syscalls";
+
 import { bind, size_t } from "../src/libc.ts";
 
 /** What is undone at the end, the latest first. */
@@ -75,6 +77,26 @@ export const inMemory: boolean = memoryParent !== undefined;
 /** A new directory for a writer and its watcher, in memory if there is such a file system. */
 export function directory(): string {
   return scratch(memoryParent ?? tmpdir());
+}
+
+let isPrivate = false;
+
+/**
+ * A new file system in memory, which this process and those that it starts see, and nobody else.
+ *
+ * @throws {PermissionError} `EPERM`: without CAP_SYS_ADMIN.
+ */
+export function ownFileSystem(): string {
+  const path = scratch();
+  if (!isPrivate) {
+    // Of the first thread, which starts the processes.
+    unshare(CLONE.NEWNS);
+    mount(null, "/", null, MS.REC | MS.PRIVATE, null);
+    isPrivate = true;
+  }
+  mount("bench", path, "tmpfs", 0, null);
+  atExit(() => umount2(path, MNT.DETACH));
+  return path;
 }
 
 /**

@@ -6,6 +6,7 @@ import { relative } from "node:path";
 import { parseArgs } from "node:util";
 
 import { drain } from "./drain.ts";
+import { decisions, fanotify, felt } from "./fanotify.ts";
 import { type Benchmark, type Result, run } from "./harness.ts";
 import { latency, latencyApart } from "./latency.ts";
 import { compiler, inMemory, machine } from "./machine.ts";
@@ -34,6 +35,9 @@ const benchmarks: Readonly<Record<string, () => Benchmark>> = {
   copy: copyInMemory,
   "copy-disk": copyOnDisk,
   relay,
+  fanotify,
+  decisions,
+  felt,
 };
 
 function usage(problem: string): never {
