@@ -7,8 +7,8 @@ import { OSError } from "../errors.ts";
 import { type Pinned, pinned } from "../libc.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
 import { close, F, fcntl } from "../syscalls/fd.ts";
-import { LONGEST_DELAY } from "./deadline.ts";
 import { Poller, type Wait } from "./poller.ts";
+import { leave, stay, stays } from "./staying.ts";
 
 /** What one look at a descriptor brought. */
 export interface Batch<E> {
@@ -248,6 +248,7 @@ export class Intake<E> {
     this.#armed = false;
     clearTimeout(this.#timer);
     clearImmediate(this.#soon);
+    leave(this);
     this.#timer = this.#soon = undefined;
   }
 
@@ -259,6 +260,7 @@ export class Intake<E> {
     const change = held ? "ref" : "unref";
     this.#timer?.[change]();
     this.#soon?.[change]();
+    if (stays(this)) stay(this, held);
   }
 
   /**
@@ -318,11 +320,10 @@ export class Intake<E> {
     this.#armed = true;
   }
 
-  /** Waits for what others put in: nothing but this timer keeps the process alive meanwhile. */
+  /** Waits for what others put in. */
   #stay(): void {
     fcntl(this.fd, F.GETFD);
-    this.#timer = setTimeout(() => this.#turn(), LONGEST_DELAY);
-    if (!this.#held) this.#timer.unref();
+    stay(this, this.#held);
   }
 
   /** A turn of the event loop in which something may be there. */
