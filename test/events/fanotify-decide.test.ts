@@ -305,6 +305,32 @@ describe.skipIf(!able)("deciding (needs CAP_SYS_ADMIN)", () => {
     },
   );
 
+  test("a pending read keeps its source and the process alive, and an unref'd one does not", async () => {
+    const { stdout, stderr } = await runScript(`
+      import { Fanotify } from "bun-butter";
+      const make = () => {
+        const guard = new Fanotify({ decide: "access", decideTimeout: 2 ** 31 - 1 });
+        guard.mark(${JSON.stringify(file)}, "open-perm");
+        return guard;
+      };
+      const pending = make().readEvent();
+      for (let n = 0; n < 20; n++) {
+        await new Promise((resolve) => setImmediate(resolve));
+        Bun.gc(true);
+      }
+      process.on("exit", () => console.log("exit"));
+      pending.then((event) => {
+        console.log([...event.events].join());
+        event.allow();
+        const next = make();
+        next.readEvent();
+        next.unref();
+      });
+      Bun.spawn(["cat", ${JSON.stringify(file)}], { stdout: "ignore" }).unref();
+    `);
+    expect(stdout + stderr).toBe("open-perm\nexit\n");
+  });
+
   test("a source that is dropped allows what waits, and closes what it had", async () => {
     const { stdout, stderr } = await runScript(
       `
