@@ -119,7 +119,7 @@ export function mount_setattr(
   check(
     "mount_setattr",
     c.syscall(SYS.mount_setattr, number, path, options, struct, MOUNT_ATTR_SIZE),
-    pathname,
+    path.length > 0 ? pathname : undefined,
   );
 }
 

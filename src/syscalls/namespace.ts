@@ -139,6 +139,23 @@ export function setns(fd: FdLike, nstype: number): void {
 }
 
 /**
+ * `unshare(CLONE_FS)`, then `setns(fd, nstype)`: into a mount namespace, which takes a root and a working directory that no
+ * other thread shares.
+ *
+ * They are one function because a thread that is started in between would share them (`EINVAL`), and entering a JavaScript function
+ * may start the compiler's.
+ *
+ * @throws What {@linkcode unshare} and {@linkcode setns} do.
+ */
+export function unshare_fs_setns(fd: FdLike, nstype: number): void {
+  const there = fileno(fd);
+  const type = int(nstype, "nstype");
+  const alone = c.unshare(CLONE.FS);
+  if (alone === -1) check("unshare", alone);
+  check("setns", c.setns(there, type));
+}
+
+/**
  * `unshare(CLONE_NEWPID)`, or `setns(fd, CLONE_NEWPID)`, then a call of a native function, then `setns(home, CLONE_NEWPID)`.
  *
  * They are one function because no JavaScript may begin in between: entering a function may have it compiled, and the compiler's

@@ -6,13 +6,19 @@
 import { edenGC } from "bun:jsc";
 
 import { ERRNO, InternalError } from "../errors.ts";
-import { builtin } from "../libc.ts";
+import { builtin, type FdLike } from "../libc.ts";
 import { chroot, fchdir } from "../syscalls/chdir.ts";
 import { fd_name, O } from "../syscalls/fd.ts";
-import { CLONE, setns, unshare } from "../syscalls/namespace.ts";
+import { CLONE, setns, unshare, unshare_fs_setns } from "../syscalls/namespace.ts";
 import { AT, openat } from "../syscalls/open.ts";
 import { kernelNames, type NamespaceKind } from "./namespace-kinds.ts";
 import { ScopedFd } from "./scoped-fd.ts";
+
+/** Moves this thread into namespaces; a mount namespace is one whose root and working directory no other thread may share. */
+export function enter(fd: FdLike, flags: number): void {
+  if ((flags & CLONE.NEWNS) === 0) setns(fd, flags);
+  else unshare_fs_setns(fd, flags);
+}
 
 /** A namespace that the thread was in. */
 interface Way {
@@ -102,9 +108,7 @@ export class Home implements Disposable {
       }
     };
     const places = this.#places;
-    // A thread that was started meanwhile would share root and working directory with this one.
-    if (places !== undefined) attempt(() => unshare(CLONE.FS));
-    for (const { fd, flag } of this.#ways) attempt(() => setns(fd, flag));
+    for (const { fd, flag } of this.#ways) attempt(() => enter(fd, flag));
     if (places !== undefined) {
       // The kernel has made both the root of the namespace.
       attempt(() => fchdir(places.root));

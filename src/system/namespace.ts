@@ -13,10 +13,9 @@ import {
   ioctl_ns_get_owner_uid,
   ioctl_ns_get_parent,
   ioctl_ns_get_userns,
-  setns,
 } from "../syscalls/namespace.ts";
 import { AT, openat } from "../syscalls/open.ts";
-import { Home } from "./namespace-home.ts";
+import { enter, Home } from "./namespace-home.ts";
 import { kernelNames, KINDS, type NamespaceKind } from "./namespace-kinds.ts";
 import { checkUnowned, OwnedFd } from "./owned-fd.ts";
 
@@ -126,7 +125,7 @@ export class Namespace extends OwnedFd {
     if (flags === 0) throw new RangeError("Cannot take kinds: there is none");
     using pidfd = process instanceof Pidfd ? undefined : new Pidfd(process);
     const fd = (pidfd ?? (process as Pidfd)).fileno();
-    return within(set, () => setns(fd, flags), fn);
+    return within(set, () => enter(fd, flags), fn);
   }
 
   /** Whether both are the same namespace. */
@@ -154,7 +153,7 @@ export class Namespace extends OwnedFd {
    */
   enter<T>(fn: () => T): T {
     const fd = this.fileno();
-    return within(new Set([this.kind]), () => setns(fd, kernelNames(this.kind).flag), fn);
+    return within(new Set([this.kind]), () => enter(fd, kernelNames(this.kind).flag), fn);
   }
 
   /**

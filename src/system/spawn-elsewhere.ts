@@ -6,17 +6,11 @@
 import { ValueError } from "../errors.ts";
 import { O } from "../syscalls/fd.ts";
 import { getpid, gettid } from "../syscalls/getpid.ts";
-import {
-  call_in_pid_namespace,
-  CLONE,
-  new_pid_namespace,
-  setns,
-  unshare,
-} from "../syscalls/namespace.ts";
+import { call_in_pid_namespace, CLONE, new_pid_namespace, unshare } from "../syscalls/namespace.ts";
 import { AT, openat } from "../syscalls/open.ts";
 import { PIDFD, pidfd_open } from "../syscalls/pidfd.ts";
 import { sethostname } from "../syscalls/uts.ts";
-import { Home } from "./namespace-home.ts";
+import { enter, Home } from "./namespace-home.ts";
 import { kernelNames } from "./namespace-kinds.ts";
 import { ScopedFd } from "./scoped-fd.ts";
 import { mountAll, noProc } from "./spawn-mounts.ts";
@@ -77,7 +71,7 @@ function pidNamespace(
 /** Moves this thread, but for what its children's pid namespace is. */
 function leave({ flags, joined, hostname }: SpawnPlan): void {
   if (flags !== 0) unshare(flags);
-  for (const namespace of joined) setns(namespace, kernelNames(namespace.kind).flag);
+  for (const namespace of joined) enter(namespace, kernelNames(namespace.kind).flag);
   if (hostname !== undefined) sethostname(hostname);
 }
 

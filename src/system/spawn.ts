@@ -52,6 +52,9 @@ type Options = SpawnOptions & { cmd: string[] };
  * After a mount namespace was made, this thread has a working directory and umask of its own: what `process.chdir()` and
  * `process.umask()` change afterwards, Bun's other threads, which read files for promises, don't see.
  *
+ * The engine may start a thread for its compiler in that turn. It does not get out of the namespaces, which therefore can last longer
+ * than the child: until the compiler has had nothing to do for ten seconds. No code of yours runs in it.
+ *
  * A child lives on when this process dies. `bun --no-orphans` kills it then, and with process 1 all of its pid namespace.
  *
  * @throws {TypeError} The options make no sense together: a `hostname` without a `"uts"` namespace, a `root` without `"mount"`; or

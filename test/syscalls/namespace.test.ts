@@ -16,10 +16,12 @@ import {
   pidfd_open,
   setns,
   unshare,
+  unshare_fs_setns,
 } from "bun-butter/syscalls";
 
 import { expectDescriptor, expectErrno, expectInt } from "../support/arguments.ts";
 import { can, emulated } from "../support/capabilities.ts";
+import { runScript } from "../support/child.ts";
 import { Fds } from "../support/fds.ts";
 
 const files = {
@@ -145,10 +147,27 @@ test.skipIf(!root)(
   },
 );
 
+test.skipIf(!root || !can("CAP_SYS_CHROOT"))(
+  "unshare_fs_setns() enters a mount namespace from a thread that shares its root with others, as setns() can't (CAP_SYS_ADMIN, CAP_SYS_CHROOT)",
+  async () => {
+    const { stdout, stderr } = await runScript(`
+      import { AT, CLONE, O, openat, setns, unshare_fs_setns } from "bun-butter/syscalls";
+      process.chdir("/tmp");
+      const home = openat(AT.FDCWD, "/proc/thread-self/ns/mnt", O.RDONLY | O.CLOEXEC);
+      try { setns(home, CLONE.NEWNS); } catch (error) { console.log(error.code); }
+      unshare_fs_setns(home, CLONE.NEWNS);
+      console.log((await import("node:fs")).readlinkSync("/proc/thread-self/cwd"));
+    `);
+    expect({ stdout, stderr }).toEqual({ stdout: "EINVAL\n/\n", stderr: "" });
+  },
+);
+
 test("unshare() and setns() refuse what is no number and no descriptor", () => {
   expectInt((value) => unshare(value === 0 ? 1 : value));
-  expectInt((value) => setns(-1, value));
-  expectDescriptor((fd) => setns(fd, 0));
+  for (const call of [setns, unshare_fs_setns]) {
+    expectInt((value) => call(-1, value));
+    expectDescriptor((fd) => call(fd, 0));
+  }
 });
 
 test.skipIf(emulated)("ioctl_ns_*() refuse what is no namespace (not under emulation)", () => {
