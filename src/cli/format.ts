@@ -14,6 +14,8 @@ export type Colour = keyof typeof colours;
 
 /** One event, as it is printed. */
 export interface Row {
+  /** Stands before the words: who did it. */
+  readonly lead?: Lead;
   /** What happened. */
   readonly words: readonly string[];
   /** The words on a terminal, where the suffix may say enough. */
@@ -28,6 +30,12 @@ export interface Row {
   readonly colour: Colour;
   /** The fields of the JSON line, beside its time. Only read for that. */
   readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** What stands before the words of a row: on a terminal, and as columns elsewhere. */
+export interface Lead {
+  readonly text: Uint8Array;
+  readonly columns: readonly (string | Uint8Array)[];
 }
 
 /** Formats rows that were read at the same time, each with a newline at its end. */
@@ -46,6 +54,9 @@ export const FORMAT_HELP = `Output:
 
 /** Room for the longest word of the most usual rows; longer ones push the path to the right. */
 const WORDS_WIDTH = 13;
+
+/** Room for a name of seven letters and a number of seven digits. */
+const LEAD_WIDTH = 16;
 
 /** The formatter of a format. JSON is never coloured. */
 export function formatter(format: Format, coloured: boolean): Formatter {
@@ -88,17 +99,20 @@ function json(time: Date, rows: readonly Row[]): string {
 function tab(time: Date, rows: readonly Row[], paint: Paint): string {
   const at = paint(time.toISOString(), "grey");
   let text = "";
-  for (const { words, subject, columns = [subject], colour } of rows)
-    text += `${at}\t${paint(words.join(","), colour)}\t${columns.map(escape).join("\t")}\n`;
+  for (const { lead, words, subject, columns = [subject], colour } of rows) {
+    const who = lead === undefined ? "" : `${lead.columns.map(escape).join("\t")}\t`;
+    text += `${at}\t${who}${paint(words.join(","), colour)}\t${columns.map(escape).join("\t")}\n`;
+  }
   return text;
 }
 
 function terminal(time: Date, rows: readonly Row[], paint: Paint): string {
   const at = paint(clock(time), "grey");
   let text = "";
-  for (const { words, brief = words, subject, suffix = "", colour } of rows) {
+  for (const { lead, words, brief = words, subject, suffix = "", colour } of rows) {
+    const who = lead === undefined ? "" : `${escape(lead.text).padEnd(LEAD_WIDTH)}  `;
     const what = brief.join(" ").padEnd(WORDS_WIDTH);
-    text += `${at}  ${paint(what, colour)}  ${escape(subject)}${suffix}\n`;
+    text += `${at}  ${who}${paint(what, colour)}  ${escape(subject)}${suffix}\n`;
   }
   return text;
 }

@@ -7,15 +7,26 @@
 import manifest from "../../package.json" with { type: "json" };
 import { OSError } from "../index.ts";
 import { type Command, EXIT, note, UsageError } from "./command.ts";
+import { guard } from "./guard.ts";
 import { OutputError } from "./output.ts";
 import { pressure } from "./pressure.ts";
 import { run as runCommand } from "./run.ts";
 import { signals } from "./signals.ts";
 import { timer } from "./timer.ts";
+import { trace } from "./trace.ts";
 import { wait } from "./wait.ts";
 import { watch } from "./watch.ts";
 
-const commands: readonly Command[] = [watch, timer, signals, wait, pressure, runCommand];
+const commands: readonly Command[] = [
+  watch,
+  trace,
+  guard,
+  timer,
+  signals,
+  wait,
+  pressure,
+  runCommand,
+];
 
 const HELP = `Usage: butter COMMAND [OPTION…]
 

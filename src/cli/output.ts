@@ -7,12 +7,14 @@ import { isatty } from "node:tty";
 
 import { poll } from "../index.ts";
 import { type Formatter, formatter, type Row } from "./format.ts";
+import { Terminal } from "./terminal.ts";
 
 const STDOUT = 1;
 
 /** Where a subcommand writes its rows. */
 export class Output implements Disposable {
   readonly #format: Formatter;
+  readonly #terminal: Terminal | undefined;
   readonly #gone = new AbortController();
   readonly #done = new AbortController();
 
@@ -20,6 +22,7 @@ export class Output implements Disposable {
   constructor(json: boolean) {
     const terminal = isatty(STDOUT);
     this.#format = formatter(json ? "json" : terminal ? "terminal" : "tab", coloured(terminal));
+    if (terminal) this.#terminal = Terminal.open(STDOUT);
     // The callback of a write tells the same; without a listener the process would end with a stack trace.
     process.stdout.on("error", () => undefined);
     void this.#watchReader();
@@ -39,6 +42,11 @@ export class Output implements Disposable {
   write(rows: readonly Row[]): Promise<void> {
     if (rows.length === 0) return Promise.resolve();
     const text = this.#format(new Date(), rows);
+    if (this.#terminal !== undefined) {
+      return this.#terminal.write(text).catch((error: unknown) => {
+        if (!this.#done.signal.aborted) throw new OutputError(error as Error);
+      });
+    }
     return new Promise((resolve, reject) => {
       process.stdout.write(text, (error) => {
         if (!error) return resolve();
@@ -51,6 +59,7 @@ export class Output implements Disposable {
 
   [Symbol.dispose](): void {
     this.#done.abort();
+    this.#terminal?.[Symbol.dispose]();
   }
 
   /** A pipe that has lost its reader is in error, and tells so unasked; a pipe never has `pri`, which is asked for. */

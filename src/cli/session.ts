@@ -24,7 +24,7 @@ export interface SessionOptions {
    */
   readonly count?: number;
   /**
-   * Milliseconds without an event that end it.
+   * Milliseconds that end it without an event that is {@linkcode Session.tally | tallied}.
    *
    * @default Infinity
    */
@@ -70,6 +70,8 @@ export class Session implements Disposable {
   /** Settles when the last rows are written, and all before them. */
   #written: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  /** Since when there is nothing to tell, as `performance.now()` has it. */
+  #quietSince: number | undefined;
 
   constructor(kind: SessionKind, options: SessionOptions) {
     this.#kind = kind;
@@ -121,7 +123,9 @@ export class Session implements Disposable {
       if (this.#kind.deadline !== true) clearTimeout(this.#timer);
       const batch = came;
       came = [];
+      const told = this.#total;
       await take(batch);
+      this.#heard(this.#total !== told);
     }
     await batches.return?.();
     this.#sources.delete(source);
@@ -208,12 +212,25 @@ export class Session implements Disposable {
     if (timeout > LONGEST_DELAY || this.#end !== undefined) return;
     if (this.#kind.deadline === true && this.#timer !== undefined) return;
     clearTimeout(this.#timer);
+    const now = performance.now();
+    this.#quietSince ??= now;
     const expire = (): void => {
       // A process that was stopped for a while finds its timers due before its events.
       if (this.#ready()) this.#timer = setTimeout(expire, 1);
       else this.stop("timeout");
     };
-    this.#timer = setTimeout(expire, timeout);
+    this.#timer = setTimeout(expire, Math.max(0, this.#quietSince + timeout - now));
+  }
+
+  /** A batch was taken. One that had nothing to tell is no event: a filter may let nothing through for ever. */
+  #heard(told: boolean): void {
+    const now = performance.now();
+    if (told) this.#quietSince = now;
+    else if (
+      this.#kind.deadline !== true &&
+      now - (this.#quietSince ?? now) >= this.#options.timeout
+    )
+      this.stop("timeout");
   }
 
   /** Whether a source has something to tell. */

@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
-
 import { Inotify, type InotifyEvent } from "../index.ts";
 import { command } from "./command.ts";
 import { type Change, Runner } from "./exec.ts";
 import { escape, type Row } from "./format.ts";
+import { overflowHint } from "./overflow.ts";
 import { Session } from "./session.ts";
 import { WATCH_HELP, type WatchOptions, watchOptions } from "./watch-options.ts";
 import { Roots } from "./watch-row.ts";
@@ -87,13 +86,8 @@ class Watch implements AsyncDisposable {
     }
     this.#runner?.changed(changes);
     await session.write(rows);
-    if (batch.some(({ isOverflow }) => isOverflow)) session.remark(overflowHint());
+    if (batch.some(({ isOverflow }) => isOverflow))
+      session.remark(overflowHint("inotify", "watch", "--event"));
     if (this.#inotify.watches.size === 0) session.stop("over");
   }
-}
-
-function overflowHint(): string {
-  const name = "fs.inotify.max_queued_events";
-  const limit = readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8").trim();
-  return `events were lost: raise ${name} (${limit} now), or watch fewer kinds with --event`;
 }

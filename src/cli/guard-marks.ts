@@ -1,0 +1,90 @@
+/**
+ * What `butter guard` marks: a directory and all that are below it, also those that come later.
+ *
+ * @module
+ */
+import { lstatSync, readdirSync } from "node:fs";
+
+import { Fanotify, type FanotifyEvent } from "../index.ts";
+import { escape } from "./format.ts";
+
+/** The directories of one `butter guard`. */
+export class GuardMarks implements Disposable {
+  /** Opens that wait. */
+  readonly opens: Fanotify;
+  /** Directories that come. */
+  readonly arrivals: Fanotify;
+  readonly #directory: Uint8Array;
+  readonly #report: (text: string) => void;
+  #size = 0;
+
+  /**
+   * @param directory As `realPath` has it.
+   * @param report Told of a directory that comes and can't be guarded.
+   * @throws {OSError} It can't be guarded.
+   */
+  constructor(directory: Uint8Array, report: (text: string) => void) {
+    this.#directory = directory;
+    this.#report = report;
+    using stack = new DisposableStack();
+    this.opens = stack.use(new Fanotify({ decide: "access", unlimitedMarks: true, latency: 0 }));
+    this.arrivals = stack.use(new Fanotify({ unlimitedMarks: true, latency: 0 }));
+    this.#add(directory);
+    stack.move();
+  }
+
+  /** How many directories were guarded at the start. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Marks what came. */
+  take(events: readonly FanotifyEvent[]): void {
+    for (const event of events) {
+      // What was lost is found by looking at everything again.
+      const came = event.isOverflow ? this.#directory : event.isDir ? bytesOf(event) : undefined;
+      if (came === undefined) continue;
+      try {
+        this.#add(came);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        if (!isGone(error)) this.#report(`"${escape(came)}" is not guarded: ${error.message}`);
+      }
+    }
+  }
+
+  /** Whatever waits is allowed. */
+  [Symbol.dispose](): void {
+    this.opens.close();
+    this.arrivals.close();
+  }
+
+  #add(directory: Uint8Array): void {
+    // Before the look inside: what comes after it is told.
+    this.arrivals.mark(directory, ["create", "moved-to"], { dirs: true });
+    this.opens.mark(directory, "open-perm", { children: true });
+    this.#size++;
+    // Bun has no types of entries with names as bytes.
+    for (const name of readdirSync(Buffer.from(directory), { encoding: "buffer" })) {
+      const path = Buffer.concat([directory, SLASH, name]);
+      if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) continue;
+      try {
+        this.#add(path);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+      }
+    }
+  }
+}
+
+/** What is gone again, or no directory any more, needs no guard. */
+function isGone(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+function bytesOf({ path, pathBytes }: FanotifyEvent): Uint8Array | undefined {
+  return pathBytes ?? (path === undefined ? undefined : Buffer.from(path));
+}
+
+const SLASH = Buffer.from("/");
