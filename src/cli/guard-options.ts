@@ -52,7 +52,7 @@ Output:
   Names and paths are escaped as butter watch --help says.
   With --json it is one JSON object: time, pid, command, verdict ("deny", or "allow" if it was
   LATE), path; pathBytes and commandBytes, arrays of numbers, if they are not UTF-8.
-  While nobody reads the lines, no open waits for that: those past 10,000 are not printed, and
+  While nobody reads the lines, no open waits for that: those past 1,000 are not printed, and
   a remark says how many.
 
 Exit codes:

@@ -24,7 +24,7 @@ export const guard = command({
 });
 
 /** Rows that may wait for a reader. */
-const MOST_ROWS = 10_000;
+const MOST_ROWS = 1000;
 
 async function run(options: GuardOptions): Promise<number> {
   const directory = realPath(options.path, O.DIRECTORY);

@@ -34,9 +34,13 @@ test.each([
   "help wait",
   "pressure --help",
   "help pressure",
+  "trace --help",
+  "help trace",
+  "guard --help",
+  "help guard",
 ])("butter %s prints the command's own help, no line too wide", async (line) => {
   const { stdout, stderr, exitCode } = await main(...line.split(" "));
-  const name = /watch|timer|signals|wait|pressure/.exec(line)?.[0];
+  const name = /watch|timer|signals|wait|pressure|trace|guard/.exec(line)?.[0];
   expect(stdout).toStartWith(`Usage: butter ${name} `);
   expect(stdout.split("\n").filter((printed) => printed.length > 100)).toEqual([]);
   expect(stderr).toBe("");
