@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { lstatSync, readdirSync } from "node:fs";
+import { lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
 
 import { Fanotify, type FanotifyEvent } from "../index.ts";
+import { AT, close, O, openat } from "../syscalls/index.ts";
 import { escape } from "./format.ts";
 
 /** The directories of one `butter guard`. */
@@ -16,6 +17,8 @@ export class GuardMarks implements Disposable {
   readonly arrivals: Fanotify;
   readonly #directory: Uint8Array;
   readonly #report: (text: string) => void;
+  /** What is mounted below stays out. */
+  #device: number | undefined;
   #size = 0;
 
   /**
@@ -60,31 +63,56 @@ export class GuardMarks implements Disposable {
   }
 
   #add(directory: Uint8Array): void {
-    // Before the look inside: what comes after it is told.
-    this.arrivals.mark(directory, ["create", "moved-to"], { dirs: true });
-    this.opens.mark(directory, "open-perm", { children: true });
-    this.#size++;
-    // Bun has no types of entries with names as bytes.
-    for (const name of readdirSync(Buffer.from(directory), { encoding: "buffer" })) {
-      const path = Buffer.concat([directory, SLASH, name]);
-      if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) continue;
+    for (const below of this.#mark(directory)) {
       try {
-        this.#add(path);
+        this.#add(below);
       } catch (error) {
         if (!isGone(error)) throw error;
       }
     }
   }
+
+  /** Marks one directory, and returns those in it. */
+  #mark(directory: Uint8Array): Uint8Array[] {
+    const fd = openat(AT.FDCWD, directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC);
+    try {
+      const open = `/proc/self/fd/${fd}`;
+      // By now there may be a symbolic link on the way, to anywhere.
+      if (!readlinkSync(open, "buffer").equals(directory)) return [];
+      const { dev } = statSync(open);
+      this.#device ??= dev;
+      if (dev !== this.#device) return [];
+      // Before the look inside: what comes after it is told.
+      this.arrivals.mark(fd, ["create", "moved-to"], { dirs: true });
+      this.opens.mark(fd, "open-perm", { children: true });
+      this.#size++;
+      return directoriesIn(open).map((name) =>
+        Buffer.concat([directory, directory.length === 1 ? NOTHING : SLASH, name]),
+      );
+    } finally {
+      close(fd);
+    }
+  }
+}
+
+/** Names of directories. Bun has no types of entries whose names are bytes. */
+function directoriesIn(directory: string): Uint8Array[] {
+  const isDirectory = (name: Uint8Array): boolean =>
+    lstatSync(Buffer.concat([Buffer.from(`${directory}/`), name]), {
+      throwIfNoEntry: false,
+    })?.isDirectory() === true;
+  return readdirSync(directory, { encoding: "buffer" }).filter(isDirectory);
 }
 
 /** What is gone again, or no directory any more, needs no guard. */
 function isGone(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "ENOENT" || code === "ENOTDIR";
+  return code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP";
 }
 
 function bytesOf({ path, pathBytes }: FanotifyEvent): Uint8Array | undefined {
   return pathBytes ?? (path === undefined ? undefined : Buffer.from(path));
 }
 
+const NOTHING = Buffer.alloc(0);
 const SLASH = Buffer.from("/");

@@ -38,13 +38,14 @@ Options:
 
 What it does not do:
   It is about opening files, also to execute them: not about listing, renaming or deleting them,
-  truncate(2), or what is open already. A file that has another name (a hard link) outside of DIR
-  can be opened there. A directory that is made or moved into DIR is guarded a moment later; one
-  that is moved out stays guarded until the end.
-  Every open of a file in DIR waits for this command's answer, some 100 µs. When in doubt that is
-  yes: an open that is not answered within 5 s is allowed and printed as LATE, and when this
-  command ends, by whatever it is, everything is allowed again. Only while it is stopped (SIGSTOP)
-  do opens wait until it goes on; it does not let Ctrl-Z stop it.
+  truncate(2), or what is open already. A file that is renamed is judged by its new name, and one
+  that has another name (a hard link) outside of DIR can be opened there. What is mounted below
+  DIR is left out. A directory that is made or moved into DIR is guarded a moment later; one that
+  is moved out stays guarded until the end.
+  Every open of a file in DIR waits for this command's answer, for a fraction of a millisecond.
+  When in doubt that is yes: an open that is not answered within 5 s is allowed and printed as
+  LATE, and when this command ends, by whatever it is, everything is allowed again. Only while it
+  is stopped (SIGSTOP) do opens wait until it goes on; it does not let Ctrl-Z stop it.
 
 Output:
   On a terminal, a line is the local time, the process as NAME(PID), DENY, and the path.

@@ -136,6 +136,21 @@ describe.skipIf(!able)("butter guard (needs CAP_SYS_ADMIN, no emulation)", () =>
     expect(await cat(outside.at("gone/a.key"))).toBe(EPERM);
   });
 
+  test("is not led out of its directory by a symbolic link in place of one that was made", async () => {
+    using dir = tempDir();
+    using outside = tempDir();
+    plant(outside.path, { secret: "text", "made/": "", "made/secret": "text" });
+    await using child = await start([dir.path, "-d", "secret"]);
+    child.signal("SIGSTOP");
+    const swap = `mkdir a b b/made; mv b c; rm -r a c; ln -s ${outside.path} a; ln -s ${outside.path} b`;
+    await run(["sh", "-ec", swap], { cwd: dir.path });
+    child.signal("SIGCONT");
+    plant(dir.path, { "last/": "", "last/secret": "text" });
+    await denied(dir.at("last/secret"));
+    expect(await cat(dir.at("a/secret"))).toBe("text");
+    expect(await cat(dir.at("b/made/secret"))).toBe("text");
+  });
+
   test("escapes names that are not text, and has them raw in JSON", async () => {
     using dir = tempDir();
     const names = ["a\nb\x1b[2J.key", Buffer.from([0x72, 0xff, ...Buffer.from(".key")])] as const;
