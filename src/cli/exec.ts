@@ -48,6 +48,9 @@ const PATHS_LIMIT = 100_000;
 /** How often a process group is asked whether one of it is left, in milliseconds: no event tells of that. */
 const GROUP_INTERVAL = 20;
 
+/** Milliseconds that one which was sent SIGKILL is waited for. */
+const DYING = 2000;
+
 /** What a burst adds up to. Its memory is limited: a command may run for hours while events come. */
 interface Burst {
   readonly since: number;
@@ -195,9 +198,15 @@ export async function endGroup({ pid, exited }: Child, grace: number): Promise<v
   // One that was stopped would not notice.
   signalGroup(pid, "SIGCONT");
   await exited;
-  while (groupLives(pid) && performance.now() < giveUp) await Bun.sleep(GROUP_INTERVAL);
+  await groupGone(pid, giveUp);
   clearTimeout(kill);
-  signalGroup(pid, "SIGKILL");
+  if (!signalGroup(pid, "SIGKILL")) return;
+  // That takes a moment, and for ever where a device does not answer.
+  await groupGone(pid, performance.now() + DYING);
+}
+
+async function groupGone(pgid: number, giveUp: number): Promise<void> {
+  while (groupLives(pgid) && performance.now() < giveUp) await Bun.sleep(GROUP_INTERVAL);
 }
 
 /** Whether there was anyone to signal. */
