@@ -1,5 +1,5 @@
 /** Fanotify: events by name on a file system, decisions on opens, and what who is watched feels of either. */
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { can } from "../test/support/capabilities.ts";
@@ -92,6 +92,8 @@ function fatraceSide(program: string, dir: string, writing: () => Child): Side {
   return {
     name: "fatrace",
     async run(): Promise<Sample> {
+      // It overwrites none.
+      rmSync(output, { force: true });
       const child = Bun.spawn([program, "--current-mount", `--output=${output}`], {
         cwd: dir,
         stderr: "inherit",

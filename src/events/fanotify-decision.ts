@@ -61,6 +61,7 @@ export class Decision {
     }
     this.#all.answer(this, verdict === "allow" ? FAN_RESPONSE.ALLOW : this.#denial(errno));
     this.#made = { verdict, by: "caller" };
+    this.#all.made();
   }
 
   /** Allows it, unless it was decided. */
@@ -96,6 +97,8 @@ export class Decisions implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   /** Whether a denial may carry an error. */
   readonly withErrno: boolean;
+  /** Called when the caller has decided on all that waited. */
+  onIdle: (() => void) | undefined;
 
   constructor(timeout: number, withErrno: boolean) {
     this.#timeout = timeout;
@@ -113,6 +116,11 @@ export class Decisions implements Disposable {
     this.#pending.add(decision);
     this.#timer ??= this.#after(this.#timeout);
     return decision;
+  }
+
+  /** The caller has decided. */
+  made(): void {
+    if (this.#pending.size === 0) this.onIdle?.();
   }
 
   /** Tells the kernel. */

@@ -37,6 +37,7 @@ export class Gate<Source extends object> implements Disposable {
     this.#drop = takers.drop;
     const [own, left] = this.#pumps;
     own?.begin(fd, source, takers.own);
+    this.decisions.onIdle = () => own?.again();
     left?.begin(this.#warden.fd, source, takers.left);
   }
 

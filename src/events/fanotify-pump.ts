@@ -13,6 +13,9 @@ import { Poller, type Wait } from "./poller.ts";
  */
 const LINGER = 0.1;
 
+/** How often it looks between two turns of the event loop, which has others to serve. */
+const MOST_LOOKS = 32;
+
 /** Milliseconds before the next attempt after one that failed. */
 const PAUSE = 100;
 
@@ -25,6 +28,9 @@ export class Pump<Source extends object> implements Disposable {
   #poller: Poller | undefined;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
+  #lookNow: (() => void) | undefined;
+  /** How many more there may be before the next turn. */
+  #looks = 0;
 
   /** @param read Takes what is there, and tells how many events that were; -1 if it did not work. */
   begin(fd: number, source: Source, read: (source: Source) => number): void {
@@ -32,6 +38,7 @@ export class Pump<Source extends object> implements Disposable {
     let until = 0;
     const look = (): void => {
       this.#soon = undefined;
+      this.#looks = MOST_LOOKS;
       const target = weak.deref();
       if (target === undefined) return this[Symbol.dispose]();
       const events = read(target);
@@ -43,6 +50,10 @@ export class Pump<Source extends object> implements Disposable {
       this.#soon = setImmediate(look);
       this.#soon.unref();
     };
+    this.#lookNow = () => {
+      const target = weak.deref();
+      if (target !== undefined && read(target) > 0) until = performance.now() + LINGER;
+    };
     this.#poller = Poller.acquire(fd);
     this.#wait = {
       fd,
@@ -53,6 +64,16 @@ export class Pump<Source extends object> implements Disposable {
       fail: () => this.#later(),
     };
     this.#arm();
+  }
+
+  /**
+   * Looks once more in this turn of the event loop: who was answered may have been given this processor at once, and asked
+   * again.
+   */
+  again(): void {
+    if (this.#wait === undefined || this.#looks === 0) return;
+    this.#looks--;
+    this.#lookNow?.();
   }
 
   [Symbol.dispose](): void {

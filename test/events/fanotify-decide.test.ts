@@ -184,6 +184,19 @@ describe.skipIf(!able)("deciding (needs CAP_SYS_ADMIN)", () => {
     }
   });
 
+  test("timers go on while accesses come one right after another", async () => {
+    using guard = guardOf();
+    await using _ = Bun.spawn(["sh", "-c", `while :; do : <"${file}"; done`]);
+    let fired = 0;
+    const timer = setInterval(() => fired++);
+    for await (using event of guard) {
+      event.allow();
+      if (fired === 20) break;
+    }
+    clearInterval(timer);
+    expect(fired).toBe(20);
+  });
+
   test("this process's own accesses are allowed at once, and not told", async () => {
     using guard = guardOf();
     await using handle = await open(file);
