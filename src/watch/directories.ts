@@ -182,10 +182,12 @@ export class Directories implements Reader, Disposable {
     if (node === NONE) return this.#meet(scan, name, kind, ino);
     this.#tree.clear(node, FLAG.UNSEEN);
     if (kind === KIND.DIRECTORY) return this.#meetAgain(scan, node);
-    const isAnother = this.#tree.ino(node) !== ino || this.#tree.kind(node) !== kind;
+    const isOfAnotherKind = this.#tree.kind(node) !== kind;
+    const isAnother = isOfAnotherKind || this.#tree.ino(node) !== ino;
     this.#tree.setIno(node, ino);
     this.#tree.setKind(node, kind);
-    if (scan.mode === "new") return;
+    // What made it another one is still to be read, unless it is lost; and then nothing else tells its kind.
+    if (scan.mode === "new" && !isOfAnotherKind) return;
     if (isAnother || (scan.since !== Infinity && changedIn(scan.fd, name) >= scan.since))
       this.tellChanged(node);
   }

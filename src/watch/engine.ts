@@ -225,7 +225,9 @@ export class Engine implements Sink, Disposable {
       return;
     }
     const now = look(this.#paths.real(known));
-    const isSame = now === undefined || now.ino === this.#tree.ino(known);
+    const isSame =
+      now === undefined ||
+      (now.ino === this.#tree.ino(known) && now.kind === this.#tree.kind(known));
     if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
       this.#tree.setIno(known, now.ino);
       this.#tree.setKind(known, now.kind);
