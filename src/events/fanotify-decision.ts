@@ -7,6 +7,7 @@ import { ERRNO, type ErrnoName, OSError, ValueError } from "../errors.ts";
 import { FAN_DENY_ERRNO, FAN_RESPONSE } from "../syscalls/fanotify-response.ts";
 import { fanotify_write } from "../syscalls/fanotify.ts";
 import { fd_name } from "../syscalls/fd.ts";
+import type { Waiting } from "./fanotify-waiting.ts";
 
 /** What an access that is denied may fail with. */
 export type FanotifyErrno = "EPERM" | "EIO" | "EBUSY" | "ETXTBSY" | "EAGAIN" | "ENOSPC" | "EDQUOT";
@@ -59,7 +60,12 @@ export class Decision {
     if (this.#made !== undefined) {
       throw new ValueError(ERRNO.EALREADY[0], { syscall: verdict, hint: taken[this.#made.by] });
     }
-    this.#all.answer(this, verdict === "allow" ? FAN_RESPONSE.ALLOW : this.#denial(errno));
+    const response = verdict === "allow" ? FAN_RESPONSE.ALLOW : this.#denial(errno);
+    if (!this.#all.claim(this)) {
+      this.#made = { verdict: "allow", by: "timeout" };
+      return this.decide(verdict, errno);
+    }
+    this.#all.answer(this, response);
     this.#made = { verdict, by: "caller" };
     this.#all.made();
   }
@@ -67,9 +73,10 @@ export class Decision {
   /** Allows it, unless it was decided. */
   giveUp(by: "timeout" | "end"): void {
     if (this.#made !== undefined) return;
-    this.#made = { verdict: "allow", by };
+    const isMine = this.#all.claim(this);
+    this.#made = { verdict: "allow", by: isMine ? by : "timeout" };
     try {
-      this.#all.answer(this, FAN_RESPONSE.ALLOW);
+      if (isMine) this.#all.answer(this, FAN_RESPONSE.ALLOW);
     } catch {
       // The group is gone, and the kernel has allowed it.
     }
@@ -92,35 +99,46 @@ export class Decision {
 /** The decisions of one group that are not made. */
 export class Decisions implements Disposable {
   readonly #pending = new Set<Decision>();
-  readonly #timeout: number;
   #fd = -1;
+  #waiting: Waiting | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Milliseconds after which an access is allowed. */
+  readonly timeout: number;
   /** Whether a denial may carry an error. */
   readonly withErrno: boolean;
   /** Called when the caller has decided on all that waited. */
   onIdle: (() => void) | undefined;
 
   constructor(timeout: number, withErrno: boolean) {
-    this.#timeout = timeout;
+    this.timeout = timeout;
     this.withErrno = withErrno;
   }
 
-  /** @param fd The group. It is borrowed. */
-  begin(fd: number): void {
+  /** @param fd The group. It is borrowed. @param waiting What its warden knows of it. */
+  begin(fd: number, waiting: Waiting): void {
     this.#fd = fd;
+    this.#waiting = waiting;
   }
 
   /** One more access waits from now on. */
   add(fd: number): Decision {
-    const decision = new Decision(this, fd, performance.now() + this.#timeout);
+    const decision = new Decision(this, fd, performance.now() + this.timeout);
     this.#pending.add(decision);
-    this.#timer ??= this.#after(this.#timeout);
+    if (this.#waiting?.add(fd) === true) decision.giveUp("timeout");
+    else this.#timer ??= this.#after(this.timeout);
     return decision;
   }
 
   /** The caller has decided. */
   made(): void {
     if (this.#pending.size === 0) this.onIdle?.();
+  }
+
+  /** Takes the right to answer. @returns `false` if the warden has answered in the meantime. */
+  claim(decision: Decision): boolean {
+    if (this.#waiting?.claim(decision.fd) !== false) return true;
+    this.#pending.delete(decision);
+    return false;
   }
 
   /** Tells the kernel. */

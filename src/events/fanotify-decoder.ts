@@ -57,6 +57,9 @@ export class Decoder {
   #raw: FanotifyRaw | undefined;
   #old: Place | undefined;
   #entry: Place | undefined;
+  /** What may have to be said otherwise in the end, with both places of each. */
+  readonly #assumed: [raw: FanotifyRaw, place: Place | undefined, old: Place | undefined][] = [];
+  #replays = false;
 
   constructor(places: Places, decisions: Decisions, options: DecoderOptions) {
     this.#places = places;
@@ -68,7 +71,8 @@ export class Decoder {
   decode(buffer: Pinned, length: number): [events: FanotifyEvent[], visited: number] {
     const events: FanotifyEvent[] = [];
     const places = this.#places;
-    places.begin(this.seesRenames && hasRenames(buffer, length));
+    this.#replays = this.seesRenames && hasRenames(buffer, length);
+    places.begin(this.#replays);
     try {
       const visited = read_fanotify_events(
         buffer,
@@ -80,7 +84,7 @@ export class Decoder {
       );
       return [events, visited];
     } finally {
-      places.end();
+      this.#correct(places.end());
       relieve();
     }
   }
@@ -94,30 +98,13 @@ export class Decoder {
     fd: number,
     pid: number,
   ): FanotifyEvent | undefined {
-    const raw: FanotifyRaw = {
-      mask,
-      maskHigh,
-      pid,
-      isTid: this.#options.tid,
-      place: undefined,
-      directory: undefined,
-      name: undefined,
-      oldDirectory: undefined,
-      oldName: undefined,
-      fd: this.#options.fds ? fd : Math.max(fd, -1),
-      pidfd: undefined,
-      descriptors: undefined,
-      decision: undefined,
-      error: undefined,
-      errorCount: undefined,
-      range: undefined,
-      mountId: undefined,
-    };
+    const { tid, fds } = this.#options;
+    const raw = rawOf(mask, maskHigh, pid, tid, fds ? fd : Math.max(fd, -1));
     const event = new FanotifyEvent(raw);
     // Owned before anything else is done with it.
     if (fd >= 0) {
       raw.descriptors = this.#owned(event, fd);
-      if ((mask & WAITS) !== 0) raw.decision = this.#decisions.add(fd);
+      if ((mask & WAITS) !== 0) raw.decision = raw.descriptors.pending = this.#decisions.add(fd);
     }
     if (records < end) this.#records(buffer, records, end, raw);
     const { pidfd = -1 } = raw;
@@ -175,6 +162,7 @@ export class Decoder {
     const places = this.#places;
     const oldPlace = this.#old;
     const { mask, place, name } = raw;
+    if (this.#replays) this.#assumed.push([raw, place, oldPlace]);
     if (place !== undefined) {
       const deleted = (mask & DELETE_SELF) !== 0 && (name === undefined || name.text === "");
       raw.directory = deleted ? places.pathOfDeleted(place) : places.pathOf(place);
@@ -182,6 +170,16 @@ export class Decoder {
     if (oldPlace !== undefined) raw.oldDirectory = places.pathOf(oldPlace);
     raw.place ??= oldPlace;
     if ((mask & DIR) !== 0 && (mask & (RENAMES | ARRIVALS)) !== 0) this.#follow(raw, this.#entry);
+  }
+
+  #correct(wrong: ReadonlySet<Place>): void {
+    if (wrong.size > 0) {
+      for (const [raw, place, old] of this.#assumed) {
+        if (place !== undefined && wrong.has(place)) raw.directory = place.path;
+        if (old !== undefined && wrong.has(old)) raw.oldDirectory = old.path;
+      }
+    }
+    this.#assumed.length = 0;
   }
 
   /** A directory has another name than before, or a first one. */
@@ -203,6 +201,39 @@ export class Decoder {
       ? builtin("node:fs").existsSync(`/proc/self/task/${pid}`)
       : pid === process.pid;
   }
+}
+
+/** An event that tells of events that were lost, as the kernel's own do. */
+export function overflow(): FanotifyEvent {
+  return new FanotifyEvent(rawOf(Number(FAN_REPORTED.Q_OVERFLOW), 0, 0, false, -1));
+}
+
+function rawOf(
+  mask: number,
+  maskHigh: number,
+  pid: number,
+  isTid: boolean,
+  fd: number,
+): FanotifyRaw {
+  return {
+    mask,
+    maskHigh,
+    pid,
+    isTid,
+    place: undefined,
+    directory: undefined,
+    name: undefined,
+    oldDirectory: undefined,
+    oldName: undefined,
+    fd,
+    pidfd: undefined,
+    descriptors: undefined,
+    decision: undefined,
+    error: undefined,
+    errorCount: undefined,
+    range: undefined,
+    mountId: undefined,
+  };
 }
 
 function hasRenames(buffer: Pinned, length: number): boolean {

@@ -11,10 +11,17 @@ const SLACK = 512;
 let open = 0;
 let limit = SLACK;
 
+/** What is over before the descriptor may be closed. */
+interface Pending {
+  giveUp(by: "end"): void;
+}
+
 /** A descriptor of the object and one of the process, -1 each if there is none. */
 export class Descriptors implements Disposable {
   #fd: number;
   #pidfd = -1;
+  /** An access that waits by the descriptor: it would be answered as another that got its number. */
+  pending: Pending | undefined;
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -53,6 +60,7 @@ export class Descriptors implements Disposable {
 
   [Symbol.dispose](): void {
     forgotten.unregister(this);
+    this.pending?.giveUp("end");
     closeQuietly(this.takeFd());
     closeQuietly(this.takePidfd());
   }

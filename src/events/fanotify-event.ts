@@ -8,7 +8,7 @@ import { FAN_EPIDFD, FAN_NOPIDFD } from "../syscalls/fanotify-records.ts";
 import { FAN, FAN_REPORTED } from "../syscalls/fanotify.ts";
 import type { Decision, FanotifyErrno } from "./fanotify-decision.ts";
 import type { Descriptors } from "./fanotify-descriptors.ts";
-import { linkOf } from "./fanotify-link.ts";
+import { truePathOf } from "./fanotify-link.ts";
 import type { FanotifyHandle, Place } from "./fanotify-paths.ts";
 import { type FanotifyWord, wordsOf } from "./fanotify-words.ts";
 import { join, type Name } from "./names.ts";
@@ -129,13 +129,14 @@ export class FanotifyEvent implements Disposable {
     if (pid === 0 && mountId === undefined)
       missing.pid = "it is told to CAP_SYS_ADMIN, of the same pid namespace";
     if (mountId === undefined && this.path === undefined)
-      missing.path = place?.reason ?? missing.fd ?? "the event has none";
+      missing.path =
+        place?.reason ?? missing.fd ?? (fd < 0 ? "the event has none" : "no path leads there");
     return missing;
   }
 
   /**
    * Where it happened: the object's path, as far as it is known; of a rename the new one. With `report: "fd"` it is read
-   * off the descriptor while that is open. Bytes that are not UTF-8 are U+FFFD.
+   * off the descriptor while that is open, and `undefined` if no path of this process leads there. Bytes that are not UTF-8 are U+FFFD.
    */
   get path(): string | undefined {
     return this.#path()?.text;
@@ -273,9 +274,7 @@ export class FanotifyEvent implements Disposable {
 
   /** Closes its descriptors, and allows an access that nobody decided on. Once more is nothing. */
   [Symbol.dispose](): void {
-    const { decision, descriptors } = this.#raw;
-    decision?.giveUp("end");
-    descriptors?.[Symbol.dispose]();
+    this.#raw.descriptors?.[Symbol.dispose]();
   }
 
   /** Plain data, for JSON and for other threads. What is not there is `undefined`. */
@@ -322,7 +321,7 @@ export class FanotifyEvent implements Disposable {
       return join(oldDirectory, oldName);
     if (fd < 0 || this.#link !== undefined) return this.#link;
     const { fd: open } = this;
-    return open === undefined ? undefined : (this.#link = linkOf(open));
+    return open === undefined ? undefined : (this.#link = truePathOf(open));
   }
 
   #decision(by: string): Decision {

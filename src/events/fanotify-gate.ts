@@ -5,6 +5,7 @@
  */
 import type { Pinned } from "../libc.ts";
 import type { Decisions } from "./fanotify-decision.ts";
+import { Lifeline } from "./fanotify-lifeline.ts";
 import { Pump } from "./fanotify-pump.ts";
 import { Warden } from "./fanotify-warden.ts";
 import { DECIDED } from "./fanotify-words.ts";
@@ -24,6 +25,7 @@ export class Gate<Source extends object> implements Disposable {
   readonly decisions: Decisions;
   readonly #pumps: readonly Pump<Source>[] = [new Pump<Source>(), new Pump<Source>()];
   #warden: Warden | undefined;
+  #lifeline: Lifeline | undefined;
   #drop: Takers<Source>["drop"] = () => {};
 
   constructor(decisions: Decisions) {
@@ -32,9 +34,11 @@ export class Gate<Source extends object> implements Disposable {
 
   /** @param fd The group. It is borrowed. */
   begin(fd: number, tid: boolean, source: Source, takers: Takers<Source>): void {
-    this.decisions.begin(fd);
-    this.#warden = new Warden(fd, tid, Number(DECIDED));
+    const { decisions } = this;
+    this.#warden = new Warden(fd, { tid, waits: Number(DECIDED), timeout: decisions.timeout });
     this.#drop = takers.drop;
+    this.#lifeline = new Lifeline(fd);
+    decisions.begin(fd, this.#warden.waiting);
     const [own, left] = this.#pumps;
     own?.begin(fd, source, takers.own);
     this.decisions.onIdle = () => own?.again();
@@ -55,5 +59,7 @@ export class Gate<Source extends object> implements Disposable {
     for (const pump of this.#pumps) pump[Symbol.dispose]();
     this.#warden?.end(this.#drop);
     this.decisions[Symbol.dispose]();
+    this.#lifeline?.[Symbol.dispose]();
+    this.#lifeline = undefined;
   }
 }

@@ -75,7 +75,8 @@ const MOST = 65_536;
 /**
  * The places of one group. A path is compared with the file system once for each read of the kernel's queue, whatever
  * number of events are about it, and renames that the group reports itself change it in their order: it is then the
- * path of the time of the event.
+ * path of the time of the event. What they make of it is compared at the end, for not every rename is reported, and two that
+ * exchange names are reported as two renames onto each other.
  */
 export class Places {
   readonly #table = new Map<number, Place[]>();
@@ -85,6 +86,8 @@ export class Places {
   #size = 0;
   #look = 0;
   #replays = false;
+  /** Whose path was not compared yet. */
+  readonly #assumed = new Set<Place>();
   /** What name_to_handle_at can do here. */
   #flags: number = AT_HANDLE.FID;
 
@@ -95,9 +98,17 @@ export class Places {
     if (this.#size > MOST) this.#shrink();
   }
 
-  /** Ends the look. */
-  end(): void {
+  /** Ends the look. @returns The places whose paths were not true, and have another one or none now. */
+  end(): ReadonlySet<Place> {
+    const wrong = new Set<Place>();
+    for (const place of this.#assumed) {
+      const { path } = place;
+      if (path === undefined || place.gone || this.#isAt(place, path)) continue;
+      if (this.#lookUp(place) !== path) wrong.add(place);
+    }
+    this.#assumed.clear();
     this.#mounts.closeAll();
+    return wrong;
   }
 
   /** Remembers what is marked. That it can't be is no error: its events have a handle in any case. */
@@ -145,20 +156,9 @@ export class Places {
     if (place.checked === this.#look) return place.path;
     place.checked = this.#look;
     const { path } = place;
+    if (path !== undefined && this.#replays) this.#assumed.add(place);
     if (path !== undefined && (this.#replays || place.gone || this.#isAt(place, path))) return path;
-    const found = this.#mounts.pathOf(place, (name, mount) => this.#isAt(place, name, mount));
-    place.last = path ?? place.last;
-    if (found === "gone") {
-      place.gone = true;
-      place.reason = "it was deleted before its path was known";
-    } else if (typeof found === "string") {
-      place.path = undefined;
-      place.reason = found;
-    } else {
-      place.path = found.path;
-      place.mount = found.mount;
-    }
-    return place.path;
+    return this.#lookUp(place);
   }
 
   /** Its path, of an event that says that it is deleted: where it was. */
@@ -187,7 +187,26 @@ export class Places {
   learn(place: Place, path: Name): void {
     place.path = path;
     place.mount = this.#mounts.of(place.fsid) ?? -1n;
-    place.checked = this.#look;
+    if (this.#replays) this.#assumed.add(place);
+    // Renamed meanwhile without being told, it is looked up at its next event.
+    place.checked = this.#replays ? this.#look : -1;
+  }
+
+  #lookUp(place: Place): Name | undefined {
+    const { path } = place;
+    const found = this.#mounts.pathOf(place, (name, mount) => this.#isAt(place, name, mount));
+    place.last = path ?? place.last;
+    if (found === "gone") {
+      place.gone = true;
+      place.reason = "it was deleted before its path was known";
+    } else if (typeof found === "string") {
+      place.path = undefined;
+      place.reason = found;
+    } else {
+      place.path = found.path;
+      place.mount = found.mount;
+    }
+    return place.path;
   }
 
   #placeOf(named: FanotifyHandle): Place {

@@ -12,7 +12,7 @@ import { AT } from "../syscalls/open.ts";
 import { prepareAdopted } from "./adopt.ts";
 import { checkOptions, EventSource } from "./event-source.ts";
 import { Decisions } from "./fanotify-decision.ts";
-import { Decoder } from "./fanotify-decoder.ts";
+import { Decoder, overflow } from "./fanotify-decoder.ts";
 import type { FanotifyEvent } from "./fanotify-event.ts";
 import { Gate } from "./fanotify-gate.ts";
 import { type FanotifyGroup, groupOf, openGroup } from "./fanotify-group.ts";
@@ -36,6 +36,12 @@ const FEW = 4096;
 /** No event is longer: two names, two handles, and some records. */
 const LONGEST_EVENT = 1024;
 
+/** Events of a group that decides which nobody took: each has a descriptor, and more are dropped. */
+const MOST = 2048;
+
+/** Looks in a row, for something else has to be done as well. */
+const MOST_LOOKS = 16;
+
 let few: Pinned | undefined;
 
 /** Hands the descriptor of {@linkcode Fanotify.adopt} to the constructor. */
@@ -53,9 +59,14 @@ const ADOPTED = Symbol("adopted");
  * an event with `isOverflow` tells that some were lost.
  *
  * An access that waits for a decision is read at once, whoever reads the source: it is allowed if nobody decides
- * within `decideTimeout`, if its event is disposed, if the loop that took it is left, and if the source is closed. This process's own
- * accesses are never told and always allowed: at once if they don't block this thread (`node:fs/promises`, `Bun.file`), and
- * some 10 ms later if they do (`readFileSync`), by a thread that looks after this one. The event's `fd` can be read without any.
+ * within `decideTimeout`, if its event is disposed or forgotten, if the loop that took it is left, if the source is closed, and if its
+ * Worker ends, by `terminate()` as well. While this thread is busy another one sees to that, up to 0.4 s later. Only a process that is
+ * stopped (`SIGSTOP`) lets others wait. Of events that nobody takes 2,048 are kept: past that `isOverflow` tells that some
+ * were dropped, and accesses among them were allowed.
+ *
+ * This process's own accesses are never told and always allowed: at once if they don't block this thread (`node:fs/promises`,
+ * `Bun.file`), and some 10 ms later if they do (`readFileSync`). So are those of a child that this thread starts, until it
+ * executes its program. The event's `fd` can be read without any.
  *
  * @example
  * ```ts
@@ -98,6 +109,8 @@ export class Fanotify extends EventSource<FanotifyEvent> {
   /** Of what kinds there may be marks. */
   readonly #scopes = new Set<FanotifyScope>();
   #malformed = false;
+  /** Whether events were dropped because nobody takes them, and that is told. */
+  #overflows = false;
 
   /**
    * Makes a group without marks.
@@ -252,7 +265,6 @@ export class Fanotify extends EventSource<FanotifyEvent> {
       more: length > buffer.byteLength - LONGEST_EVENT,
     };
   }
-
   protected decode(buffer: Pinned, length: number): FanotifyEvent[] {
     const [events, visited] = this.#decoder.decode(buffer, length);
     this.#malformed = visited < length;
@@ -286,18 +298,30 @@ export class Fanotify extends EventSource<FanotifyEvent> {
   #take(look: () => Batch<FanotifyEvent>): number {
     try {
       let events = 0;
-      let more: boolean | "later";
-      do {
+      for (let looks = 0, more: Batch<unknown>["more"] = true; more !== false; looks++) {
+        if (looks === MOST_LOOKS) break;
         const batch = look();
-        this.push(batch.events);
+        this.#put(batch.events);
         events += batch.events.length;
         ({ more } = batch);
-      } while (more !== false);
+      }
       return events;
     } catch {
       // Who reads meets the error as well.
       return -1;
     }
+  }
+
+  /** Puts in what was read whether or not somebody reads, as far as there is room. */
+  #put(events: readonly FanotifyEvent[]): void {
+    if (events.length === 0) return;
+    if (this.queued < MOST) {
+      this.#overflows = false;
+      return this.push(events);
+    }
+    this.discard(events);
+    if (!this.#overflows) this.push([overflow()]);
+    this.#overflows = true;
   }
 }
 

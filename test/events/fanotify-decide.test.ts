@@ -253,6 +253,19 @@ describe.skipIf(!able)("deciding (needs CAP_SYS_ADMIN)", () => {
     expect(guard.readEventsSync()).toEqual([]);
   });
 
+  test.skipIf(!kernel(5, 15))(
+    "an own access that blocks this thread leaves no pidfd open (Linux 5.15)",
+    async () => {
+      const before = descriptorCount();
+      {
+        using guard = guardOf({ pidfd: true });
+        for (let n = 0; n < 10; n++) expect(readFileSync(file, "utf8")).toBe("content");
+        expect(guard.readEventsSync()).toEqual([]);
+      }
+      expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
+    },
+  );
+
   test("while one access waits others are decided on", async () => {
     using guard = guardOf();
     const first = cat();

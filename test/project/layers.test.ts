@@ -123,7 +123,7 @@ describe("only libc.ts opens libraries", () => {
     const withText = files.filter((file) => /\bdlopen\(/.test(textOf(file)));
     expect(withText).toEqual([
       "src/events/doorbell-thread.ts",
-      "src/events/fanotify-warden.ts",
+      "src/events/fanotify-warden-program.ts",
       "src/libc.ts",
     ]);
   });
