@@ -99,7 +99,7 @@ export type {
   WatchStats,
 } from "./watch/event.ts";
 export type { IgnoreRule } from "./watch/ignore.ts";
-export type { WatchOptions, WatchSettle } from "./watch/options.ts";
+export type { WatchBackend, WatchOptions, WatchSettle } from "./watch/options.ts";
 export {
   changesSince,
   snapshot,

@@ -15,6 +15,8 @@ export type RawChange =
 export type RawSelf =
   /** It was deleted, renamed, or its permissions changed. */
   | "changed"
+  /** Its permissions, owner or times changed, and no event of its entry tells. */
+  | "attributes"
   /** It is not watched any more. */
   | "gone";
 
@@ -24,8 +26,10 @@ export interface RawEvent {
   readonly handle: number;
   readonly change: RawChange;
   readonly isDirectory: boolean;
-  /** Connects the two halves of a rename, else 0. */
+  /** Connects the two halves of a rename, else 0: also if it is known that there is no other half. */
   readonly cookie: number;
+  /** What {@linkcode Backend.watch} would return for the directory that the entry is, or 0 if that is not known. All that happens in it is told. */
+  readonly child: number;
   /** Valid for the call alone. */
   readonly name: NameBytes;
   /** Who did it, if that is known. */
@@ -35,9 +39,13 @@ export interface RawEvent {
 /** Who takes the events. None of it may throw. */
 export interface Sink {
   entry(event: RawEvent): void;
-  self(handle: number, change: RawSelf): void;
+  self(handle: number, change: RawSelf, pid?: number): void;
   /** Events were lost from here on. */
   overflow(): void;
+  /** The events of a name may not be all in the order in which it happened. The name is valid for the call alone. */
+  doubt(handle: number, name: NameBytes, isDirectory: boolean): void;
+  /** Whether anything is known by a handle. */
+  knows(handle: number): boolean;
 }
 
 /** How closely a directory is watched. */
@@ -66,4 +74,6 @@ export interface Backend {
   unwatch(handle: number): void;
   /** Hands what one read returned to the sink, in order. */
   decode(buffer: Pinned, length: number, sink: Sink): void;
+  /** Nothing is left to read: hands out what was held back. */
+  emptied(sink: Sink): void;
 }

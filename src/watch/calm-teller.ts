@@ -14,12 +14,15 @@ interface Pending {
   type: "create" | "change";
   readonly first: number;
   last: number;
+  /** Who did it last. */
+  pid: number | undefined;
 }
 
 /** A file that was renamed: it may be the backup of one that is saved. */
 interface HeldRename {
   readonly from: PathName;
   readonly due: number;
+  readonly pid: number | undefined;
 }
 
 /** A file that was deleted: it may come again as what was saved. */
@@ -89,7 +92,8 @@ export class CalmTeller extends PlainTeller {
     this.#renames.delete(node);
     if (origin.text === path) return;
     if (this.#atomic === 0 || replaced || isSave) return super.renamed(node, origin, replaced);
-    this.#renames.set(node, { from: origin, due: performance.now() + this.#atomic });
+    const due = performance.now() + this.#atomic;
+    this.#renames.set(node, { from: origin, due, pid: this.pid });
   }
 
   override forgotten(node: Node): void {
@@ -121,7 +125,7 @@ export class CalmTeller extends PlainTeller {
     for (const [node, pending] of this.#pending) {
       if (this.#dueOf(pending) > now || this.#renames.has(node)) continue;
       this.#pending.delete(node);
-      super.tell(pending.type, node);
+      this.#as(pending.pid, () => super.tell(pending.type, node));
     }
   }
 
@@ -152,8 +156,12 @@ export class CalmTeller extends PlainTeller {
   #hold(node: Node, type: Pending["type"]): void {
     const now = performance.now();
     const known = this.#pending.get(node);
-    if (known === undefined) this.#pending.set(node, { type, first: now, last: now });
-    else known.last = now;
+    const { pid } = this;
+    if (known === undefined) this.#pending.set(node, { type, first: now, last: now, pid });
+    else {
+      known.last = now;
+      known.pid = pid;
+    }
   }
 
   #holdDelete(event: WatchChangeEvent): void {
@@ -179,11 +187,19 @@ export class CalmTeller extends PlainTeller {
     return Math.max(part, Math.min(last + quiet, first + max));
   }
 
+  /** Tells what somebody did a while ago. */
+  #as(pid: number | undefined, tell: () => void): void {
+    const { pid: now } = this;
+    this.pid = pid;
+    tell();
+    this.pid = now;
+  }
+
   #releaseHeld(now: number): void {
-    for (const [node, { from, due }] of this.#renames) {
+    for (const [node, { from, due, pid }] of this.#renames) {
       if (due > now) continue;
       this.#renames.delete(node);
-      super.renamed(node, from, false);
+      this.#as(pid, () => super.renamed(node, from, false));
     }
     for (const [path, { event, due }] of this.#deletes) {
       if (due > now) continue;

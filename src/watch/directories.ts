@@ -134,6 +134,16 @@ export class Directories implements Reader, Disposable {
     this.scanner.push(node, mode, loud, since);
   }
 
+  /** Takes a directory that was made a moment ago and is watched: all that is in it will be told. @returns Whether it does. */
+  adopt(node: Node, handle: number): boolean {
+    if (this.#closed || this.#paths.level(node) > this.#options.depth) return false;
+    // A scan has met it where it is now, and its rename is still to come.
+    const isKnown = this.watches.handles
+      .of(handle)
+      .some((other) => !this.#tree.has(other, FLAG.GUARD));
+    return !isKnown && this.watches.bind(node, handle) !== "loop";
+  }
+
   [Symbol.dispose](): void {
     this.#closed = true;
     this.watches.end();

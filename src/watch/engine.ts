@@ -12,7 +12,7 @@ import { Directories, type EngineOptions } from "./directories.ts";
 import type { Ignore } from "./ignore.ts";
 import { type Look, look } from "./look.ts";
 import { Moves } from "./moves.ts";
-import type { Paths } from "./paths.ts";
+import { keyOf, nameOf, type Paths } from "./paths.ts";
 import { CLOCK_SLACK, Roots } from "./roots.ts";
 import type { Teller } from "./teller.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
@@ -36,6 +36,8 @@ export class Engine implements Sink, Disposable {
   readonly #lost = new Map<Node, boolean>();
   /** Whether those paths may have led elsewhere: directories were renamed meanwhile. */
   #isConfused = false;
+  /** Names to be looked at when nothing is left to read, by their directories. */
+  readonly #doubts = new Map<Node, Set<string>>();
   /** When nothing was left to read, last. */
   #emptied = Date.now();
 
@@ -56,6 +58,7 @@ export class Engine implements Sink, Disposable {
       this.#suspects.delete(node);
       this.#looked.delete(node);
       this.#lost.delete(node);
+      this.#doubts.delete(node);
       this.#moves.forget(node);
       this.roots.left(node);
     };
@@ -73,11 +76,14 @@ export class Engine implements Sink, Disposable {
   // --- Events ------------------------------------------------------------------
 
   entry(event: RawEvent): void {
+    this.#teller.pid = event.pid;
     for (const node of this.directories.watches.handles.of(event.handle)) this.#at(node, event);
+    this.#teller.pid = undefined;
   }
 
-  self(handle: number, change: RawSelf): void {
+  self(handle: number, change: RawSelf, pid?: number): void {
     const { handles } = this.directories.watches;
+    if (change === "attributes") this.#attributes(handle, pid);
     const nodes = change === "gone" ? handles.take(handle) : handles.of(handle);
     for (const node of nodes) {
       if (change === "gone") this.#tree.setHandle(node, 0);
@@ -89,6 +95,22 @@ export class Engine implements Sink, Disposable {
   overflow(): void {
     this.#teller.overflow();
     this.compare(this.#emptied - CLOCK_SLACK);
+  }
+
+  doubt(handle: number, name: NameBytes, isDirectory: boolean): void {
+    for (const dir of this.directories.watches.handles.of(handle)) {
+      if (this.#tree.has(dir, FLAG.GUARD)) this.roots.suspect(dir);
+      else if (!this.directories.isIgnored(dir, name, isDirectory)) {
+        const key = keyOf(name.bytes, name.start, name.end);
+        const names = this.#doubts.get(dir);
+        if (names === undefined) this.#doubts.set(dir, new Set([key]));
+        else names.add(key);
+      }
+    }
+  }
+
+  knows(handle: number): boolean {
+    return this.directories.watches.handles.of(handle).length > 0;
   }
 
   /** Compares everything with the disk. Files that were changed since then are told as changed. */
@@ -103,6 +125,10 @@ export class Engine implements Sink, Disposable {
     for (const [node, loud] of this.#lost) {
       this.#lost.delete(node);
       this.directories.enter(node, "new", loud);
+    }
+    for (const [dir, names] of this.#doubts) {
+      this.#doubts.delete(dir);
+      for (const name of names) this.#verify(dir, nameOf(Buffer.from(name, "latin1")));
     }
     if (!this.#isConfused) return this.#looked.clear();
     this.#isConfused = false;
@@ -134,9 +160,13 @@ export class Engine implements Sink, Disposable {
   // --- One event ---------------------------------------------------------------
 
   #at(dir: Node, event: RawEvent): void {
-    const { change, isDirectory, name } = event;
-    if (this.#moves.defer(dir, event)) return;
-    this.#vacate(dir, name);
+    const { change, isDirectory, name, cookie, child } = event;
+    // The halves of one event follow each other: wherever the first one was, it waits for this.
+    const isSecond = change === "moved-to" && cookie !== 0 && child !== 0;
+    if (!isSecond) {
+      if (this.#moves.defer(dir, event)) return;
+      this.#vacate(dir, name);
+    }
     if (this.#tree.has(dir, FLAG.GUARD)) {
       if (!this.roots.wants(dir, event)) return;
     } else if (this.directories.isIgnored(dir, name, isDirectory)) {
@@ -145,10 +175,10 @@ export class Engine implements Sink, Disposable {
     }
     switch (change) {
       case "create":
-        this.#created(dir, name, isDirectory);
+        this.#created(dir, event);
         break;
       case "delete":
-        this.#deleted(dir, name, isDirectory);
+        this.#deleted(dir, event);
         break;
       case "moved-from":
         this.#movedFrom(dir, event);
@@ -162,38 +192,51 @@ export class Engine implements Sink, Disposable {
     this.directories.afterEvent(dir, name);
   }
 
-  #created(dir: Node, name: NameBytes, isDirectory: boolean): void {
-    const known = this.#known(dir, name, isDirectory);
+  #created(dir: Node, { name, isDirectory, child }: RawEvent): void {
+    let known = this.#known(dir, name, isDirectory);
+    if (known !== NONE && child !== 0 && ![0, child].includes(this.#tree.handle(known))) {
+      this.directories.drop(known, true);
+      known = NONE;
+    }
     if (known === NONE) {
-      this.#make(dir, name, isDirectory);
+      this.#make(dir, name, isDirectory, true, child);
       return;
     }
     // A scan has met it.
     this.directories.tellMade(known);
-    if (isDirectory && this.#tree.handle(known) === 0) this.directories.enter(known, "new", true);
+    if (!isDirectory || this.#tree.handle(known) !== 0) return;
+    if (child !== 0) this.directories.adopt(known, child);
+    this.directories.enter(known, "new", true);
   }
 
-  #deleted(dir: Node, name: NameBytes, isDirectory: boolean): void {
-    const node = this.#tree.find(dir, name);
-    // One of another kind has taken its name already.
-    if (node === NONE || this.#tree.isDirectory(node) !== isDirectory) return;
-    this.directories.drop(node, true);
+  #deleted(dir: Node, event: RawEvent): void {
+    const node = this.#entryOf(dir, event);
+    if (node !== NONE) this.directories.drop(node, true);
   }
 
-  #movedFrom(dir: Node, { name, isDirectory, cookie }: RawEvent): void {
-    const node = this.#tree.find(dir, name);
-    if (node === NONE || this.#tree.isDirectory(node) !== isDirectory) return;
-    if (isDirectory) this.#isConfused = true;
+  #movedFrom(dir: Node, event: RawEvent): void {
+    const node = this.#entryOf(dir, event);
+    if (node === NONE) return;
+    if (event.isDirectory) this.#isConfused = true;
     this.roots.left(node);
-    this.#moves.hold(cookie, node);
+    if (event.cookie === 0) this.directories.drop(node, true);
+    else this.#moves.hold(event.cookie, node);
   }
 
-  #movedTo(dir: Node, { name, isDirectory, cookie }: RawEvent): void {
+  #movedTo(dir: Node, { name, isDirectory, cookie, child }: RawEvent): void {
     const held = this.#moves.take(cookie);
     if (held === undefined) return this.#arrived(dir, name, isDirectory);
     const { node, deferred } = held;
+    if (this.#isPlace(node, dir, name)) {
+      // It was known to be there already.
+      this.#tree.move(node, dir, name);
+      return;
+    }
     const target = this.#tree.find(dir, name);
-    if (target !== NONE && isDirectory && this.#tree.handle(target) !== 0) {
+    if (this.#tree.isWithin(dir, node) || (target !== NONE && this.#tree.isWithin(node, target)))
+      return this.#unravel(node, target);
+    const isMet = target !== NONE && isDirectory && this.#tree.handle(target) !== 0;
+    if (isMet && (child === 0 || this.#tree.handle(target) === child)) {
       // A scan has met it where it is now.
       this.directories.drop(node, true);
       this.directories.tellMade(target);
@@ -213,8 +256,18 @@ export class Engine implements Sink, Disposable {
     this.#tree.set(node, FLAG.TOLD);
     this.#teller.renamed(node, from, target !== NONE);
     for (const late of deferred) this.#at(late.dir, late.event);
-    const isWatched = this.#tree.handle(node) !== 0;
-    this.directories.enter(node, isWatched ? this.directories.afterMove : "new", true);
+    const handle = this.#tree.handle(node);
+    const mode = handle === 0 ? "new" : this.directories.afterMove;
+    if (mode !== "check" || handle !== child) this.directories.enter(node, mode, true);
+  }
+
+  /** One is above the other, and should be below it: events between were merged, or lost. */
+  #unravel(node: Node, target: Node): void {
+    const above = this.#tree.parent(node);
+    const isBelow = target === NONE || this.#tree.isWithin(target, node);
+    this.directories.drop(node, true);
+    this.directories.enter(above, "new", true);
+    if (!isBelow) this.directories.enter(target, "check", true);
   }
 
   /** Something came from outside. */
@@ -263,8 +316,15 @@ export class Engine implements Sink, Disposable {
     return NONE;
   }
 
-  #make(dir: Node, name: NameBytes, isDirectory: boolean, loud: boolean = true): Node {
-    const now = look(this.#paths.real(dir, name));
+  /** @param child What it is watched by, if it was made a moment ago and is empty. */
+  #make(
+    dir: Node,
+    name: NameBytes,
+    isDirectory: boolean,
+    loud: boolean = true,
+    child: number = 0,
+  ): Node {
+    const now = child === 0 ? look(this.#paths.real(dir, name)) : undefined;
     const isAnother = now === undefined || (now.kind === KIND.DIRECTORY) !== isDirectory;
     const kind = isDirectory ? KIND.DIRECTORY : KIND.FILE;
     const node = this.directories.make(
@@ -276,8 +336,53 @@ export class Engine implements Sink, Disposable {
     this.#remember(node, now);
     this.roots.arrived(dir, name, node);
     if (loud) this.directories.tellMade(node);
-    this.directories.enter(node, "new", loud);
+    if (child === 0 || !this.directories.adopt(node, child))
+      this.directories.enter(node, "new", loud);
     return node;
+  }
+
+  /** The entry that an event is about. A directory that has another name by now is known by its handle. */
+  #entryOf(dir: Node, { name, isDirectory, child }: RawEvent): Node {
+    const node = this.#tree.find(dir, name);
+    // One of another kind has taken its name already.
+    const isIt = node !== NONE && this.#tree.isDirectory(node) === isDirectory;
+    if (child === 0) return isIt ? node : NONE;
+    if (isIt && [0, child].includes(this.#tree.handle(node))) return node;
+    const [other = NONE, ...more] = this.directories.watches.handles
+      .of(child)
+      .filter((one) => this.#tree.isDirectory(one) && !this.#tree.has(one, FLAG.GUARD));
+    return more.length === 0 ? other : NONE;
+  }
+
+  #isPlace(node: Node, dir: Node, { bytes, start, end }: NameBytes): boolean {
+    if (this.#tree.parent(node) !== dir) return false;
+    return Buffer.compare(this.#tree.name(node), bytes.subarray(start, end)) === 0;
+  }
+
+  /** Looks whether a name is what its events say. */
+  #verify(dir: Node, name: NameBytes): void {
+    const node = this.#tree.find(dir, name);
+    const now = look(this.#paths.real(dir, name));
+    const isDirectory = now?.kind === KIND.DIRECTORY;
+    if (node === NONE && now === undefined) return;
+    if (node === NONE || now === undefined || this.#tree.isDirectory(node) !== isDirectory)
+      return this.directories.enter(dir, "new", true);
+    if (isDirectory) return this.directories.enter(node, "check", true);
+    if (this.#tree.ino(node) === now.ino) return;
+    this.#tree.setIno(node, now.ino);
+    this.#tree.setKind(node, now.kind);
+    this.directories.tellChanged(node);
+  }
+
+  /** The permissions, the owner or the times of a directory changed. */
+  #attributes(handle: number, pid: number | undefined): void {
+    this.#teller.pid = pid;
+    for (const node of this.directories.watches.handles.of(handle)) {
+      if (this.#tree.has(node, FLAG.GUARD) || !this.#tree.isDirectory(node)) continue;
+      this.#teller.tell("attributes", node);
+      if (this.#tree.has(node, FLAG.FAILED)) this.directories.enter(node, "new", true);
+    }
+    this.#teller.pid = undefined;
   }
 
   /** Its kind was looked for, and is what it was said to be if no directory was renamed since the event. */

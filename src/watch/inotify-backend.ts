@@ -87,11 +87,14 @@ export class InotifyBackend implements Backend {
         change,
         isDirectory,
         cookie,
+        child: 0,
         name: { bytes, start: at, end },
         pid: undefined,
       });
     });
   }
+
+  emptied(_sink: Sink): void {}
 
   #isLate(handle: number, mask: number): boolean {
     const count = this.#leaving.get(handle);

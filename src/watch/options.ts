@@ -18,6 +18,9 @@ export interface WatchSettle {
   readonly max?: number;
 }
 
+/** What tells of changes. */
+export type WatchBackend = "auto" | "inotify" | "fanotify";
+
 /** Options of {@linkcode watch}. */
 export interface WatchOptions extends EventSourceOptions {
   /**
@@ -78,11 +81,13 @@ export interface WatchOptions extends EventSourceOptions {
    */
   readonly stat?: boolean;
   /**
-   * What tells of changes.
+   * What tells of changes: inotify has a watch for each directory, fanotify one mark for each file system, knows who it was, and
+   * tells all of what was made and deleted at once. It needs CAP_SYS_ADMIN, Linux 5.17 and a file system with file handles;
+   * `"auto"` takes it where it can, and {@linkcode Watched.reason} says why not.
    *
    * @default "auto"
    */
-  readonly backend?: "auto" | "inotify";
+  readonly backend?: WatchBackend;
   /**
    * Whether a pending read keeps the process alive: `false` is as if `unref()` had been called.
    *
@@ -109,6 +114,7 @@ export interface Settings {
   readonly batch: number;
   readonly atomic: number;
   readonly stat: boolean;
+  readonly backend: WatchBackend;
   readonly persistent: boolean;
   readonly mustExist: boolean;
 }
@@ -123,8 +129,11 @@ const LONGEST = 2 ** 31 - 1;
 export function settingsOf(options: WatchOptions): Settings {
   checkOptions(options);
   const { ignore = [], gitignore = false, settle, atomic = false, backend = "auto" } = options;
-  if (backend !== "auto" && backend !== "inotify")
-    throw new TypeError(`Cannot take backend: ${Bun.inspect(backend)} is not "auto" or "inotify"`);
+  if (!["auto", "inotify", "fanotify"].includes(backend)) {
+    throw new TypeError(
+      `Cannot take backend: ${Bun.inspect(backend)} is not "auto", "inotify" or "fanotify"`,
+    );
+  }
   const flag = (name: keyof WatchOptions, otherwise: boolean): boolean => {
     const value = options[name] ?? otherwise;
     if (typeof value === "boolean") return value;
@@ -143,6 +152,7 @@ export function settingsOf(options: WatchOptions): Settings {
     batch: duration("batch", options.batch ?? 0),
     atomic: atomic === true ? ATOMIC : atomic === false ? 0 : duration("atomic", atomic),
     stat: flag("stat", false),
+    backend,
     persistent: flag("persistent", true),
     mustExist: flag("mustExist", true),
   };

@@ -36,6 +36,11 @@ export function nameOf(bytes: Uint8Array): NameBytes {
   return { bytes, start: 0, end: bytes.length };
 }
 
+/** Bytes as text of one character each, for keys. */
+export function keyOf(bytes: Uint8Array, start: number = 0, end: number = bytes.length): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
+}
+
 /** Text as a name. */
 export function nameOfText(text: string): NameBytes {
   return nameOf(encoder.encode(text));

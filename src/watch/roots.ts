@@ -10,7 +10,7 @@ import { closeQuietly } from "../events/intake.ts";
 import type { Interest, RawEvent } from "./backend.ts";
 import type { Directories } from "./directories.ts";
 import { look } from "./look.ts";
-import { type Anchor, nameOf, type Paths } from "./paths.ts";
+import { type Anchor, keyOf, nameOf, type Paths } from "./paths.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
 
 /** One path that is watched. */
@@ -37,11 +37,6 @@ const SLASH = 0x2f;
 
 /** Milliseconds by which the clock of file systems may be behind. */
 export const CLOCK_SLACK = 20;
-
-/** Bytes as text of one character each, for keys. */
-function keyOf(bytes: Uint8Array, start: number = 0, end: number = bytes.length): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
-}
 
 /** Whether one path is below another one. */
 function covers({ real: above }: Anchor, { real: below }: Anchor): boolean {

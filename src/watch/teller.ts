@@ -14,6 +14,8 @@ export type Told = WatchChangeEvent["type"];
 
 /** Who hears what happens to entries, in order. */
 export interface Teller {
+  /** Who did what is told next, if that is known. */
+  pid: number | undefined;
   /** Called while the entry's path is what it is told by. */
   tell(type: Told, node: Node): void;
   /** Called when it is where it is now. `replaced`: something was there before. */
@@ -32,7 +34,6 @@ export class PlainTeller implements Teller {
   readonly #paths: Paths;
   readonly #stat: boolean;
   #events: WatchEvent[] = [];
-  /** Who did what is told next, if that is known. */
   pid: number | undefined;
 
   constructor(tree: Tree, paths: Paths, stat: boolean) {

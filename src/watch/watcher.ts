@@ -8,11 +8,12 @@ import { EventSource } from "../events/event-source.ts";
 import { type Batch, readBuffer } from "../events/intake.ts";
 import { type PathLike, sysctl } from "../libc.ts";
 import { read_nonblock } from "../syscalls/fd.ts";
+import type { Backend } from "./backend.ts";
 import { CalmTeller } from "./calm-teller.ts";
+import { choose } from "./choose.ts";
 import { Engine, HOLD } from "./engine.ts";
 import type { WatchEvent } from "./event.ts";
 import { Ignore } from "./ignore.ts";
-import { InotifyBackend } from "./inotify-backend.ts";
 import { type Settings, settingsOf, type WatchOptions } from "./options.ts";
 import { type Anchor, pathName, Paths } from "./paths.ts";
 import { resolvePath } from "./resolve.ts";
@@ -31,13 +32,15 @@ export interface Watched {
   readonly paths: readonly string[];
   /** What tells of changes. */
   readonly backend: "inotify" | "fanotify";
+  /** Why it is inotify, if `"auto"` could not take fanotify. */
+  readonly reason?: string;
   /** Directories that are watched, those above the paths among them. */
   readonly directories: number;
   /** Entries that are known: files, directories, links. */
   readonly entries: number;
   /** Directories that could not be opened or watched; an `"error"` event told of them, or of the limit. */
   readonly failed: number;
-  /** The user's limit of watches: `fs.inotify.max_user_watches`. */
+  /** The user's limit of watches: `fs.inotify.max_user_watches`, and `Infinity` for fanotify, which needs none. */
   readonly limit: number;
   /** How many more watches the limit allows, if nobody else has any. */
   readonly headroom: number;
@@ -52,7 +55,9 @@ export class Watcher extends EventSource<WatchEvent> {
   readonly #settings: Settings;
   readonly #engine: Engine;
   readonly #tree: Tree;
-  readonly #backend: InotifyBackend;
+  readonly #backend: Backend;
+  /** Why it is not the other one. */
+  readonly #reason: string | undefined;
   readonly #teller: PlainTeller;
   readonly #ready = Promise.withResolvers<void>();
   #isReady = false;
@@ -72,11 +77,12 @@ export class Watcher extends EventSource<WatchEvent> {
       ? new CalmTeller(tree, known, settings)
       : new PlainTeller(tree, known, settings.stat);
     const ignore = new Ignore(settings.ignore, settings.gitignore);
-    const backend = new InotifyBackend(settings.modify);
+    const { backend, reason } = choose(settings, anchors);
     super(backend.fd, options);
     this.#settings = settings;
     this.#tree = tree;
     this.#backend = backend;
+    this.#reason = reason;
     this.#teller = teller;
     this.#engine = new Engine(tree, known, backend, ignore, teller, settings);
     // Nobody need wait for it.
@@ -105,10 +111,13 @@ export class Watcher extends EventSource<WatchEvent> {
   /** What is watched, and how near the limits are. */
   get watched(): Watched {
     const { directories, roots } = this.#engine;
-    const limit = Number(sysctl("fs.inotify.max_user_watches"));
+    const { name: backend } = this.#backend;
+    const isFree = backend === "fanotify";
+    const limit = isFree ? Infinity : Number(sysctl("fs.inotify.max_user_watches"));
     return {
       paths: roots.shown.map((bytes) => pathName(bytes).text),
-      backend: this.#backend.name,
+      backend,
+      ...(this.#reason !== undefined && { reason: this.#reason }),
       directories: directories.watches.handles.size,
       entries: this.#tree.size - roots.guardCount,
       failed: directories.watches.failed,
@@ -120,7 +129,7 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /**
    * Watches another path. One that is watched already is compared with the disk, which finds what the kernel does not tell
-   * of: changes on a network file system, writes through mmap, mounts. What could not be watched is tried again.
+   * of: changes on a network file system, writes through mmap, mounts and unmounts. What could not be watched is tried again.
    *
    * @throws {ValueError} `ENOENT`: it is not there. `EBADF`: closed.
    */
@@ -187,8 +196,8 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   protected override details(): Readonly<Record<string, unknown>> {
-    const { paths, directories, entries, failed } = this.watched;
-    return { paths, directories, entries, ...(failed > 0 && { failed }) };
+    const { paths, backend, directories, entries, failed } = this.watched;
+    return { paths, backend, directories, entries, ...(failed > 0 && { failed }) };
   }
 
   protected override receive(): Batch<WatchEvent> {
@@ -197,7 +206,10 @@ export class Watcher extends EventSource<WatchEvent> {
     const length = read_nonblock(this.fd, buffer);
     const more = length > buffer.byteLength - LONGEST_RECORD;
     this.#backend.decode(buffer, Math.max(length, 0), this.#engine);
-    if (!more) this.#engine.emptied(began);
+    if (!more) {
+      this.#backend.emptied(this.#engine);
+      this.#engine.emptied(began);
+    }
     this.#engine.directories.watches.retry(performance.now());
     this.#scan();
     return { events: this.#take(), more };
@@ -310,8 +322,17 @@ function isList(paths: PathLike | readonly PathLike[]): paths is readonly PathLi
  * The kernel does not tell inotify of writes through mmap, of what another machine does to a network file system, of most
  * changes in /proc and /sys, and of mounts: what is mounted later within the tree is watched after `add()` of its path or of one above.
  *
+ * With CAP_SYS_ADMIN and Linux 5.17 it is fanotify that tells, if all paths are on file systems that it can name files of: neither
+ * most of FUSE nor subvolumes of btrfs are. It tells who it was, this process included, and what was made and deleted
+ * before anybody could look. The same is not told as with inotify; in addition an unmount is not, and on an overlay what is done to its
+ * layers. The same directory through another mount counts. File systems that are mounted within the tree
+ * are marked as well, and one that can't be is an `"error"` event. `fs.fanotify.max_queued_events` is for all
+ * that happens in the file system.
+ *
  * @throws {ValueError} `ENOENT`: a path is not there.
  * @throws {OSError} `EMFILE`: at fs.inotify.max_user_instances or the descriptor limit.
+ * @throws {PermissionError} `EPERM`: `backend: "fanotify"` needs CAP_SYS_ADMIN.
+ * @throws {UnsupportedError} `EOPNOTSUPP`, `ENODEV`, `EXDEV`: `backend: "fanotify"`, not with this file system.
  *
  * @example
  * ```ts

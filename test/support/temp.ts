@@ -11,9 +11,10 @@ process.on("exit", () => {
 });
 
 export class TempDir implements Disposable {
-  readonly path: string = mkdtempSync(join(tmpdir(), "butter-"));
+  readonly path: string;
 
-  constructor() {
+  constructor(base: string) {
+    this.path = mkdtempSync(join(base, "butter-"));
     left.add(this);
   }
 
@@ -29,6 +30,6 @@ export class TempDir implements Disposable {
 }
 
 /** `using dir = tempDir()` */
-export function tempDir(): TempDir {
-  return new TempDir();
+export function tempDir(base: string = tmpdir()): TempDir {
+  return new TempDir(base);
 }

@@ -1,8 +1,29 @@
 /** What replaying a watcher's events makes, and what is on the disk. */
-import { lstatSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { WatchEvent, WatchKind } from "bun-butter";
+
+import { can, emulated, kernel } from "./capabilities.ts";
+
+/** A backend, and where to try it. */
+export interface Way {
+  readonly backend: "inotify" | "fanotify";
+  /** A file system that is not busy: fanotify hears of all that happens in it. */
+  readonly base: string;
+}
+
+const memory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+/** Whether this process may have the fanotify backend. */
+export const canFanotify: boolean = !emulated && can("CAP_SYS_ADMIN") && kernel(5, 17);
+
+/** The backends that there are here: fanotify needs CAP_SYS_ADMIN and Linux 5.17. */
+export const ways: readonly Way[] = [
+  { backend: "inotify", base: tmpdir() },
+  ...(canFanotify ? [{ backend: "fanotify", base: memory } as const] : []),
+];
 
 /** A tree of paths, made of events alone. */
 export class Model {

@@ -9,7 +9,7 @@ import { FileProgram } from "../support/file-program.ts";
 import { parallel } from "../support/parallel.ts";
 import { sysctl } from "../support/sysctl.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { listed, Model, treeOf } from "../support/watch.ts";
+import { listed, Model, treeOf, type Way, ways } from "../support/watch.ts";
 
 /** More of them by hand: `BUTTER_SEEDS=500 bun test test/watch/model.test.ts`. */
 const seeds = Array.from({ length: Number(process.env["BUTTER_SEEDS"] ?? 8) }, (_, at) => at + 1);
@@ -28,17 +28,23 @@ interface Place {
   readonly outside: string;
 }
 
-function place(): Place & Disposable {
-  const dir = tempDir();
+function place({ base }: Way): Place & Disposable {
+  const dir = tempDir(base);
   const [root, outside] = [dir.at("root"), dir.at("outside")];
   for (const path of [root, outside]) mkdirSync(path);
   return { dir, root, outside, [Symbol.dispose]: () => dir[Symbol.dispose]() };
 }
 
 /** What the kernel keeps for a reader is set when the source is made. */
-function open(root: string, options: WatchOptions, queue: number | undefined): Watcher {
-  using _ = queue === undefined ? undefined : sysctl("fs.inotify.max_queued_events", queue);
-  return watch(root, { initial: true, ...options });
+function open(
+  root: string,
+  { backend }: Way,
+  options: WatchOptions,
+  queue: number | undefined,
+): Watcher {
+  const limit = `fs.${backend}.max_queued_events`;
+  using _ = queue === undefined ? undefined : sysctl(limit, queue);
+  return watch(root, { initial: true, backend, ...options });
 }
 
 async function outcome(
@@ -61,15 +67,16 @@ async function outcome(
 /** Runs a program in bursts, whose events are read when all of a burst is over. */
 async function inBursts(
   seed: number,
+  way: Way,
   model: Model,
   options: WatchOptions = {},
   queue?: number,
 ): Promise<Outcome> {
-  using where = place();
+  using where = place(way);
   const { root, outside } = where;
   const program = new FileProgram(root, outside, seed);
   program.run(40);
-  await using watcher = open(root, options, queue);
+  await using watcher = open(root, way, options, queue);
   for (let burst = 0; burst < 12; burst++) {
     program.run(1 + ((seed + burst * 7) % 40));
     if (burst % 3 === 0) await watcher.sync();
@@ -79,10 +86,10 @@ async function inBursts(
 }
 
 /** Runs a program in another process, and reads meanwhile. */
-async function beside(seed: number, model: Model, queue?: number): Promise<Outcome> {
-  using where = place();
+async function beside(seed: number, way: Way, model: Model, queue?: number): Promise<Outcome> {
+  using where = place(way);
   const { root, outside } = where;
-  await using watcher = open(root, {}, queue);
+  await using watcher = open(root, way, {}, queue);
   const script = new URL("../support/file-program-child.ts", import.meta.url).pathname;
   const child = Bun.spawn([bun, script, root, outside, `${seed}`, "2000"], { stderr: "inherit" });
   const over = new AbortController();
@@ -101,28 +108,30 @@ async function beside(seed: number, model: Model, queue?: number): Promise<Outco
 
 const right = (seed: number): Outcome => ({ seed, extra: [], missing: [], wrong: [] });
 
-describe("replaying the events of a random program makes its tree", () => {
+describe.each(ways)("replaying $backend's events of a random program makes its tree", (way) => {
   test("when they are read after each burst", async () => {
-    const outcomes = await parallel(seeds, (seed) => inBursts(seed, new Model()));
+    const outcomes = await parallel(seeds, (seed) => inBursts(seed, way, new Model()));
     expect(outcomes).toEqual(seeds.map(right));
   }, 120_000);
 
   test("when the queue overflows", async () => {
     const models = new Map(seeds.map((seed) => [seed, new Model()]));
-    const outcomes = await parallel([...models], ([seed, model]) => inBursts(seed, model, {}, 16));
+    const outcomes = await parallel([...models], ([seed, model]) =>
+      inBursts(seed, way, model, {}, 16),
+    );
     expect(outcomes).toEqual(seeds.map(right));
     expect([...models.values()].filter(({ overflows }) => overflows === 0)).toEqual([]);
   }, 120_000);
 
   test("when another process runs it meanwhile", async () => {
     const some = seeds.slice(0, Math.ceil(seeds.length / 4));
-    const outcomes = await parallel(some, (seed) => beside(seed, new Model()), 2);
+    const outcomes = await parallel(some, (seed) => beside(seed, way, new Model()), 2);
     expect(outcomes).toEqual(some.map(right));
   }, 120_000);
 
   test("when another process runs it meanwhile, and the queue overflows", async () => {
     const some = seeds.slice(0, Math.ceil(seeds.length / 4));
-    const outcomes = await parallel(some, (seed) => beside(seed, new Model(), 32), 2);
+    const outcomes = await parallel(some, (seed) => beside(seed, way, new Model(), 32), 2);
     expect(outcomes).toEqual(some.map(right));
   }, 120_000);
 
@@ -133,7 +142,7 @@ describe("replaying the events of a random program makes its tree", () => {
   ])(
     "when saves are told of %s",
     async (_, options) => {
-      const outcomes = await parallel(seeds, (seed) => inBursts(seed, new Model(), options));
+      const outcomes = await parallel(seeds, (seed) => inBursts(seed, way, new Model(), options));
       expect(outcomes).toEqual(seeds.map(right));
     },
     120_000,

@@ -1,6 +1,6 @@
 /*
- * As fast as can be: race DIR NAME ROUNDS makes DIR/NAME-old-N with five directories below one another and a file in
- * each, renames it to DIR/NAME-new-N, writes one more file at its bottom, makes DIR/NAME-marker-N, and waits for a byte on stdin.
+ * As fast as can be: race DIR NAME ROUNDS [delete] makes DIR/NAME-old-N with five directories below one another and a file in
+ * each, renames it to DIR/NAME-new-N, writes one more file at its bottom, deletes all of it if it was told to, makes DIR/NAME-marker-N, and waits for a byte on stdin.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,9 +20,26 @@ static void touch(const char *directory, const char *name)
 		exit(2);
 }
 
+/* Deletes the bottom at path and all above it, up to the top. */
+static void delete_all(char *path, const char *last)
+{
+	char file[4096];
+	for (int level = DEPTH; level > 0; level--) {
+		snprintf(file, sizeof file, "%s/file", path);
+		if (unlink(file) == -1)
+			exit(6);
+		snprintf(file, sizeof file, "%s/%s", path, last);
+		if (level == DEPTH && unlink(file) == -1)
+			exit(6);
+		if (rmdir(path) == -1)
+			exit(6);
+		*strrchr(path, '/') = 0;
+	}
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 2;
 	const char *dir = argv[1], *name = argv[2];
 	for (int round = 0; round < atoi(argv[3]); round++) {
@@ -44,6 +61,8 @@ int main(int argc, char **argv)
 		for (int level = 1; level < DEPTH; level++)
 			strcat(path, "/d");
 		touch(path, "last");
+		if (argc == 5)
+			delete_all(path, "last");
 		touch(dir, marker);
 		if (read(0, &byte, 1) != 1)
 			return 5;

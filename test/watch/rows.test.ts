@@ -27,8 +27,10 @@ import {
 import { can, emulated } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
+import { canRefuse } from "../support/seccomp.ts";
 import { sysctl } from "../support/sysctl.ts";
 import { tempDir } from "../support/temp.ts";
+import { canFanotify, listed, Model, treeOf, ways } from "../support/watch.ts";
 
 /** Paths in a directory of the row's own: `root` is watched, `out` is not. */
 interface Place {
@@ -46,6 +48,8 @@ interface Row {
   readonly steps: (place: Place) => void;
   /** `type path`, `rename from path`: relative to the directory of the row, directories with a slash. */
   readonly events: readonly string[];
+  /** The same of the fanotify backend, which tells changes that inotify is too late for. */
+  readonly fanotify?: readonly string[];
   /** Whether the order of events is not defined: that of names in a directory. */
   readonly anyOrder?: boolean;
 }
@@ -77,6 +81,17 @@ const rows: readonly Row[] = [
       "create root/a/b/2",
       "create root/a/b/c/",
       "create root/a/b/c/3",
+    ],
+    fanotify: [
+      "create root/a/",
+      "create root/a/1",
+      "change root/a/1",
+      "create root/a/b/",
+      "create root/a/b/2",
+      "change root/a/b/2",
+      "create root/a/b/c/",
+      "create root/a/b/c/3",
+      "change root/a/b/c/3",
     ],
     anyOrder: true,
   },
@@ -250,6 +265,7 @@ const rows: readonly Row[] = [
       write(at("root/x/a.tmp"));
     },
     events: ["create root/x/", "create root/docs/", "create root/x/a.tmp"],
+    fanotify: ["create root/x/", "create root/docs/", "create root/x/a.tmp", "change root/x/a.tmp"],
     anyOrder: true,
   },
   {
@@ -351,6 +367,13 @@ const rows: readonly Row[] = [
       write(at("root/new"));
     },
     events: ["delete root/file", "delete root/", "create root/", "create root/new"],
+    fanotify: [
+      "delete root/file",
+      "delete root/",
+      "create root/",
+      "create root/new",
+      "change root/new",
+    ],
   },
   {
     row: "row 11: a root that is replaced by a rename",
@@ -404,6 +427,17 @@ const rows: readonly Row[] = [
       "delete root/a/",
       "create root/b/",
       "create root/b/file",
+    ],
+    fanotify: [
+      "create root/a/",
+      "delete root/a/",
+      "create root/a/",
+      "delete root/a/",
+      "create root/a/",
+      "create root/b/",
+      "create root/b/file",
+      "change root/b/file",
+      "delete root/a/",
     ],
   },
   {
@@ -491,46 +525,48 @@ const rows: readonly Row[] = [
   },
 ];
 
-/** Runs with a watcher of the row. */
-async function within<T>(
-  row: Pick<Row, "before" | "watch" | "options">,
-  use: (watcher: Watcher, place: Place) => T | Promise<T>,
-): Promise<T> {
-  using dir = tempDir();
-  const at = (...names: string[]): string => join(dir.path, ...names);
-  const place = { root: at("root"), out: at("out"), at };
-  mkdirSync(place.root);
-  mkdirSync(place.out);
-  row.before?.(place);
-  await using watcher = watch(row.watch?.(place) ?? place.root, row.options);
-  await watcher.ready;
-  return await use(watcher, place);
-}
+describe.each(ways)("$backend", ({ backend, base }) => {
+  /** Runs with a watcher of the row. */
+  async function within<T>(
+    row: Pick<Row, "before" | "watch" | "options">,
+    use: (watcher: Watcher, place: Place) => T | Promise<T>,
+  ): Promise<T> {
+    using dir = tempDir(base);
+    const at = (...names: string[]): string => join(dir.path, ...names);
+    const place = { root: at("root"), out: at("out"), at };
+    mkdirSync(place.root);
+    mkdirSync(place.out);
+    row.before?.(place);
+    await using watcher = watch(row.watch?.(place) ?? place.root, { backend, ...row.options });
+    await watcher.ready;
+    return await use(watcher, place);
+  }
 
-async function linesOf(watcher: Watcher, { at }: Place): Promise<string[]> {
-  await watcher.sync();
-  return watcher.readEventsSync().map((event) => line(event, at()));
-}
+  async function linesOf(watcher: Watcher, { at }: Place): Promise<string[]> {
+    await watcher.sync();
+    return watcher.readEventsSync().map((event) => line(event, at()));
+  }
 
-describe("steps and events", () => {
-  test.each(rows)("$row", async (row) => {
-    await within(row, async (watcher, place) => {
-      row.steps(place);
-      const lines = await linesOf(watcher, place);
-      const [actual, expected] =
-        row.anyOrder === true ? [lines.toSorted(), row.events.toSorted()] : [lines, row.events];
-      expect(actual).toEqual([...expected]);
+  describe("steps and events", () => {
+    test.each(rows)("$row", async (row) => {
+      await within(row, async (watcher, place) => {
+        row.steps(place);
+        const lines = await linesOf(watcher, place);
+        const events = (backend === "fanotify" ? row.fanotify : undefined) ?? row.events;
+        const [actual, expected] =
+          row.anyOrder === true ? [lines.toSorted(), events.toSorted()] : [lines, events];
+        expect(actual).toEqual([...expected]);
+      });
     });
   });
-});
 
-/** What each script begins with: a directory of its own, and the lines of what a watcher tells. */
-const prelude = `
+  /** What each script begins with: a directory of its own, and the lines of what a watcher tells. */
+  const prelude = `
   import { appendFileSync, chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
   import { watch } from "bun-butter";
   import { tempDir } from "./test/support/temp.ts";
 
-  using dir = tempDir();
+  using dir = tempDir("${base}");
   const root = dir.at("root");
   mkdirSync(root);
   const tell = async (watcher) => {
@@ -540,83 +576,83 @@ const prelude = `
   };
 `;
 
-/** Runs a script, in namespaces of its own if there are flags for `unshare`, and gives the lines that it printed. */
-async function script(code: string, ...unshare: string[]): Promise<readonly string[]> {
-  const namespace = unshare.length === 0 ? [] : ["unshare", ...unshare];
-  const { stdout, stderr, exitCode } = await run([
-    ...namespace,
-    bun,
-    "--eval",
-    `${prelude}\n${code}`,
-  ]);
-  expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
-  return stdout.trimEnd().split("\n");
-}
-
-const canMount = can("CAP_SYS_ADMIN") && !emulated;
-const hasUserLimit = existsSync("/proc/sys/user/max_inotify_watches") && canMount;
-
-describe("row 2: overflow", () => {
-  test("row 2: an overflow is told, and then the differences that it hid", async () => {
-    using dir = tempDir();
-    const at = (...names: string[]): string => dir.at(...names);
-    mkdirSync(at("root/old/deep"), { recursive: true });
-    write(at("root/old/deep/kept"));
-    write(at("root/old/written"));
-    write(at("root/gone"));
-    await using watcher = openSmall(at("root"));
-    await watcher.ready;
-    for (let round = 0; round < 20; round++) write(at(`root/old/noise${round}`));
-    // From here on nothing is in the queue any more.
-    appendFileSync(at("root/old/written"), "more");
-    unlinkSync(at("root/gone"));
-    mkdirSync(at("root/new/deep"), { recursive: true });
-    write(at("root/new/deep/file"));
-    renameSync(at("root/old/deep"), at("root/old/moved"));
-    for (let round = 0; round < 20; round++) unlinkSync(at(`root/old/noise${round}`));
-    await watcher.sync();
-    const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
-    const overflow = lines.indexOf("overflow /");
-    expect(overflow).toBeGreaterThan(0);
-    const after = lines.slice(overflow + 1).filter((text) => !text.includes("noise"));
-    expect(after.toSorted()).toEqual(
-      [
-        "change root/old/written",
-        "create root/new/",
-        "create root/new/deep/",
-        "create root/new/deep/file",
-        "create root/old/moved/",
-        "create root/old/moved/kept",
-        "delete root/gone",
-        "delete root/old/deep/",
-        "delete root/old/deep/kept",
-      ].toSorted(),
-    );
-    write(at("root/new/deep/later"));
-    await watcher.sync();
-    expect(watcher.readEventsSync().map((event) => line(event, dir.path))).toEqual([
-      "create root/new/deep/later",
-      "change root/new/deep/later",
+  /** Runs a script, in namespaces of its own if there are flags for `unshare`, and gives the lines that it printed. */
+  async function script(code: string, ...unshare: string[]): Promise<readonly string[]> {
+    const namespace = unshare.length === 0 ? [] : ["unshare", ...unshare];
+    const { stdout, stderr, exitCode } = await run([
+      ...namespace,
+      bun,
+      "--eval",
+      `${prelude}\n${code}`,
     ]);
+    expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+    return stdout.trimEnd().split("\n");
+  }
+
+  const canMount = can("CAP_SYS_ADMIN") && !emulated;
+  const hasUserLimit = existsSync("/proc/sys/user/max_inotify_watches") && canMount;
+
+  describe("row 2: overflow", () => {
+    test("row 2: an overflow is told, and then the differences that it hid", async () => {
+      using dir = tempDir(base);
+      const at = (...names: string[]): string => dir.at(...names);
+      mkdirSync(at("root/old/deep"), { recursive: true });
+      write(at("root/old/deep/kept"));
+      write(at("root/old/written"));
+      write(at("root/gone"));
+      await using watcher = openSmall(at("root"));
+      await watcher.ready;
+      for (let round = 0; round < 20; round++) write(at(`root/old/noise${round}`));
+      // From here on nothing is in the queue any more.
+      appendFileSync(at("root/old/written"), "more");
+      unlinkSync(at("root/gone"));
+      mkdirSync(at("root/new/deep"), { recursive: true });
+      write(at("root/new/deep/file"));
+      renameSync(at("root/old/deep"), at("root/old/moved"));
+      for (let round = 0; round < 20; round++) unlinkSync(at(`root/old/noise${round}`));
+      await watcher.sync();
+      const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
+      const overflow = lines.indexOf("overflow /");
+      expect(overflow).toBeGreaterThan(0);
+      const after = lines.slice(overflow + 1).filter((text) => !text.includes("noise"));
+      expect(after.toSorted()).toEqual(
+        [
+          "change root/old/written",
+          "create root/new/",
+          "create root/new/deep/",
+          "create root/new/deep/file",
+          "create root/old/moved/",
+          "create root/old/moved/kept",
+          "delete root/gone",
+          "delete root/old/deep/",
+          "delete root/old/deep/kept",
+        ].toSorted(),
+      );
+      write(at("root/new/deep/later"));
+      await watcher.sync();
+      expect(watcher.readEventsSync().map((event) => line(event, dir.path))).toEqual([
+        "create root/new/deep/later",
+        "change root/new/deep/later",
+      ]);
+    });
+
+    /** What the kernel keeps for a reader is set when the source is made. */
+    function openSmall(path: string): Watcher {
+      using _ = sysctl(`fs.${backend}.max_queued_events`, 8);
+      return watch(path, { backend });
+    }
   });
 
-  /** What the kernel keeps for a reader is set when the source is made. */
-  function openSmall(path: string): Watcher {
-    using _ = sysctl("fs.inotify.max_queued_events", 8);
-    return watch(path);
-  }
-});
-
-describe("row 5: limits", () => {
-  test.skipIf(!hasUserLimit)(
-    "row 5: at the limit of watches the error names the setting, the rest goes on, and add() goes on when it is raised (needs CAP_SYS_ADMIN, /proc/sys/user)",
-    async () => {
-      const lines = await script(
-        `
+  describe.skipIf(backend !== "inotify")("row 5: limits of inotify", () => {
+    test.skipIf(!hasUserLimit)(
+      "row 5: at the limit of watches the error names the setting, the rest goes on, and add() goes on when it is raised (needs CAP_SYS_ADMIN, /proc/sys/user)",
+      async () => {
+        const lines = await script(
+          `
         for (const name of ["a", "b", "c", "d", "e", "f"]) mkdirSync(root + "/" + name);
         const limit = (count) => writeFileSync("/proc/sys/user/max_inotify_watches", String(count));
         limit(7);
-        using watcher = watch(root);
+        using watcher = watch(root, { backend: "${backend}" });
         await watcher.ready;
         const [error, ...others] = watcher.readEventsSync();
         console.log(error.type, error.error.code, others.length);
@@ -633,162 +669,162 @@ describe("row 5: limits", () => {
         for (const name of ["a", "b", "c", "d", "e", "f"]) mkdirSync(root + "/" + name + "/new");
         await tell(watcher);
         `,
-        "--user",
-        "--map-root-user",
-      );
-      expect(lines).toEqual([
-        "error ENOSPC 0",
-        "true",
-        "true 7",
-        "create root/file",
-        "change root/file",
-        "0 change",
-        ...["a", "b", "c", "d", "e", "f"].map((name) => `create root/${name}/new`),
-      ]);
-    },
-  );
-
-  test.skipIf(!hasUserLimit)(
-    "row 5: at the limit of instances watch() throws and names the setting (needs CAP_SYS_ADMIN, /proc/sys/user)",
-    async () => {
-      const lines = await script(
-        `
-        writeFileSync("/proc/sys/user/max_inotify_instances", "0");
-        try { watch(root); } catch ({ code, message }) { console.log(code, message.includes("fs.inotify.max_user_instances")); }
-        `,
-        "--user",
-        "--map-root-user",
-      );
-      expect(lines).toEqual(["EMFILE true"]);
-    },
-  );
-});
-
-test("row 8: with settle, a file that is never left alone is told at last", async () => {
-  await within({ options: { settle: { quiet: 30, max: 60 } } }, async (watcher, { root }) => {
-    const noise = setInterval(() => appendFileSync(join(root, "busy"), "more"), 2);
-    try {
-      const { type, path } = await watcher.readEvent();
-      expect([type, path]).toEqual(["create", join(root, "busy")]);
-    } finally {
-      clearInterval(noise);
-    }
-  });
-});
-
-test("row 8: batch gathers what comes within its time", async () => {
-  await within({ options: { batch: 20, latency: 0 } }, async (watcher, { root }) => {
-    const batches = watcher.batches();
-    const first = batches.next();
-    for (const name of ["a", "b", "c"]) {
-      mkdirSync(join(root, name));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    const { value } = await first;
-    expect((value as WatchEvent[]).map((event) => event.path)).toEqual(
-      ["a", "b", "c"].map((name) => join(root, name)),
+          "--user",
+          "--map-root-user",
+        );
+        expect(lines).toEqual([
+          "error ENOSPC 0",
+          "true",
+          "true 7",
+          "create root/file",
+          "change root/file",
+          "0 change",
+          ...["a", "b", "c", "d", "e", "f"].map((name) => `create root/${name}/new`),
+        ]);
+      },
     );
-    await batches.return?.();
-  });
-});
 
-test("row 9: an ignored directory is never opened or watched", async () => {
-  const seen: string[] = [];
-  const ignore = (path: string, isDirectory: boolean): boolean => {
-    seen.push(path);
-    return isDirectory && path.endsWith("node_modules");
-  };
-  const before = ({ at }: Place): void => {
-    mkdirSync(at("root/node_modules/deep/er"), { recursive: true });
-    mkdirSync(at("root/src"));
-  };
-  await within({ before, options: { ignore } }, (watcher) => {
-    expect(seen.filter((path) => path.includes("deep"))).toEqual([]);
-    expect(watcher.watched.entries).toBe(2);
+    test.skipIf(!hasUserLimit)(
+      "row 5: at the limit of instances watch() throws and names the setting (needs CAP_SYS_ADMIN, /proc/sys/user)",
+      async () => {
+        const lines = await script(
+          `
+        writeFileSync("/proc/sys/user/max_inotify_instances", "0");
+        try { watch(root, { backend: "${backend}" }); } catch ({ code, message }) { console.log(code, message.includes("fs.inotify.max_user_instances")); }
+        `,
+          "--user",
+          "--map-root-user",
+        );
+        expect(lines).toEqual(["EMFILE true"]);
+      },
+    );
   });
-});
 
-test("row 9: what a changed gitignore file says counts from then on", async () => {
-  const before = ({ at }: Place): void => {
-    write(at("root/.gitignore"), "*.log");
-    write(at("root/a.log"));
-    write(at("root/b.tmp"));
-  };
-  await within({ before, options: { gitignore: true } }, async (watcher, place) => {
-    write(place.at("root/.gitignore"), "*.tmp");
-    expect(await linesOf(watcher, place)).toContain("create root/a.log");
-    write(place.at("root/b.tmp"));
-    write(place.at("root/a.log"));
-    expect(await linesOf(watcher, place)).toEqual(["change root/a.log"]);
+  test("row 8: with settle, a file that is never left alone is told at last", async () => {
+    await within({ options: { settle: { quiet: 30, max: 60 } } }, async (watcher, { root }) => {
+      const noise = setInterval(() => appendFileSync(join(root, "busy"), "more"), 2);
+      try {
+        const { type, path } = await watcher.readEvent();
+        expect([type, path]).toEqual(["create", join(root, "busy")]);
+      } finally {
+        clearInterval(noise);
+      }
+    });
   });
-});
 
-test("row 9: a function that throws hides nothing, and its error is heard", async () => {
-  const { stdout, stderr } = await runScript(`
+  test("row 8: batch gathers what comes within its time", async () => {
+    await within({ options: { batch: 20, latency: 0 } }, async (watcher, { root }) => {
+      const batches = watcher.batches();
+      const first = batches.next();
+      for (const name of ["a", "b", "c"]) {
+        mkdirSync(join(root, name));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const { value } = await first;
+      expect((value as WatchEvent[]).map((event) => event.path)).toEqual(
+        ["a", "b", "c"].map((name) => join(root, name)),
+      );
+      await batches.return?.();
+    });
+  });
+
+  test("row 9: an ignored directory is never opened or watched", async () => {
+    const seen: string[] = [];
+    const ignore = (path: string, isDirectory: boolean): boolean => {
+      seen.push(path);
+      return isDirectory && path.endsWith("node_modules");
+    };
+    const before = ({ at }: Place): void => {
+      mkdirSync(at("root/node_modules/deep/er"), { recursive: true });
+      mkdirSync(at("root/src"));
+    };
+    await within({ before, options: { ignore } }, (watcher) => {
+      expect(seen.filter((path) => path.includes("deep"))).toEqual([]);
+      expect(watcher.watched.entries).toBe(2);
+    });
+  });
+
+  test("row 9: what a changed gitignore file says counts from then on", async () => {
+    const before = ({ at }: Place): void => {
+      write(at("root/.gitignore"), "*.log");
+      write(at("root/a.log"));
+      write(at("root/b.tmp"));
+    };
+    await within({ before, options: { gitignore: true } }, async (watcher, place) => {
+      write(place.at("root/.gitignore"), "*.tmp");
+      expect(await linesOf(watcher, place)).toContain("create root/a.log");
+      write(place.at("root/b.tmp"));
+      write(place.at("root/a.log"));
+      expect(await linesOf(watcher, place)).toEqual(["change root/a.log"]);
+    });
+  });
+
+  test("row 9: a function that throws hides nothing, and its error is heard", async () => {
+    const { stdout, stderr } = await runScript(`
     import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
     import { watch } from "bun-butter";
     process.on("uncaughtException", ({ message }) => console.log(message));
-    const dir = mkdtempSync("/tmp/butter-");
-    using watcher = watch(dir, { ignore: (path) => { throw new Error("mistake with " + path); } });
+    const dir = mkdtempSync("${base}/butter-");
+    using watcher = watch(dir, { backend: "${backend}", ignore: (path) => { throw new Error("mistake with " + path); } });
     writeFileSync(dir + "/file", "");
     console.log(watcher.readEventsSync().map(({ type }) => type).join());
     rmSync(dir, { recursive: true });
   `);
-  expect(stdout + stderr).toStartWith("create,change\nmistake with file\n");
-});
-
-test("row 11: a root that is not there is an error, and leaves nothing open", async () => {
-  using dir = tempDir();
-  const before = descriptorCount();
-  for (let round = 0; round < 30; round++) {
-    expect(() => watch(dir.at("none"))).toThrow(
-      expect.objectContaining({ code: "ENOENT", path: dir.at("none") }),
-    );
-  }
-  expect(await descriptorsBackTo(before)).toBeLessThan(before + 30);
-});
-
-test("row 11: a grandparent that is moved back brings the root back", async () => {
-  const row = {
-    before: ({ at }: Place): void => void mkdirSync(at("x/y/z"), { recursive: true }),
-    watch: ({ at }: Place): string => at("x/y/z"),
-  };
-  await within(row, async (watcher, place) => {
-    renameSync(place.at("x"), place.at("moved"));
-    expect(await linesOf(watcher, place)).toEqual(["delete x/y/z/"]);
-    renameSync(place.at("moved"), place.at("x"));
-    write(place.at("x/y/z/file"));
-    expect(await linesOf(watcher, place)).toEqual(["create x/y/z/", "create x/y/z/file"]);
+    expect(stdout + stderr).toStartWith("create,change\nmistake with file\n");
   });
-});
 
-test("row 12: late events of what was moved out are nobody's", async () => {
-  const before = ({ at }: Place): void => void mkdirSync(at("root/a/b"), { recursive: true });
-  await within({ before }, async (watcher, place) => {
-    renameSync(place.at("root/a"), place.at("out/a"));
-    expect(await linesOf(watcher, place)).toEqual(["delete root/a/b/", "delete root/a/"]);
-    write(place.at("out/a/file"));
-    write(place.at("out/a/b/file"));
-    mkdirSync(place.at("root/a"));
-    expect(await linesOf(watcher, place)).toEqual(["create root/a/"]);
-    const { directories } = watcher.watched;
-    rmSync(place.at("out/a"), { recursive: true });
-    expect(await linesOf(watcher, place)).toEqual([]);
-    expect(watcher.watched.directories).toBe(directories);
+  test("row 11: a root that is not there is an error, and leaves nothing open", async () => {
+    using dir = tempDir(base);
+    const before = descriptorCount();
+    for (let round = 0; round < 30; round++) {
+      expect(() => watch(dir.at("none"), { backend })).toThrow(
+        expect.objectContaining({ code: "ENOENT", path: dir.at("none") }),
+      );
+    }
+    expect(await descriptorsBackTo(before)).toBeLessThan(before + 30);
   });
-});
 
-describe("row 13: permissions", () => {
-  test.skipIf(!can("CAP_SYS_ADMIN") || emulated)(
-    "row 13: a directory that may not be read is an error, the rest goes on, and it is watched when it may (needs root)",
-    async () => {
-      const lines = await script(`
+  test("row 11: a grandparent that is moved back brings the root back", async () => {
+    const row = {
+      before: ({ at }: Place): void => void mkdirSync(at("x/y/z"), { recursive: true }),
+      watch: ({ at }: Place): string => at("x/y/z"),
+    };
+    await within(row, async (watcher, place) => {
+      renameSync(place.at("x"), place.at("moved"));
+      expect(await linesOf(watcher, place)).toEqual(["delete x/y/z/"]);
+      renameSync(place.at("moved"), place.at("x"));
+      write(place.at("x/y/z/file"));
+      expect(await linesOf(watcher, place)).toEqual(["create x/y/z/", "create x/y/z/file"]);
+    });
+  });
+
+  test("row 12: late events of what was moved out are nobody's", async () => {
+    const before = ({ at }: Place): void => void mkdirSync(at("root/a/b"), { recursive: true });
+    await within({ before }, async (watcher, place) => {
+      renameSync(place.at("root/a"), place.at("out/a"));
+      expect(await linesOf(watcher, place)).toEqual(["delete root/a/b/", "delete root/a/"]);
+      write(place.at("out/a/file"));
+      write(place.at("out/a/b/file"));
+      mkdirSync(place.at("root/a"));
+      expect(await linesOf(watcher, place)).toEqual(["create root/a/"]);
+      const { directories } = watcher.watched;
+      rmSync(place.at("out/a"), { recursive: true });
+      expect(await linesOf(watcher, place)).toEqual([]);
+      expect(watcher.watched.directories).toBe(directories);
+    });
+  });
+
+  describe("row 13: permissions", () => {
+    test.skipIf(!can("CAP_SYS_ADMIN") || emulated || backend !== "inotify")(
+      "row 13: a directory that may not be read is an error, the rest goes on, and it is watched when it may (needs root; whoever has fanotify may read all)",
+      async () => {
+        const lines = await script(`
         for (const path of [root, root + "/open", root + "/shut"]) { mkdirSync(path, { recursive: true }); chownSync(path, 65534, 65534); }
         chmodSync(dir.path, 0o755);
         chmodSync(root + "/shut", 0);
         process.setegid(65534);
         process.seteuid(65534);
-        using watcher = watch(root);
+        using watcher = watch(root, { backend: "${backend}" });
         await watcher.ready;
         await tell(watcher);
         console.log(watcher.watched.failed);
@@ -802,187 +838,184 @@ describe("row 13: permissions", () => {
         process.seteuid(0);
         process.setegid(0);
       `);
-      expect(lines).toEqual([
-        "error root/shut EACCES",
-        "1",
-        "create root/open/new",
-        "attributes root/shut",
-        "0",
-        "create root/shut/new",
-      ]);
-    },
-  );
-});
+        expect(lines).toEqual([
+          "error root/shut EACCES",
+          "1",
+          "create root/open/new",
+          "attributes root/shut",
+          "0",
+          "create root/shut/new",
+        ]);
+      },
+    );
+  });
 
-test("row 14: names that are not UTF-8 keep their bytes", async () => {
-  await within({}, async (watcher, { root }) => {
-    const bytes = (...name: readonly number[]): Uint8Array<ArrayBuffer> =>
-      new Uint8Array([...Buffer.from(`${root}/`), ...name]);
-    const dir = bytes(0xff, 0xfe);
-    const file = bytes(0xff, 0xfe, 0x2f, 0x66, 0xc3);
-    const moved = bytes(0x67, 0xe9);
-    mkdirSync(Buffer.from(dir));
-    await watcher.sync();
-    writeFileSync(Buffer.from(file), "");
-    renameSync(Buffer.from(file), Buffer.from(moved));
-    await watcher.sync();
-    const [made, , , rename] = watcher.readEventsSync();
-    expect(made).toMatchObject({ type: "create", path: `${root}/\uFFFD\uFFFD`, pathBytes: dir });
-    expect(rename).toEqual({
-      type: "rename",
-      from: `${root}/\uFFFD\uFFFD/f\uFFFD`,
-      fromBytes: file,
-      path: `${root}/g\uFFFD`,
-      pathBytes: moved,
-      kind: "file",
+  test("row 14: names that are not UTF-8 keep their bytes", async () => {
+    await within({}, async (watcher, { root }) => {
+      const bytes = (...name: readonly number[]): Uint8Array<ArrayBuffer> =>
+        new Uint8Array([...Buffer.from(`${root}/`), ...name]);
+      const dir = bytes(0xff, 0xfe);
+      const file = bytes(0xff, 0xfe, 0x2f, 0x66, 0xc3);
+      const moved = bytes(0x67, 0xe9);
+      mkdirSync(Buffer.from(dir));
+      await watcher.sync();
+      writeFileSync(Buffer.from(file), "");
+      renameSync(Buffer.from(file), Buffer.from(moved));
+      await watcher.sync();
+      const [made, , , rename] = watcher.readEventsSync();
+      expect(made).toMatchObject({ type: "create", path: `${root}/\uFFFD\uFFFD`, pathBytes: dir });
+      expect(rename).toEqual({
+        type: "rename",
+        from: `${root}/\uFFFD\uFFFD/f\uFFFD`,
+        fromBytes: file,
+        path: `${root}/g\uFFFD`,
+        pathBytes: moved,
+        kind: "file",
+        ...(backend === "fanotify" && { pid: process.pid }),
+      });
     });
   });
-});
 
-test("row 15: what the kernel does not tell of, such as writes through mmap, add() finds", async () => {
-  await within({ before: ({ at }) => write(at("root/file")) }, async (watcher, place) => {
-    Bun.mmap(place.at("root/file"))[0] = 0x58;
-    expect(await linesOf(watcher, place)).toEqual([]);
-    watcher.add(place.root);
-    expect(await linesOf(watcher, place)).toEqual(["change root/file"]);
-  });
-});
-
-describe("row 16: lifecycle", () => {
-  test("row 16: ready is there at once for a small tree, and close() during a scan ends it", async () => {
-    using dir = tempDir();
-    await watch(dir.path)[Symbol.asyncDispose]();
-    for (let at = 0; at < 1000; at++)
-      mkdirSync(dir.at(`d${at % 40}`, `e${at}`), { recursive: true });
-    const before = descriptorCount();
-    const watcher = watch(dir.path);
-    const ready = watcher.ready.then(
-      () => "ready",
-      ({ code }: { code: string }) => code,
-    );
-    expect(watcher.watched.entries).toBeLessThan(1000);
-    watcher.close();
-    expect(await ready).toBe("EBADF");
-    await expect(watcher.sync()).rejects.toMatchObject({ code: "EBADF" });
-    expect(() => watcher.add(dir.path)).toThrow("it is closed");
-    expect(await descriptorsBackTo(before)).toBe(before);
+  test("row 15: what the kernel does not tell of, such as writes through mmap, add() finds", async () => {
+    await within({ before: ({ at }) => write(at("root/file")) }, async (watcher, place) => {
+      Bun.mmap(place.at("root/file"))[0] = 0x58;
+      expect(await linesOf(watcher, place)).toEqual([]);
+      watcher.add(place.root);
+      expect(await linesOf(watcher, place)).toEqual(["change root/file"]);
+    });
   });
 
-  test("row 16: persistent: false lets the process end, while it scans as well", async () => {
-    const lines = await script(`
+  describe("row 16: lifecycle", () => {
+    test("row 16: ready is there at once for a small tree, and close() during a scan ends it", async () => {
+      using dir = tempDir(base);
+      await watch(dir.path, { backend })[Symbol.asyncDispose]();
+      for (let at = 0; at < 1000; at++)
+        mkdirSync(dir.at(`d${at % 40}`, `e${at}`), { recursive: true });
+      const before = descriptorCount();
+      const watcher = watch(dir.path, { backend });
+      const ready = watcher.ready.then(
+        () => "ready",
+        ({ code }: { code: string }) => code,
+      );
+      expect(watcher.watched.entries).toBeLessThan(1000);
+      watcher.close();
+      expect(await ready).toBe("EBADF");
+      await expect(watcher.sync()).rejects.toMatchObject({ code: "EBADF" });
+      expect(() => watcher.add(dir.path)).toThrow("it is closed");
+      expect(await descriptorsBackTo(before)).toBe(before);
+    });
+
+    test("row 16: persistent: false lets the process end, while it scans as well", async () => {
+      const lines = await script(`
       for (let at = 0; at < 500; at++) mkdirSync(root + "/d" + at);
-      const watcher = watch(root, { persistent: false, initial: true });
+      const watcher = watch(root, { backend: "${backend}", persistent: false, initial: true });
       watcher.readEvent().then(() => {});
       mkdirSync(root + "/x");
       process.on("exit", () => console.log("end", watcher.hasRef()));
     `);
-    expect(lines).toEqual(["end false"]);
-  });
-});
-
-test("row 18: changesSince() tells what happened while nobody watched", async () => {
-  using dir = tempDir();
-  const at = (...names: string[]): string => dir.at(...names);
-  mkdirSync(at("kept/deep"), { recursive: true });
-  for (const name of ["gone", "written", "renamed", "kept/deep/same", "mode", "kind"])
-    write(at(name));
-  linkSync(at("gone"), at("gone too"));
-  const before = await snapshot(dir.path);
-  const kept = JSON.parse(JSON.stringify(before)) as typeof before;
-  expect(kept).toEqual(before);
-  expect(await changesSince(kept)).toEqual([]);
-  unlinkSync(at("gone"));
-  unlinkSync(at("gone too"));
-  write(at("written"), "other text");
-  renameSync(at("kept"), at("moved"));
-  renameSync(at("renamed"), at("moved/deep/renamed"));
-  write(at("moved/deep/new"));
-  unlinkSync(at("moved/deep/same"));
-  chmodSync(at("mode"), 0o600);
-  unlinkSync(at("kind"));
-  mkdirSync(at("kind"));
-  write(at("kind/inside"));
-  const events = await changesSince(kept);
-  expect(events.map((event) => line(event, dir.path)).toSorted()).toEqual(
-    [
-      "attributes mode",
-      "change written",
-      "create kind/",
-      "create kind/inside",
-      "create moved/deep/new",
-      "delete gone",
-      "delete gone too",
-      "delete kind",
-      "delete moved/deep/same",
-      "rename kept/ moved/",
-      "rename renamed moved/deep/renamed",
-    ].toSorted(),
-  );
-  rmSync(dir.path, { recursive: true });
-  const all = await changesSince(kept);
-  expect(new Set(all.map(({ type }) => type))).toEqual(new Set(["delete"]));
-  expect(all.at(-1)?.path).toBe(dir.path);
-});
-
-test("row 20: stats come with events if they are asked for", async () => {
-  await within({ options: { stat: true } }, async (watcher, { root }) => {
-    write(join(root, "file"), "12345");
-    await watcher.sync();
-    const [event] = watcher.readEventsSync();
-    expect(event?.stats).toMatchObject({ size: 5n, nlink: 1 });
-    expect(Math.abs((event?.stats?.mtimeMs ?? 0) - Date.now())).toBeLessThan(60_000);
-  });
-});
-
-test("row 21: watched tells what is watched, and how near the limit is", async () => {
-  const before = ({ at }: Place): void => {
-    mkdirSync(at("root/a/b"), { recursive: true });
-    write(at("root/file"));
-  };
-  await within({ before }, (watcher, { root }) => {
-    const { paths, backend, entries, failed, limit, headroom, directories } = watcher.watched;
-    expect({ paths, backend, entries, failed }).toEqual({
-      paths: [root],
-      backend: "inotify",
-      entries: 4,
-      failed: 0,
+      expect(lines).toEqual(["end false"]);
     });
-    expect(limit).toBe(Number(readFileSync("/proc/sys/fs/inotify/max_user_watches", "utf8")));
-    expect(headroom).toBe(limit - directories);
   });
-});
 
-test("paths longer than the kernel takes are watched as well", async () => {
-  await within({}, async (watcher, { root }) => {
-    const name = "n".repeat(200);
-    const make = `import os
+  test("row 18: changesSince() tells what happened while nobody watched", async () => {
+    using dir = tempDir(base);
+    const at = (...names: string[]): string => dir.at(...names);
+    mkdirSync(at("kept/deep"), { recursive: true });
+    for (const name of ["gone", "written", "renamed", "kept/deep/same", "mode", "kind"])
+      write(at(name));
+    linkSync(at("gone"), at("gone too"));
+    const before = await snapshot(dir.path);
+    const kept = JSON.parse(JSON.stringify(before)) as typeof before;
+    expect(kept).toEqual(before);
+    expect(await changesSince(kept)).toEqual([]);
+    unlinkSync(at("gone"));
+    unlinkSync(at("gone too"));
+    write(at("written"), "other text");
+    renameSync(at("kept"), at("moved"));
+    renameSync(at("renamed"), at("moved/deep/renamed"));
+    write(at("moved/deep/new"));
+    unlinkSync(at("moved/deep/same"));
+    chmodSync(at("mode"), 0o600);
+    unlinkSync(at("kind"));
+    mkdirSync(at("kind"));
+    write(at("kind/inside"));
+    const events = await changesSince(kept);
+    expect(events.map((event) => line(event, dir.path)).toSorted()).toEqual(
+      [
+        "attributes mode",
+        "change written",
+        "create kind/",
+        "create kind/inside",
+        "create moved/deep/new",
+        "delete gone",
+        "delete gone too",
+        "delete kind",
+        "delete moved/deep/same",
+        "rename kept/ moved/",
+        "rename renamed moved/deep/renamed",
+      ].toSorted(),
+    );
+    rmSync(dir.path, { recursive: true });
+    const all = await changesSince(kept);
+    expect(new Set(all.map(({ type }) => type))).toEqual(new Set(["delete"]));
+    expect(all.at(-1)?.path).toBe(dir.path);
+  });
+
+  test("row 20: stats come with events if they are asked for", async () => {
+    await within({ options: { stat: true } }, async (watcher, { root }) => {
+      write(join(root, "file"), "12345");
+      await watcher.sync();
+      const [event] = watcher.readEventsSync();
+      expect(event?.stats).toMatchObject({ size: 5n, nlink: 1 });
+      expect(Math.abs((event?.stats?.mtimeMs ?? 0) - Date.now())).toBeLessThan(60_000);
+    });
+  });
+
+  test("row 21: watched tells what is watched, and how near the limit is", async () => {
+    const before = ({ at }: Place): void => {
+      mkdirSync(at("root/a/b"), { recursive: true });
+      write(at("root/file"));
+    };
+    await within({ before }, (watcher, { root }) => {
+      const { limit, headroom, directories, ...watched } = watcher.watched;
+      expect(watched).toMatchObject({ paths: [root], backend, entries: 4, failed: 0 });
+      const setting = readFileSync("/proc/sys/fs/inotify/max_user_watches", "utf8");
+      expect(limit).toBe(backend === "inotify" ? Number(setting) : Infinity);
+      expect(headroom).toBe(limit - (backend === "inotify" ? directories : 0));
+    });
+  });
+
+  test("paths longer than the kernel takes are watched as well", async () => {
+    await within({}, async (watcher, { root }) => {
+      const name = "n".repeat(200);
+      const make = `import os
 os.chdir(${JSON.stringify(root)})
 for _ in range(30):
     os.mkdir("${name}"); os.chdir("${name}")
 open("file", "w").close()`;
-    const { exitCode } = await run(["python3", "-c", make]);
-    expect(exitCode).toBe(0);
-    await watcher.sync();
-    const paths = watcher.readEventsSync().map(({ path }) => path);
-    const deepest = [root, ...Array.from({ length: 30 }, () => name)].join("/");
-    expect(paths).toContain(`${deepest}/file`);
-    await run(["rm", "-r", join(root, name)]);
-    await watcher.sync();
-    expect(watcher.readEventsSync().filter(({ type }) => type === "delete")).toHaveLength(31);
+      const { exitCode } = await run(["python3", "-c", make]);
+      expect(exitCode).toBe(0);
+      await watcher.sync();
+      const paths = watcher.readEventsSync().map(({ path }) => path);
+      const deepest = [root, ...Array.from({ length: 30 }, () => name)].join("/");
+      expect(paths).toContain(`${deepest}/file`);
+      await run(["rm", "-r", join(root, name)]);
+      await watcher.sync();
+      expect(watcher.readEventsSync().filter(({ type }) => type === "delete")).toHaveLength(31);
+    });
   });
-});
 
-describe("mounts", () => {
-  test.skipIf(!canMount)(
-    "what is mounted in the tree is watched, and its unmount deletes what was in it (needs CAP_SYS_ADMIN)",
-    async () => {
-      const lines = await script(
-        `
+  describe("mounts", () => {
+    test.skipIf(!canMount)(
+      "what is mounted in the tree is watched, and its unmount deletes what was in it (needs CAP_SYS_ADMIN)",
+      async () => {
+        const lines = await script(
+          `
         const sh = (...cmd) => { const { exitCode, stderr } = Bun.spawnSync(cmd); if (exitCode) throw new Error(stderr.toString()); };
         mkdirSync(root + "/mnt/below", { recursive: true });
         sh("mount", "-t", "tmpfs", "none", root + "/mnt");
         writeFileSync(root + "/mnt/inside", "");
-        using watcher = watch(root);
+        using watcher = watch(root, { backend: "${backend}" });
         await watcher.ready;
         mkdirSync(root + "/mnt/new");
         await tell(watcher);
@@ -999,41 +1032,194 @@ describe("mounts", () => {
         await tell(watcher);
         sh("umount", root + "/mnt");
         `,
-        "--mount",
-      );
-      expect(lines).toEqual([
-        "create root/mnt/new",
-        "unmount",
-        "create root/mnt/below",
-        "delete root/mnt/new",
-        "delete root/mnt/inside",
-        "create root/mnt/below/new",
-        "mount",
-        "delete root/mnt/below/new",
-        "delete root/mnt/below",
-        "create root/mnt/again",
-        "change root/mnt/again",
-      ]);
-    },
-  );
+          "--mount",
+        );
+        expect(lines).toEqual([
+          "create root/mnt/new",
+          "unmount",
+          // That nobody tells fanotify: add() finds it.
+          ...(backend === "fanotify"
+            ? ["mount", "delete root/mnt/new", "delete root/mnt/inside"]
+            : [
+                "create root/mnt/below",
+                "delete root/mnt/new",
+                "delete root/mnt/inside",
+                "create root/mnt/below/new",
+                "mount",
+                "delete root/mnt/below/new",
+                "delete root/mnt/below",
+              ]),
+          "create root/mnt/again",
+          "change root/mnt/again",
+        ]);
+      },
+    );
 
-  test.skipIf(!canMount)(
-    "a directory by two paths, through a bind mount, is told by both (needs CAP_SYS_ADMIN)",
-    async () => {
-      const lines = await script(
-        `
+    test.skipIf(!canMount)(
+      "a directory by two paths, through a bind mount, is told by both (needs CAP_SYS_ADMIN)",
+      async () => {
+        const lines = await script(
+          `
         mkdirSync(root + "/a");
         mkdirSync(root + "/b");
         if (Bun.spawnSync(["mount", "--bind", root + "/a", root + "/b"]).exitCode) throw new Error("Cannot mount");
-        using watcher = watch(root);
+        using watcher = watch(root, { backend: "${backend}" });
         await watcher.ready;
         mkdirSync(root + "/a/new");
         await tell(watcher);
         Bun.spawnSync(["umount", root + "/b"]);
         `,
-        "--mount",
+          "--mount",
+        );
+        expect(lines.toSorted()).toEqual(["create root/a/new", "create root/b/new"]);
+      },
+    );
+  });
+});
+
+describe("row 17: fanotify", () => {
+  test.skipIf(!canFanotify)(
+    "row 17: one mark, whatever number of directories, tells who it was (needs CAP_SYS_ADMIN, Linux 5.17)",
+    async () => {
+      using dir = tempDir();
+      for (let at = 0; at < 50; at++) mkdirSync(dir.at(`root/${at}`), { recursive: true });
+      await using watcher = watch(dir.at("root"), { backend: "fanotify" });
+      await watcher.ready;
+      const info = readFileSync(`/proc/self/fdinfo/${watcher.fd}`, "utf8");
+      expect(info.match(/^fanotify (?!flags)/gm)).toEqual(["fanotify "]);
+      mkdirSync(dir.at("root/7/own"));
+      const child = Bun.spawn(["mv", dir.at("root/7/own"), dir.at("root/8/theirs")]);
+      expect(await child.exited).toBe(0);
+      writeFileSync(dir.at("elsewhere"), "");
+      await watcher.sync();
+      expect(watcher.readEventsSync()).toEqual([
+        { type: "create", path: dir.at("root/7/own"), kind: "directory", pid: process.pid },
+        {
+          type: "rename",
+          from: dir.at("root/7/own"),
+          path: dir.at("root/8/theirs"),
+          kind: "directory",
+          pid: child.pid,
+        },
+      ]);
+      const { backend, limit, headroom, reason } = watcher.watched;
+      expect({ backend, limit, headroom, reason }).toEqual({
+        backend: "fanotify",
+        limit: Infinity,
+        headroom: Infinity,
+        reason: undefined,
+      });
+    },
+  );
+
+  test.skipIf(!canFanotify).each([["settle"], ["atomic"]])(
+    "row 17: with %s as well (needs CAP_SYS_ADMIN, Linux 5.17)",
+    async (option) => {
+      using dir = tempDir();
+      writeFileSync(dir.at("renamed"), "");
+      await using watcher = watch(dir.path, { backend: "fanotify", [option]: 1 });
+      writeFileSync(dir.at("made"), "");
+      renameSync(dir.at("renamed"), dir.at("moved"));
+      await watcher.sync();
+      const told = watcher.readEventsSync().map(({ type, pid }) => `${type} ${pid}`);
+      expect(told.toSorted()).toEqual([`create ${process.pid}`, `rename ${process.pid}`]);
+    },
+  );
+
+  test.skipIf(!canFanotify)(
+    "row 17: what is made and deleted at once is told, by whatever names (needs CAP_SYS_ADMIN, Linux 5.17)",
+    async () => {
+      using dir = tempDir();
+      await using watcher = watch(dir.path, { backend: "fanotify" });
+      mkdirSync(dir.at("a/b/c"), { recursive: true });
+      writeFileSync(dir.at("a/b/c/file"), "");
+      renameSync(dir.at("a/b"), dir.at("z"));
+      writeFileSync(dir.at("z/c/last"), "");
+      rmSync(dir.at("a"), { recursive: true });
+      rmSync(dir.at("z"), { recursive: true });
+      await watcher.sync();
+      const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
+      expect(lines.filter((text) => /^(?:create|rename)/.test(text))).toEqual([
+        "create a/",
+        "create a/b/",
+        "create a/b/c/",
+        "create a/b/c/file",
+        "rename a/b/ z/",
+        "create z/c/last",
+      ]);
+      expect(lines.filter((text) => text.startsWith("delete"))).toHaveLength(5);
+    },
+  );
+
+  test.skipIf(!canFanotify)(
+    "row 17: a name that changes back and forth is what it is in the end (needs CAP_SYS_ADMIN, Linux 5.17)",
+    async () => {
+      using dir = tempDir();
+      const [x, y] = [dir.at("x"), dir.at("y")];
+      for (const make of [mkdirSync, write]) {
+        make(x);
+        await using watcher = watch(dir.path, { backend: "fanotify", initial: true });
+        const model = new Model();
+        for (const [from, to] of [
+          [x, y],
+          [y, x],
+          [x, y],
+        ] as const)
+          renameSync(from, to);
+        await watcher.sync();
+        model.apply(watcher.readEventsSync());
+        expect([[...model.entries.keys()], model.wrong]).toEqual([[dir.path, y], []]);
+        if (make === mkdirSync) write(join(y, "file"));
+        else linkSync(y, x);
+        await watcher.sync();
+        model.apply(watcher.readEventsSync());
+        expect(listed(model.entries)).toEqual(listed(treeOf(dir.path)));
+        rmSync(y, { recursive: true });
+        rmSync(x, { force: true });
+      }
+    },
+  );
+
+  test.skipIf(!canFanotify || !canRefuse())(
+    "row 17: auto takes inotify where fanotify can't be, and says why (needs CAP_SYS_ADMIN, seccomp)",
+    async () => {
+      const lines = await Promise.all(
+        (["EOPNOTSUPP", "ENODEV", "EXDEV", "EINVAL"] as const).map(async (errno) => {
+          const { stdout, stderr } = await runScript(`
+            import { watch } from "bun-butter";
+            import { refuse } from "./test/support/seccomp.ts";
+            refuse("fanotify_mark", "${errno}");
+            {
+              using watcher = watch("/tmp", { depth: 0 });
+              const { backend, reason } = watcher.watched;
+              console.log(backend, reason);
+            }
+            try { watch("/tmp", { backend: "fanotify" }); } catch ({ code }) { console.log(code); }
+          `);
+          return stdout + stderr;
+        }),
       );
-      expect(lines.toSorted()).toEqual(["create root/a/new", "create root/b/new"]);
+      expect(lines).toEqual([
+        "inotify the file system has no file handles\nEOPNOTSUPP\n",
+        "inotify the file system has no fsid, as most that FUSE serves\nENODEV\n",
+        expect.stringMatching(/^inotify .* subvolume of btrfs\nEXDEV\n$/),
+        "inotify fanotify with names and handles needs Linux 5.17\nEINVAL\n",
+      ]);
+    },
+  );
+
+  test.skipIf(!can("CAP_SYS_ADMIN") || emulated || Bun.which("setpriv") === null)(
+    "row 17: auto takes inotify without the privilege, and backend: fanotify is an error (needs root, setpriv)",
+    async () => {
+      const code = `
+        import { watch } from "bun-butter";
+        using watcher = watch("/tmp", { depth: 0 });
+        console.log(watcher.watched.backend, watcher.watched.reason);
+        try { watch("/tmp", { backend: "fanotify" }); } catch ({ name, code }) { console.log(name, code); }
+      `;
+      const nobody = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
+      const { stdout, stderr } = await run([...nobody, bun, "--eval", code]);
+      expect(stdout + stderr).toBe("inotify fanotify needs CAP_SYS_ADMIN\nPermissionError EPERM\n");
     },
   );
 });

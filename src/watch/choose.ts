@@ -1,0 +1,58 @@
+/**
+ * Which backend a watcher has.
+ *
+ * @module
+ */
+import { type ErrnoName, OSError } from "../errors.ts";
+import type { Backend } from "./backend.ts";
+import { FanotifyBackend } from "./fanotify-backend.ts";
+import { InotifyBackend } from "./inotify-backend.ts";
+import { look } from "./look.ts";
+import type { Settings } from "./options.ts";
+import type { Anchor } from "./paths.ts";
+
+/** A backend, and why it is not the other one. */
+export interface Choice {
+  readonly backend: Backend;
+  readonly reason: string | undefined;
+}
+
+const SLASH = 0x2f;
+
+/** Why fanotify is not there, where the error itself says less. */
+const reasons: Partial<Record<ErrnoName, string>> = {
+  EPERM: "fanotify needs CAP_SYS_ADMIN",
+  EINVAL: "fanotify with names and handles needs Linux 5.17",
+  ENOSYS: "this kernel has no fanotify",
+  EOPNOTSUPP: "the file system has no file handles",
+  ENODEV: "the file system has no fsid, as most that FUSE serves",
+  EXDEV: "it is a part of a file system with an fsid of its own, such as a subvolume of btrfs",
+};
+
+/**
+ * Makes the backend that was asked for; of `"auto"` that is fanotify where it can be.
+ *
+ * @throws {OSError} It can't be made.
+ */
+export function choose(
+  { backend, modify }: Pick<Settings, "backend" | "modify">,
+  anchors: readonly Anchor[],
+): Choice {
+  if (backend === "inotify") return { backend: new InotifyBackend(modify), reason: undefined };
+  try {
+    const paths = anchors.map(({ real }) => nearest(real));
+    return { backend: new FanotifyBackend(modify, paths), reason: undefined };
+  } catch (error) {
+    if (backend === "fanotify" || !(error instanceof OSError)) throw error;
+    const reason = reasons[error.code as ErrnoName] ?? error.message;
+    return { backend: new InotifyBackend(modify), reason };
+  }
+}
+
+/** A path, or the nearest above it that is there. */
+function nearest(path: Uint8Array): Uint8Array {
+  let at = path;
+  while (at.length > 1 && look(at, true) === undefined)
+    at = at.subarray(0, Math.max(at.lastIndexOf(SLASH), 1));
+  return at;
+}

@@ -1,0 +1,328 @@
+/**
+ * Directories watched by fanotify: one mark for each file system, whose events name a directory by its handle.
+ *
+ * The kernel merges an event with an earlier one of the same entry, name and process that was not read yet, however much came
+ * between. So what an event says last may have happened later than its place among the others: a directory that was made
+ * and deleted is deleted when nothing is left to read, and names that this makes doubtful are compared with the disk.
+ *
+ * @module
+ */
+import { OSError } from "../errors.ts";
+import { closeQuietly } from "../events/intake.ts";
+import type { Pinned } from "../libc.ts";
+import { FANOTIFY_FSID_OFFSET, read_fanotify_handle_end } from "../syscalls/fanotify-info.ts";
+import {
+  FAN_EVENT_INFO_TYPE,
+  read_fanotify_event_infos,
+  read_fanotify_events,
+} from "../syscalls/fanotify-records.ts";
+import {
+  FAN,
+  FAN_INIT,
+  FAN_MARK,
+  FAN_REPORTED,
+  fanotify_init,
+  fanotify_mark,
+} from "../syscalls/fanotify.ts";
+import { O } from "../syscalls/fd.ts";
+import {
+  AT_HANDLE,
+  name_to_handle_at,
+  type NamedHandle,
+  write_file_handle,
+} from "../syscalls/handle.ts";
+import { AT, openat } from "../syscalls/open.ts";
+import { fstatfs } from "../syscalls/statfs.ts";
+import type { Backend, Interest, RawChange, Sink } from "./backend.ts";
+import { HandleTable } from "./handle-table.ts";
+import { keyOf, nameOf } from "./paths.ts";
+import type { NameBytes } from "./tree.ts";
+
+const { FID, DFID_NAME, OLD_DFID_NAME, NEW_DFID_NAME } = FAN_EVENT_INFO_TYPE;
+
+const NAMES = FAN.CREATE | FAN.DELETE | FAN.RENAME | FAN.ATTRIB | FAN.ONDIR;
+const ABOVE = NAMES | FAN.DELETE_SELF | FAN.MOVE_SELF;
+
+const CREATE = Number(FAN.CREATE);
+const DELETE = Number(FAN.DELETE);
+const RENAME = Number(FAN.RENAME);
+const ATTRIB = Number(FAN.ATTRIB);
+const DIR = Number(FAN.ONDIR);
+const OVERFLOW = Number(FAN_REPORTED.Q_OVERFLOW);
+
+const changes: readonly (readonly [bit: number, change: RawChange])[] = [
+  [Number(FAN.MODIFY), "modified"],
+  [Number(FAN.CLOSE_WRITE), "written"],
+  [ATTRIB, "attributes"],
+];
+
+const RANK: Readonly<Record<Interest, number>> = { self: 0, names: 1, tree: 2 };
+
+const DOT = 0x2e;
+
+/** A place in an event. */
+interface Spot {
+  /** The number of the directory, 0 if nobody knows it. */
+  handle: number;
+  readonly name: { bytes: Uint8Array; start: number; end: number };
+}
+
+/** A directory that was deleted, but what happened in it before is still to come. */
+interface Late {
+  readonly handle: number;
+  readonly name: NameBytes;
+  readonly child: number;
+  readonly pid: number | undefined;
+}
+
+function spot(): Spot {
+  return { handle: 0, name: { bytes: new Uint8Array(0), start: 0, end: 0 } };
+}
+
+/** {@linkcode Backend} over fanotify(7). It needs CAP_SYS_ADMIN and Linux 5.17. */
+export class FanotifyBackend implements Backend {
+  readonly name = "fanotify";
+  readonly fd: number;
+  readonly #table = new HandleTable();
+  /** What is asked for of a whole file system. */
+  readonly #mask: bigint;
+  /** File systems that are marked, by their fsid. */
+  readonly #marked = new Set<string>();
+  /** The fsid of each mount, since somebody looked last whether something else is mounted. */
+  readonly #mounts = new Map<bigint, readonly [number, number]>();
+  readonly #late: Late[] = [];
+  /** Names of renames, with the directories they are in, since nothing was left to read. */
+  readonly #renamed = new Set<string>();
+  /** What name_to_handle_at can do here. */
+  #flags: number = AT_HANDLE.FID | AT.EMPTY_PATH;
+  #cookie = 0;
+  /** What is decoded now: where something is, from where it came, and where the handle of itself is. */
+  #buffer: Pinned | undefined;
+  readonly #place = spot();
+  readonly #old = spot();
+  #from = 0;
+  #to = 0;
+
+  /**
+   * @param modify Whether each write is of interest, and not only that a writer closed a file.
+   * @param paths What will be watched, or the nearest that is there of what is above it.
+   * @throws {PermissionError} `EPERM`: it needs CAP_SYS_ADMIN.
+   * @throws {UnsupportedError} `EOPNOTSUPP`, `ENODEV`, `EXDEV`: not with the file system of a path.
+   * @throws {ValueError} `EINVAL`: it needs Linux 5.17.
+   * @throws {OSError} `EMFILE`: at fs.fanotify.max_user_groups or the descriptor limit. `ENFILE`.
+   */
+  constructor(modify: boolean, paths: readonly Uint8Array[]) {
+    this.#mask = NAMES | FAN.CLOSE_WRITE | (modify ? FAN.MODIFY : 0n);
+    const { CLASS_NOTIF, CLOEXEC, NONBLOCK } = FAN_INIT;
+    const { REPORT_FID, REPORT_DIR_FID, REPORT_NAME, REPORT_TARGET_FID } = FAN_INIT;
+    const how = CLASS_NOTIF | CLOEXEC | NONBLOCK;
+    this.fd = fanotify_init(
+      how | REPORT_FID | REPORT_DIR_FID | REPORT_NAME | REPORT_TARGET_FID,
+      O.RDONLY | O.CLOEXEC,
+    );
+    try {
+      for (const path of paths) this.#begin(path);
+    } catch (error) {
+      closeQuietly(this.fd);
+      throw error;
+    }
+  }
+
+  watch(dirfd: number, interest: Interest): number {
+    const { handle, mount_id } = this.#nameOf(dirfd);
+    // What is above a root is looked at when the root is looked for: something else may be mounted there.
+    if (interest !== "tree") this.#mounts.clear();
+    let fsid = this.#mounts.get(mount_id);
+    if (fsid === undefined) {
+      fsid = fstatfs(dirfd).f_fsid;
+      this.#mark(dirfd, fsid, interest);
+      if (interest === "tree") this.#mounts.set(mount_id, fsid);
+    }
+    const struct = write_file_handle(handle);
+    const key = new Uint8Array(8 + struct.length);
+    key.set(new Uint8Array(new Int32Array(fsid).buffer));
+    key.set(struct, 8);
+    const id = this.#table.add(key, 0, key.length);
+    if (RANK[interest] > this.#table.rank(id)) this.#table.setRank(id, RANK[interest]);
+    return id;
+  }
+
+  unwatch(handle: number): void {
+    this.#table.remove(handle);
+  }
+
+  decode(buffer: Pinned, length: number, sink: Sink): void {
+    this.#buffer = buffer;
+    const visited = read_fanotify_events(
+      buffer,
+      length,
+      (_at, end, records, mask, _high, _fd, pid) => {
+        if ((mask & OVERFLOW) !== 0) return this.#overflow(sink);
+        this.#place.handle = this.#old.handle = this.#from = this.#to = 0;
+        read_fanotify_event_infos(buffer, records, end, this.#record);
+        if (this.#place.handle !== 0 || this.#old.handle !== 0)
+          this.#tell(mask, pid === 0 ? undefined : pid, sink);
+      },
+    );
+    // What can't be understood is lost.
+    if (visited < length) this.#overflow(sink);
+  }
+
+  emptied(sink: Sink): void {
+    this.#renamed.clear();
+    for (const { handle, name, child, pid } of this.#late.splice(0)) {
+      if (!sink.knows(child)) continue;
+      sink.entry({ handle, change: "delete", isDirectory: true, cookie: 0, child, name, pid });
+      this.#settle(child, sink);
+    }
+    this.#table.recycle();
+  }
+
+  // --- One event ---------------------------------------------------------------
+
+  /** Takes one record. One function for all, because there are more records than anything else. */
+  readonly #record = (type: number, at: number, end: number): void => {
+    switch (type) {
+      case DFID_NAME:
+      case NEW_DFID_NAME:
+        return this.#find(this.#place, at, end);
+      case OLD_DFID_NAME:
+        return this.#find(this.#old, at, end);
+      case FID:
+        if (this.#buffer === undefined) return;
+        this.#from = at + FANOTIFY_FSID_OFFSET;
+        this.#to = read_fanotify_handle_end(this.#buffer, at, end);
+    }
+  };
+
+  #find(found: Spot, at: number, end: number): void {
+    const buffer = this.#buffer;
+    if (buffer === undefined) return;
+    const to = read_fanotify_handle_end(buffer, at, end);
+    if (to === -1) return;
+    const { bytes } = buffer;
+    found.handle = this.#table.find(bytes, at + FANOTIFY_FSID_OFFSET, to);
+    if (found.handle === 0) return;
+    let nul = to;
+    while (nul < end && bytes[nul] !== 0) nul++;
+    found.name.bytes = bytes;
+    found.name.start = to;
+    found.name.end = nul;
+  }
+
+  #tell(mask: number, pid: number | undefined, sink: Sink): void {
+    const isDirectory = (mask & DIR) !== 0;
+    const { handle, name } = this.#place;
+    if (handle !== 0 && isSelf(name)) {
+      const isElsewhere = (mask & ~(ATTRIB | DIR)) !== 0;
+      return sink.self(handle, isElsewhere ? "changed" : "attributes", pid);
+    }
+    const isNames = (mask & (CREATE | DELETE | RENAME)) !== 0;
+    const least = isNames ? RANK.names : RANK.tree;
+    const to = this.#table.rank(handle) >= least ? handle : 0;
+    const from = this.#table.rank(this.#old.handle) >= least ? this.#old.handle : 0;
+    const child = isDirectory && isNames ? this.#childOf(to !== 0 || from !== 0) : 0;
+    const one = (change: RawChange, cookie: number = 0, at: Spot = this.#place): void =>
+      sink.entry({ handle: at.handle, change, isDirectory, cookie, child, name: at.name, pid });
+    if ((mask & RENAME) !== 0) {
+      const cookie = from !== 0 && to !== 0 ? this.#nextCookie() : 0;
+      if (from !== 0) one("moved-from", cookie, this.#old);
+      if (to !== 0) one("moved-to", cookie);
+      if (from !== 0) this.#noteRename(from, this.#old.name, isDirectory, sink);
+      if (to !== 0) this.#noteRename(to, name, isDirectory, sink);
+    } else if (to !== 0) {
+      if ((mask & CREATE) !== 0) one("create");
+      for (const [bit, change] of changes) if ((mask & bit) !== 0) one(change);
+      const isBoth = (mask & CREATE) !== 0 && (mask & DELETE) !== 0;
+      if (isBoth && child !== 0) this.#late.push({ handle: to, name: copyOf(name), child, pid });
+      else if ((mask & DELETE) !== 0) one("delete");
+      if (isNames && (isBoth || this.#isNoted(to, name))) sink.doubt(to, name, isDirectory);
+    }
+    if (child !== 0) this.#settle(child, sink);
+  }
+
+  /** The number of the directory that the entry is: a new one, if it may be made known in a moment. */
+  #childOf(isKnown: boolean): number {
+    const { bytes } = this.#buffer ?? {};
+    if (bytes === undefined || this.#to <= this.#from) return 0;
+    if (!isKnown) return this.#table.find(bytes, this.#from, this.#to);
+    const child = this.#table.add(bytes, this.#from, this.#to);
+    this.#table.setRank(child, RANK.tree);
+    return child;
+  }
+
+  /** After an event about a directory itself. */
+  #settle(child: number, sink: Sink): void {
+    if (!sink.knows(child)) return this.#table.remove(child);
+    sink.self(child, "changed");
+  }
+
+  #nextCookie(): number {
+    return (this.#cookie = (this.#cookie % 0x7fffffff) + 1);
+  }
+
+  /** A name that comes again after a rename is in doubt: the same rename may have followed, and was merged. */
+  #noteRename(handle: number, name: NameBytes, isDirectory: boolean, sink: Sink): void {
+    const key = placeOf(handle, name);
+    if (this.#renamed.has(key)) sink.doubt(handle, name, isDirectory);
+    this.#renamed.add(key);
+  }
+
+  #isNoted(handle: number, name: NameBytes): boolean {
+    return this.#renamed.size > 0 && this.#renamed.has(placeOf(handle, name));
+  }
+
+  #overflow(sink: Sink): void {
+    this.#late.length = 0;
+    this.#renamed.clear();
+    sink.overflow();
+  }
+
+  // --- Marks -------------------------------------------------------------------
+
+  #begin(path: Uint8Array): void {
+    const fd = openat(AT.FDCWD, path, O.RDONLY | O.CLOEXEC | O.NONBLOCK);
+    try {
+      this.#nameOf(fd);
+      this.#mark(fd, fstatfs(fd).f_fsid, "tree");
+    } finally {
+      closeQuietly(fd);
+    }
+  }
+
+  /** Marks a file system, or what is above roots and in another one than they are. */
+  #mark(dirfd: number, fsid: readonly [number, number], interest: Interest): void {
+    const key = fsid.join();
+    if (interest === "tree") {
+      fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.FILESYSTEM, this.#mask, dirfd);
+      this.#marked.add(key);
+    } else if (!this.#marked.has(key)) {
+      fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.INODE, ABOVE, dirfd);
+    }
+  }
+
+  #nameOf(dirfd: number): NamedHandle {
+    try {
+      return name_to_handle_at(dirfd, "", this.#flags);
+    } catch (error) {
+      const isOld = error instanceof OSError && error.code === "EINVAL";
+      // Before Linux 6.5.
+      if (!isOld || (this.#flags & AT_HANDLE.FID) === 0) throw error;
+      this.#flags = AT.EMPTY_PATH;
+      return this.#nameOf(dirfd);
+    }
+  }
+}
+
+/** The kernel calls a directory that an event is about itself `.`. */
+function isSelf({ bytes, start, end }: NameBytes): boolean {
+  return start === end || (end - start === 1 && bytes[start] === DOT);
+}
+
+function copyOf({ bytes, start, end }: NameBytes): NameBytes {
+  return nameOf(bytes.slice(start, end));
+}
+
+function placeOf(handle: number, { bytes, start, end }: NameBytes): string {
+  return `${handle}/${keyOf(bytes, start, end)}`;
+}
