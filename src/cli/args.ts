@@ -8,6 +8,19 @@ import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 
 import { UsageError } from "./command.ts";
 
+/** The argument that asks for a command's option table. No command line has it: it holds a NUL. */
+export const TABLE = "-\0";
+
+/** Thrown instead of parsing {@linkcode TABLE}: what a command takes. */
+export class OptionTable extends Error {
+  readonly options: ParseArgsOptionsConfig;
+
+  constructor(options: ParseArgsOptionsConfig) {
+    super("the option table");
+    this.options = options;
+  }
+}
+
 /**
  * Parses options and positional arguments.
  *
@@ -17,6 +30,7 @@ export function parse<const Options extends ParseArgsOptionsConfig>(
   args: readonly string[],
   options: Options,
 ) {
+  if (args[0] === TABLE) throw new OptionTable(options);
   try {
     return parseArgs({
       args: [...args],
@@ -103,6 +117,7 @@ export function oneOf<Word extends string>(
   if (found !== undefined) return found;
   throw new UsageError(
     `Cannot take ${what}: ${JSON.stringify(text)} is none of ${known.join(", ")}`,
+    known,
   );
 }
 
@@ -120,6 +135,7 @@ export function words<Word extends string>(
       if (word !== undefined) return word;
       throw new UsageError(
         `Cannot take --${option}: ${JSON.stringify(text)} is none of ${known.join(", ")}`,
+        known,
       );
     });
 }

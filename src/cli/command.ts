@@ -12,6 +12,12 @@ export interface Command {
   /** What `--help` prints. */
   readonly help: string;
   /**
+   * Parses its command line, and runs nothing.
+   *
+   * @throws {UsageError} The command line is wrong.
+   */
+  parse(args: readonly string[]): unknown;
+  /**
    * Runs it.
    *
    * @param args What follows its name.
@@ -35,6 +41,7 @@ export function command<Options>(parts: CommandParts<Options>): Command {
     name,
     summary,
     help,
+    parse,
     async run(args) {
       const options = parse(args);
       if (options !== undefined) return await run(options);
@@ -58,6 +65,14 @@ export const EXIT = {
 export class UsageError extends Error {
   static {
     this.prototype.name = "UsageError";
+  }
+
+  /** What would have been right, if that can be listed. */
+  readonly choices: readonly string[];
+
+  constructor(message: string, choices: readonly string[] = []) {
+    super(message);
+    this.choices = choices;
   }
 }
 

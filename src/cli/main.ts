@@ -7,26 +7,8 @@
 import manifest from "../../package.json" with { type: "json" };
 import { OSError } from "../index.ts";
 import { type Command, EXIT, note, UsageError } from "./command.ts";
-import { guard } from "./guard.ts";
+import { commands } from "./commands.ts";
 import { OutputError } from "./output.ts";
-import { pressure } from "./pressure.ts";
-import { run as runCommand } from "./run.ts";
-import { signals } from "./signals.ts";
-import { timer } from "./timer.ts";
-import { trace } from "./trace.ts";
-import { wait } from "./wait.ts";
-import { watch } from "./watch.ts";
-
-const commands: readonly Command[] = [
-  watch,
-  trace,
-  guard,
-  timer,
-  signals,
-  wait,
-  pressure,
-  runCommand,
-];
 
 const HELP = `Usage: butter COMMAND [OPTION…]
 
@@ -40,11 +22,21 @@ Options:
   -V, --version  print the version
 `;
 
+/** What a user who knows nothing yet sees. */
+const FIRST_PAGE = `${HELP}
+Start with:
+  butter watch .            what changes here, until you press Ctrl-C
+  butter timer --every 1s   a line each second
+  butter pressure           how busy this machine is
+  butter watch --help       all that a command takes, with examples
+
+Completion of commands and options: butter completion --help`;
+
 async function main(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   switch (first) {
     case undefined:
-      note(HELP.trimEnd());
+      note(FIRST_PAGE);
       return EXIT.ERROR;
     case "-h":
     case "--help":

@@ -91,7 +91,9 @@ export function timerOptions(args: readonly string[]): TimerOptions | undefined 
       `Cannot take ${JSON.stringify(stray)}: times are named by --every, --after and --at`,
     );
   }
-  const { every, after, at, clock, missed, exec, "on-set": onSet = false } = values;
+  const { every, after, at, exec, "on-set": onSet = false } = values;
+  const clock = values.clock === undefined ? undefined : oneOf(values.clock, "--clock", CLOCKS);
+  const missed = values.missed === undefined ? "skip" : oneOf(values.missed, "--missed", MISSED);
   if (after !== undefined && at !== undefined)
     throw new UsageError("Cannot take --after and --at together: both are the first expiry");
   const once = every === undefined && (after !== undefined || at !== undefined);
@@ -105,8 +107,8 @@ export function timerOptions(args: readonly string[]): TimerOptions | undefined 
       at: at === undefined ? undefined : date(at),
       accuracy: values.accuracy === undefined ? 0 : duration(values.accuracy, "accuracy", 0),
       cancelOnSet: onSet,
-      ...(clock !== undefined && { clock: oneOf(clock, "--clock", CLOCKS) }),
-      missed: missed === undefined ? "skip" : oneOf(missed, "--missed", MISSED),
+      ...(clock !== undefined && { clock }),
+      missed,
     },
     json: values.json === true,
     quiet: values.quiet === true,

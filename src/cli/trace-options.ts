@@ -61,7 +61,7 @@ Options:
                        open open_exec access modify attrib close_write close_nowrite close
                        create delete rename moved_from moved_to move delete_self move_self
                        (default: all but the last five, which rename and delete include)
-  -p, --pid N          only what this process does (more than one --pid adds up)
+  -p, --pid PID        only what this process does (more than one --pid adds up)
   -c, --comm NAME      only what processes of this name do; the kernel has the first 15 bytes
                        of it (more than one --comm adds up, and to --pid as well)
   -n, --count N        end after N events
