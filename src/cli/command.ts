@@ -59,6 +59,8 @@ export const EXIT = {
   ERROR: 1,
   /** Nothing happened in time. */
   TIMEOUT: 2,
+  /** All was looked at, and something of it should be seen to. */
+  ATTENTION: 3,
 } as const;
 
 /** A command line that makes no sense, and what to write instead. */

@@ -5,6 +5,7 @@
  */
 import type { Command } from "./command.ts";
 import { completion } from "./completion.ts";
+import { doctor } from "./doctor.ts";
 import { guard } from "./guard.ts";
 import { pressure } from "./pressure.ts";
 import { run } from "./run.ts";
@@ -23,5 +24,6 @@ export const commands: readonly Command[] = [
   wait,
   pressure,
   run,
+  doctor,
   completion(() => commands),
 ];

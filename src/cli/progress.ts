@@ -1,0 +1,40 @@
+/**
+ * How far something has come that takes longer than a second, on a terminal.
+ *
+ * @module
+ */
+
+/** Milliseconds until something is said, and between two times. */
+const FIRST = 1000;
+const NEXT = 100;
+
+/** A line on standard error that is gone when it is done. Without a terminal there is none. */
+export class Progress implements Disposable {
+  readonly #what: string;
+  #next: number;
+  #shown = false;
+
+  /**
+   * @param what What is done, such as `"Looking at processes"`.
+   * @param first Milliseconds until something is said.
+   */
+  constructor(what: string, first: number = FIRST) {
+    this.#what = what;
+    this.#next = performance.now() + first;
+  }
+
+  /** Tells how far it is. */
+  at(done: number, all: number): void {
+    if (!process.stderr.isTTY) return;
+    const now = performance.now();
+    if (now < this.#next) return;
+    this.#next = now + NEXT;
+    this.#shown = true;
+    process.stderr.write(`\r\x1b[K${this.#what}: ${done} of ${all}`);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#shown) process.stderr.write("\r\x1b[K");
+    this.#shown = false;
+  }
+}
