@@ -24,19 +24,20 @@ _butter_processes() {
 }
 
 _butter() {
-  local -a commands
-  commands=(
+  # Not "commands": completion looks up programs in that.
+  local -a subcommands
+  subcommands=(
 ${described.join("\n")}
   )
   if (( CURRENT == 2 )); then
-    _describe -t commands command commands
+    _describe -t commands command subcommands
     _arguments '(- *)'{-h,--help}'[print the help]' '(- *)'{-V,--version}'[print the version]'
     return
   fi
   shift words
   (( CURRENT-- ))
   case $words[1] in
-    help) (( CURRENT == 2 )) && _describe -t commands command commands ;;
+    help) (( CURRENT == 2 )) && _describe -t commands command subcommands ;;
 ${cases.join("\n")}
   esac
 }

@@ -96,7 +96,7 @@ function userNamespaces(): Feature {
   const unshare = Bun.which("unshare");
   if (unshare === null)
     return { ...feature, state: "unknown", why: "there is no unshare (util-linux) to try it with" };
-  const { exitCode } = Bun.spawnSync([unshare, "--user", "--", unshare, "--version"], {
+  const { exitCode } = Bun.spawnSync([unshare, "-U", "true"], {
     stdio: ["ignore", "ignore", "ignore"],
   });
   if (exitCode === 0) return { ...feature, state: "ok" };

@@ -13,7 +13,7 @@ export interface Limit {
   readonly name: string;
   /** Whose it is. */
   readonly of: "user" | "process" | "system" | "source" | "mounts";
-  /** `undefined` if it can't be read, or there is none. */
+  /** `Infinity` if there is none, `undefined` if it can't be read. */
   readonly limit: number | undefined;
   /** `undefined` if nobody tells. */
   readonly used: number | undefined;
@@ -27,6 +27,9 @@ export interface Limit {
 
 /** From which part on a limit is nearly reached. */
 const NEAR = 0.9;
+
+/** Here 0 is that there is none. */
+const PIPE_PAGES_LIMIT = "fs.pipe-user-pages-soft";
 
 /** How many pages a pipe has, unless it was asked to have more. */
 const PIPE_PAGES = 16;
@@ -65,7 +68,7 @@ export function limits(usage: Usage): Limit[] {
     source("fs.fanotify.max_queued_events"),
     user("fs.epoll.max_user_watches", usage.epollWatches, "ENOSPC: wait for fewer descriptors"),
     user(
-      "fs.pipe-user-pages-soft",
+      PIPE_PAGES_LIMIT,
       usage.pipes * PIPE_PAGES,
       "new pipes have room for two pages: close some",
     ),
@@ -101,8 +104,8 @@ function raisedBy(name: string, limit: number | undefined): string {
 
 /** The descriptors of this process. */
 function descriptors(): Limit {
-  const [, soft, hard] = /^Max open files\s+(\d+)\s+(\d+)/m.exec(text("/proc/self/limits")) ?? [];
-  const limit = soft === undefined ? undefined : Number(soft);
+  const [, soft, hard] = /^Max open files\s+(\w+)\s+(\w+)/m.exec(text("/proc/self/limits")) ?? [];
+  const limit = soft === undefined ? undefined : amountOf(soft);
   const raise =
     soft === hard
       ? "LimitNOFILE= of systemd, or nofile in /etc/security/limits.conf: it is the hard limit"
@@ -126,11 +129,17 @@ function tasks(): number | undefined {
   return all === undefined ? undefined : Number(all);
 }
 
-/** A sysctl. `undefined` if it can't be read; 0 is that there is none for the soft limit of pipes. */
+/** A sysctl. */
 function numberOf(name: string): number | undefined {
   const value = sysctl(name);
-  if (!/^\d+$/.test(value) || (value === "0" && name.startsWith("fs.pipe"))) return undefined;
-  return Number(value);
+  if (value === "0" && name === PIPE_PAGES_LIMIT) return Infinity;
+  return /^\d+$/.test(value) ? amountOf(value) : undefined;
+}
+
+/** What is more than can be counted is no limit. */
+function amountOf(value: string): number {
+  const amount = Number(value);
+  return Number.isSafeInteger(amount) ? amount : Infinity;
 }
 
 function numbers(path: string): number[] {

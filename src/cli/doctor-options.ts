@@ -33,7 +33,8 @@ Features:
 Limits:
   What is used is counted in /proc. Limits of a user are about the processes of this one, as far
   as they can be seen from here; a descriptor that processes share counts for each of them.
-  A pipe counts as 16 pages, whatever its size.
+  A pipe counts as 16 pages, whatever its size. With --json, limit is null if there is none; limit
+  and used are missing if nobody tells.
 
 Exit codes:
   0  all is well: what most of butter is made of works, and no limit is nearly reached

@@ -60,7 +60,7 @@ function featureRow(feature: Feature): string {
 }
 
 function limitRows({ name, of, limit, used, effect, raise, near }: Limit): string[] {
-  const amount = `${used ?? "?"} of ${limit ?? "?"}`;
+  const amount = `${used ?? "?"} of ${limit === Infinity ? "no limit" : (limit ?? "?")}`;
   const line = row(near ? "!" : " ", name, 30, `${amount.padEnd(24)} ${of.padEnd(8)} ${effect}`);
   return near ? [line, `    raise it: ${raise}`] : [line];
 }

@@ -28,18 +28,21 @@ Options:
   -H, --hostname NAME        call the machine NAME
   -n, --no-network           no network but a loopback device that is down
   -w, --cwd DIR              begin in DIR, as it is seen there (default: here, or / with a root)
-  -b, --bind SOURCE[:DIR]    show a file or directory of this system there, with what is mounted below
+  -b, --bind SOURCE[:DIR]    show a file or directory of this system there, with what is
+                             mounted below
   -B, --bind-ro SOURCE[:DIR] the same, read-only
   -t, --tmpfs DIR            an empty file system in memory; "/" makes it the root
       --share KIND,…         do not separate: mount, uts, ipc, pid, cgroup
   -h, --help                 print this
 
-Options end where CMD begins. Mounts are made in the order in which they are given, and directories for
-them where they are missing, in DIR of --root too. /proc shows the command's own processes: it is mounted
-if the root has such a directory, or is in memory (Linux 6.18; before, take --share pid).
+Options end where CMD begins. Mounts are made in the order in which they are given, and
+directories for them where they are missing, in DIR of --root too. /proc shows the command's own
+processes: it is mounted if the root has such a directory, or is in memory (Linux 6.18; before,
+take --share pid).
 
 Terminal and signals:
-  The command has this terminal and these standard streams. A signal that butter is sent is passed on.
+  The command has this terminal and these standard streams. A signal that butter is sent is
+  passed on.
   Process 1 gets only signals that it handles: for one that it does not, SIGKILL stands in.
   If butter itself is killed with SIGKILL, the command lives on.
 
