@@ -59,11 +59,20 @@ function notAllowed(code: string, needs: Capability | undefined): Verdict {
   if (needs !== undefined && !hasCapability(needs))
     return { state: "needs", why: `it needs ${needs}, which root has` };
   if (filtered()) return { state: "refused", why: SANDBOX(code) };
-  const whose = needs === undefined ? "" : `: ${needs} is not that of the first user namespace, or`;
-  return {
-    state: "refused",
-    why: `refused (${code})${whose} a container or security module forbids it`,
-  };
+  const why =
+    needs !== undefined && nested()
+      ? `${needs} counts in the first user namespace alone, and this is another`
+      : `a container or security module refuses it (${code})`;
+  return { state: "refused", why };
+}
+
+/** Whether this process is in a user namespace that was made: the first one maps all there are. */
+function nested(): boolean {
+  try {
+    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "utf8"));
+  } catch {
+    return false;
+  }
 }
 
 const LIMITS: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOSPC", "EAGAIN", "ENOMEM"]);

@@ -41,7 +41,6 @@ import {
   psi_write,
   seccomp_get_action_avail,
   SECCOMP_RET,
-  setns,
   SFD,
   SIG,
   sigaddset,
@@ -78,14 +77,6 @@ function spliceBetweenPipes(): void {
   } finally {
     for (const end of ends) close(end);
   }
-}
-
-/** Leaves the host name's namespace and comes back. */
-function namespace(): void {
-  lend(openat(AT.FDCWD, "/proc/thread-self/ns/uts", O.RDONLY | O.CLOEXEC), (home) => {
-    unshare(CLONE.NEWUTS);
-    setns(home, CLONE.NEWUTS);
-  });
 }
 
 function openByHandle(): void {
@@ -248,7 +239,8 @@ export const probes: readonly Probe[] = [
     use: "spawn() with namespaces; butter run",
     since: [3, 8],
     needs: ADMIN,
-    attempt: namespace,
+    // A copy of the host name, which this process keeps until it ends: it may not be allowed back.
+    attempt: () => unshare(CLONE.NEWUTS),
   },
   {
     name: "seccomp filters",

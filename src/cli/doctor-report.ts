@@ -17,6 +17,8 @@ export interface Diagnosis {
   readonly limits: readonly Limit[];
   /** How many processes of this user were counted. */
   readonly processes: number;
+  /** How many more it has, whose descriptors can't be seen. */
+  readonly hidden: number;
 }
 
 /** Whether something of the core is not there. */
@@ -26,7 +28,7 @@ export function lacking({ core, state }: Feature): boolean {
 
 /** The report, with a newline at its end. */
 export function report(diagnosis: Diagnosis): string {
-  const { well, system, features, privileges, limits, processes } = diagnosis;
+  const { well, system, features, privileges, limits, processes, hidden } = diagnosis;
   const lacks = privileges.some(({ has }) => !has);
   const sections = [
     ["System", ...Object.entries(system).map(([name, value]) => row(" ", name, 10, value))],
@@ -41,7 +43,7 @@ export function report(diagnosis: Diagnosis): string {
         : []),
     ],
     [
-      `Limits (of this user: what ${processes} ${processes === 1 ? "process has" : "processes have"})`,
+      `Limits (of this user: what ${processes} ${processes === 1 ? "process has" : "processes have"}${hidden === 0 ? "" : `, ${hidden} more can't be seen`})`,
       ...limits.flatMap(limitRows),
       "  To raise one: sysctl -w NAME=VALUE, and in /etc/sysctl.d to keep it",
     ],

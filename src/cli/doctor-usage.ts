@@ -17,6 +17,8 @@ export interface Usage {
   pipes: number;
   /** How many processes were counted. */
   processes: number;
+  /** How many more there are, whose descriptors can't be seen. */
+  hidden: number;
 }
 
 /** Counts what all processes of this user have. One that ends meanwhile counts as far as it was seen. */
@@ -29,27 +31,37 @@ export function usageOf(uid: number, progress: Progress): Usage {
     epollWatches: 0,
     pipes: 0,
     processes: 0,
+    hidden: 0,
   };
   const pipes = new Set<string>();
   const pids = tried(() => readdirSync("/proc"), []).filter((name) => /^\d+$/.test(name));
   for (const [at, pid] of pids.entries()) {
     progress.at(at, pids.length);
     if (tried(() => statSync(`/proc/${pid}`).uid, -1) !== uid) continue;
-    usage.processes++;
-    for (const fd of tried(() => readdirSync(`/proc/${pid}/fd`), []))
-      count(usage, pipes, `/proc/${pid}`, fd);
+    const fds = tried(() => readdirSync(`/proc/${pid}/fd`), undefined);
+    // The kernel's own have none.
+    if (fds?.length === 0) continue;
+    const links = (fds ?? []).map((fd) =>
+      tried(() => readlinkSync(`/proc/${pid}/fd/${fd}`), undefined),
+    );
+    // In another user namespace they are listed, and not for us.
+    if (links.some((link) => link !== undefined)) usage.processes++;
+    else usage.hidden++;
+    for (const [index, link] of links.entries()) {
+      if (link === undefined) continue;
+      if (link.startsWith("pipe:")) pipes.add(link);
+      else count(usage, link, `/proc/${pid}/fdinfo/${fds?.[index]}`);
+    }
   }
   usage.pipes = pipes.size;
   return usage;
 }
 
-function count(usage: Usage, pipes: Set<string>, process: string, fd: string): void {
-  const link = tried(() => readlinkSync(`${process}/fd/${fd}`), "");
-  if (link.startsWith("pipe:")) pipes.add(link);
-  if (!link.startsWith("anon_inode:")) return;
-  const kind = link.slice("anon_inode:".length).replace(/^\[(.*)\]$/, "$1");
+function count(usage: Usage, link: string, info: string): void {
+  // Some kinds have brackets, some have none.
+  const kind = /^anon_inode:\[?(\w+)\]?$/.exec(link)?.[1];
   const lines = (pattern: RegExp): number =>
-    tried(() => readFileSync(`${process}/fdinfo/${fd}`, "utf8"), "").match(pattern)?.length ?? 0;
+    tried(() => readFileSync(info, "utf8"), "").match(pattern)?.length ?? 0;
   if (kind === "inotify") {
     usage.inotifyInstances++;
     usage.inotifyWatches += lines(/^inotify wd:/gm);

@@ -46,6 +46,7 @@ function diagnose(): Diagnosis {
     privileges: privileges(),
     limits: full,
     processes: usage.processes,
+    hidden: usage.hidden,
   };
 }
 

@@ -75,6 +75,9 @@ describe("the report", () => {
 
 const canBe = !emulated && can("CAP_SYS_ADMIN") && Bun.which("setpriv") !== null;
 
+const canNest =
+  Bun.which("unshare") !== null && Bun.spawnSync(["unshare", "-U", "true"]).exitCode === 0;
+
 describe("another user", () => {
   test.skipIf(!canBe || !kernel(5, 13))(
     "is told what it lacks, and that is no defect (root, setpriv, Linux 5.13)",
@@ -90,6 +93,19 @@ describe("another user", () => {
       );
       expect(found.privileges.filter(({ has }) => has)).toEqual([]);
       expect(found.system["user"]).toBe("65534");
+    },
+  );
+
+  test.skipIf(!canBe || !canNest)(
+    "that is root in a user namespace is told why that is not enough (root, user namespaces)",
+    async () => {
+      const found = await diagnosed(["unshare", "-U", "-r", ...doctor, "--json"]);
+      expect(stateOf(found, "namespaces")).toBe("ok");
+      expect(found.features.find(({ name }) => name === "fanotify decisions")).toMatchObject({
+        state: "refused",
+        why: "CAP_SYS_ADMIN counts in the first user namespace alone, and this is another",
+      });
+      expect(found.hidden).toBeGreaterThan(0);
     },
   );
 
