@@ -41,7 +41,7 @@ export interface CommandTable {
   readonly operand: Value | undefined;
 }
 
-/** How an option takes its value, and which signs are its own. */
+/** What an option is written as. */
 export const flagsOf = ({ name, short }: Entry): string[] => [
   ...(short === undefined ? [] : [`-${short}`]),
   `--${name}`,

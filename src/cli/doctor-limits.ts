@@ -99,7 +99,7 @@ function limitOf(
 }
 
 function raisedBy(name: string, limit: number | undefined): string {
-  return `sysctl -w ${name}=${limit === undefined ? "N" : limit * 2}, and in /etc/sysctl.d to keep it`;
+  return `sysctl -w ${name}=${limit === undefined ? "N" : Math.max(limit, 1) * 2}, and in /etc/sysctl.d to keep it`;
 }
 
 /** The descriptors of this process. */
