@@ -73,12 +73,12 @@ export function ending(values: {
   };
 }
 
-/** A whole number of at least 1. */
-export function count(text: string, option: string): number {
+/** A whole number, of at least 1 if nothing else is said. */
+export function count(text: string, option: string, least: number = 1): number {
   const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value > 0) return value;
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
   throw new UsageError(
-    `Cannot take --${option}: ${JSON.stringify(text)} is not a whole number of at least 1`,
+    `Cannot take --${option}: ${JSON.stringify(text)} is not a whole number of at least ${least}`,
   );
 }
 

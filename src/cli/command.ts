@@ -78,6 +78,13 @@ export class UsageError extends Error {
   }
 }
 
+/** A file that the command line names can't be used. */
+export class FileError extends Error {
+  static {
+    this.prototype.name = "FileError";
+  }
+}
+
 /**
  * Opens what the command line asks for. What its options can't say of each other, the constructor does.
  *

@@ -34,13 +34,8 @@ export interface RunnerOptions {
   readonly grace?: number;
 }
 
-/** What changed, for the command's environment. */
-export interface Change {
-  /** Escaped, so that it is one line. */
-  readonly path: string;
-  /** Whether it stands for events that were lost. */
-  readonly lost: boolean;
-}
+/** The paths of one event, for the command's environment: escaped, so that each is one line. */
+export type Change = readonly string[];
 
 /** The kernel takes 128 KiB in one variable. */
 const PATHS_LIMIT = 100_000;
@@ -169,17 +164,18 @@ export class Runner {
   }
 }
 
-function add(burst: Burst, { path, lost }: Change): void {
+function add(burst: Burst, change: Change): void {
   burst.events++;
-  if (lost) burst.truncated = true;
-  if (lost || burst.paths.has(path)) return;
-  const bytes = Buffer.byteLength(path) + 1;
-  if (burst.bytes + bytes > PATHS_LIMIT) {
-    burst.truncated = true;
-    return;
+  for (const path of change) {
+    if (burst.paths.has(path)) continue;
+    const bytes = Buffer.byteLength(path) + 1;
+    if (burst.bytes + bytes > PATHS_LIMIT) {
+      burst.truncated = true;
+      return;
+    }
+    burst.bytes += bytes;
+    burst.paths.add(path);
   }
-  burst.bytes += bytes;
-  burst.paths.add(path);
 }
 
 function environment({ paths, events, truncated }: Burst): Record<string, string> {

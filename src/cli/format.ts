@@ -24,7 +24,7 @@ export interface Row {
   readonly subject: string | Uint8Array;
   /** What stands for the subject in the tab-separated format, a column each. */
   readonly columns?: readonly (string | Uint8Array)[];
-  /** Stands right after the subject on a terminal: a directory's `/`. */
+  /** Stands right after the subject on a terminal: a directory's `/`, and what else columns say. */
   readonly suffix?: string | undefined;
   /** Of the words. */
   readonly colour: Colour;

@@ -6,7 +6,7 @@
  */
 import manifest from "../../package.json" with { type: "json" };
 import { OSError } from "../index.ts";
-import { type Command, EXIT, note, UsageError } from "./command.ts";
+import { type Command, EXIT, FileError, note, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
 import { OutputError } from "./output.ts";
 
@@ -70,10 +70,11 @@ async function run({ name, run: start }: Command, args: readonly string[]): Prom
 
 /** A stack trace is for defects of ours, and with `BUTTER_DEBUG=1` for everything. */
 function failed(who: string, error: unknown): number {
-  const expected =
-    error instanceof UsageError || error instanceof OutputError || error instanceof OSError;
+  const expected = [UsageError, FileError, OutputError, OSError].some(
+    (Class) => error instanceof Class,
+  );
   if (!expected || process.env["BUTTER_DEBUG"] === "1") note(Bun.inspect(error));
-  else note(`${who}: ${error.message}`);
+  else note(`${who}: ${(error as Error).message}`);
   if (error instanceof UsageError) note(`Try "${who} --help"`);
   return EXIT.ERROR;
 }

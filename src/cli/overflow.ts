@@ -1,17 +1,12 @@
 /**
- * What to do when the kernel had no room for events.
+ * What to say when the kernel had no room for events.
  *
  * @module
  */
-import { readFileSync } from "node:fs";
+import { sysctl } from "../libc.ts";
 
-/** A remark on it: which limit to raise, and which option asks for less. */
-export function overflowHint(
-  family: "inotify" | "fanotify",
-  verb: "watch" | "trace",
-  option: string,
-): string {
+/** The limit that was reached: `"fs.inotify.max_queued_events (16384 now)"`. */
+export function queueLimit(family: "inotify" | "fanotify"): string {
   const name = `fs.${family}.max_queued_events`;
-  const limit = readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8").trim();
-  return `events were lost: raise ${name} (${limit} now), or ${verb} fewer kinds with ${option}`;
+  return `${name} (${sysctl(name)} now)`;
 }

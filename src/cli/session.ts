@@ -10,8 +10,8 @@ import type { Row } from "./format.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { Output } from "./output.ts";
 
-/** Why it ended. `over` is that no source has anything left to tell. */
-export type End = "count" | "interrupt" | "over" | "timeout" | "unread";
+/** Why it ended. `over` is that no source has anything left to tell, `told` that no more was asked for. */
+export type End = "count" | "interrupt" | "over" | "timeout" | "told" | "unread";
 
 /** What ends a session, and how it looks. The options of every command line are such. */
 export interface SessionOptions {
@@ -69,6 +69,8 @@ export class Session implements Disposable {
   #end: End | undefined;
   /** Settles when the last rows are written, and all before them. */
   #written: Promise<void> = Promise.resolve();
+  /** Settles when what was written last is not waited for any longer. */
+  #grace: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Since when there is nothing to tell, as `performance.now()` has it. */
   #quietSince: number | undefined;
@@ -101,8 +103,8 @@ export class Session implements Disposable {
   }
 
   /**
-   * Calls a function with what a source tells, until the session ends or the source is over. After an interrupt it is
-   * called once more, with what happened before.
+   * Calls a function with what a source tells, until the session ends or the source is over. After an interrupt, or when
+   * everything is told, it is called once more, with what happened before.
    */
   async follow<E>(
     source: EventSource<E>,
@@ -129,8 +131,9 @@ export class Session implements Disposable {
     }
     await batches.return?.();
     this.#sources.delete(source);
-    // What came in the same turn as the interrupt was read, and not taken.
-    if (this.#end === "interrupt") await take([...came, ...source.readEventsSync()]);
+    // What came in the same turn as the end was read, and not taken.
+    if (this.#end === "interrupt" || this.#end === "told")
+      await take([...came, ...source.readEventsSync()]);
   }
 
   /** Adds events to the summary. */
@@ -170,8 +173,8 @@ export class Session implements Disposable {
 
   /** Waits for what was written, after an interrupt not for long. */
   async flush(): Promise<void> {
-    const grace = this.#end === "interrupt" ? [Bun.sleep(WRITE_GRACE)] : [];
-    await Promise.race([this.#written, ...grace]);
+    if (this.#end === "interrupt") this.#grace ??= Bun.sleep(WRITE_GRACE);
+    await Promise.race([this.#written, ...(this.#grace === undefined ? [] : [this.#grace])]);
   }
 
   /** Waits for what was written, says how it ended, and returns the exit code of that. */

@@ -6,7 +6,7 @@
 import { Fanotify } from "../index.ts";
 import { command } from "./command.ts";
 import { escape, type Row } from "./format.ts";
-import { overflowHint } from "./overflow.ts";
+import { queueLimit } from "./overflow.ts";
 import { checkCapabilities } from "./privileges.ts";
 import { realPath } from "./real-path.ts";
 import { Session } from "./session.ts";
@@ -48,7 +48,9 @@ async function run(options: TraceOptions): Promise<number> {
     }
     await session.write(rows);
     if (batch.some(({ isOverflow }) => isOverflow))
-      session.remark(overflowHint("fanotify", "trace", "--events"));
+      session.remark(
+        `events were lost: raise ${queueLimit("fanotify")}, or trace fewer kinds with --events`,
+      );
   });
   fanotify.close();
   return await session.finish();

@@ -3,16 +3,30 @@
  *
  * @module
  */
-import { IN } from "../index.ts";
-import { ENDING, ending, parse, paths, PRINTING, words } from "./args.ts";
+import type { WatchEvent } from "../index.ts";
+import { count, ENDING, ending, parse, paths, PRINTING, words } from "./args.ts";
 import { UsageError } from "./command.ts";
 import { FORMAT_HELP } from "./format.ts";
 
 /** What `butter watch` was asked for. */
-export interface WatchOptions {
+export interface WatchCommand {
   readonly paths: readonly (string | Uint8Array)[];
-  /** {@linkcode IN} members. */
-  readonly mask: number;
+  /** Types of events that are printed. */
+  readonly events: ReadonlySet<WatchEvent["type"]>;
+  readonly ignore: readonly string[];
+  readonly gitignore: boolean;
+  /** Levels of directories below each path. */
+  readonly depth: number;
+  readonly initial: boolean;
+  readonly modify: boolean;
+  readonly atomic: boolean;
+  readonly stats: boolean;
+  /** The file of a snapshot, whose differences come first. */
+  readonly since: string | undefined;
+  /** Where a snapshot is written at the end. */
+  readonly snapshot: string | undefined;
+  /** Whether it ends when everything up to now is told. */
+  readonly now: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly exec: string | undefined;
@@ -23,82 +37,84 @@ export interface WatchOptions {
   readonly timeout: number;
 }
 
-const events = {
-  access: IN.ACCESS,
-  modify: IN.MODIFY,
-  attrib: IN.ATTRIB,
-  close_write: IN.CLOSE_WRITE,
-  close_nowrite: IN.CLOSE_NOWRITE,
-  close: IN.CLOSE,
-  open: IN.OPEN,
-  moved_from: IN.MOVED_FROM,
-  moved_to: IN.MOVED_TO,
-  move: IN.MOVE,
-  create: IN.CREATE,
-  delete: IN.DELETE,
-  delete_self: IN.DELETE_SELF,
-  move_self: IN.MOVE_SELF,
-  all: IN.ALL_EVENTS,
-} as const;
-
-type EventWord = keyof typeof events;
-
-const eventWords = Object.keys(events) as EventWord[];
-
-/** What changes something. Opening and reading is left out: whoever looks at a directory makes dozens of those. */
-const CHANGES = IN.ALL_EVENTS & ~(IN.ACCESS | IN.OPEN | IN.CLOSE_NOWRITE);
+/** What can be asked for. */
+const eventWords = ["create", "change", "delete", "rename", "attributes"] as const;
 
 export const WATCH_HELP = `Usage: butter watch [OPTION…] PATH…
 
-Prints what happens to files and directories, until it is interrupted.
-A directory stands for itself and its direct entries, not for what is below them.
+Prints what happens to files and directories, and to everything below them, until it is
+interrupted. A path that vanishes is watched again when it is back.
 
 Options:
   -e, --event WORD,…   only these events (more than one --event adds up):
-                       access modify attrib close_write close_nowrite close open
-                       moved_from moved_to move create delete delete_self move_self all
-                       (default: all but access, open and close_nowrite)
+                       create change delete rename attributes (default: all)
+  -i, --ignore GLOB    leave out what is called so, with all that is below it: "*.log",
+                       "node_modules"; with a slash it is a path below PATH: "docs/*.tmp"
+  -g, --gitignore      leave out what .gitignore files say, and .git
+  -d, --depth N        enter N levels of directories: 0 is PATH's own entries
+      --initial        tell of what is there at the start as made
+      --modify         tell of each write, and not only when the writer closes the file
+      --atomic         tell of an editor's save by way of another file as one change
+      --since FILE     first tell what is different from the snapshot in FILE
+      --snapshot FILE  at the end, write a snapshot to FILE
+      --now            end when that has been told or written, and do not wait for events
   -n, --count N        end after N events
       --once           end after one event
   -t, --timeout S      end when no event came for S seconds (fractions allowed)
   -x, --exec CMD       run CMD with /bin/sh after each burst of events
   -r, --restart        with --exec: end a CMD that still runs, and start it again
+  -s, --stats          add size, permissions and time of change
   -j, --json           print JSON lines
   -q, --quiet          no remarks on standard error, only errors
   -h, --help           print this
 
 Events:
-  UNMOUNT, OVERFLOW and IGNORED are printed although nobody can ask for them. IGNORED says
-  that a path is watched no longer, and it is over when that is true of all of them. OVERFLOW
-  says that events came faster than they were read and some are lost.
-  IGNORED and UNMOUNT do not count for --count, --once and --exec.
+  create      made, or moved here from outside
+  change      a writer closed it, or another file took its place
+  delete      deleted, or moved away; what was in a directory comes before it
+  rename      has another name, with everything below it
+  attributes  permissions, owner or times
+  error       something can't be watched, the rest is; standard error has the reason
+  overflow    more came at once than the kernel keeps; what is different follows
+  The last two are always printed, and do not count for --count, --once and --exec.
 
 Commands (--exec):
   A burst is over when no event came for 50 ms, or after 1 s. There is never more than one CMD:
   events that come while it runs lead to one more run afterwards, or with --restart to SIGTERM
-  for its process group, SIGKILL after 2 s, and a new run. When the watch ends by itself, the
-  last CMD is waited for; when it is interrupted, CMD is ended in the same way.
+  for its process group, SIGKILL after 2 s, and a new run. With --initial the first run is at
+  the start. When the watch ends by itself, the last CMD is waited for; when it is interrupted,
+  CMD is ended in the same way.
   CMD's input is empty, and its output goes to standard error, so that rows stay rows.
-  A CMD that writes into what is watched runs for ever.
-  BUTTER_PATHS      what changed, one path a line, escaped as below
+  A CMD that writes into what is watched runs for ever, unless --ignore leaves that out.
+  BUTTER_PATHS      what changed, one path a line, escaped as below; a rename is two
   BUTTER_EVENTS     how many events it was
   BUTTER_TRUNCATED  1 if not all that changed is in BUTTER_PATHS, else empty
 
+Snapshots (--since, --snapshot):
+  A snapshot has names, inodes, sizes and times, no contents. Take it and compare with it by the
+  same PATHs and the same --ignore, --gitignore and --depth. FILE may lie in what is watched:
+  it is left out. With both options nothing is missed from one run to the next; what happens
+  just when one ends may be told twice. None is written when nobody reads the output any more.
+
 ${FORMAT_HELP}
-  JSON fields: time, flags, path, name (empty if it is about PATH itself), directory, wd, mask,
-  cookie (the same in both halves of a rename, else 0); pathBytes and nameBytes, arrays of
-  numbers, if they are not UTF-8.
+  Behind PATH are <tab>KIND (file, directory, symlink or other), and of a rename <tab>FROM. With
+  --stats it is <tab>FROM<tab>SIZE<tab>MODE<tab>MTIME: bytes, octal, and ISO 8601.
+  JSON fields: time, type, path, kind; from (of a rename); pid (if known); stats (with --stats);
+  error (code, errno, syscall, path and message of an error); pathBytes and fromBytes, arrays
+  of numbers, if they are not UTF-8.
 
 Exit codes:
-  0  an event came that --count or --once waited for, it was interrupted, or nobody reads
-     its output any more
-  1  an error, or nothing is left that is watched
+  0  an event came that --count or --once waited for, it was interrupted, --now, or nobody
+     reads its output any more
+  1  an error, or nothing can be watched
   2  --timeout passed
 
 Examples:
-  butter watch . --event close_write,moved_to
-  butter watch src --exec 'make test'
+  butter watch . --gitignore
+  butter watch src --initial --restart --exec 'bun server.ts'
   butter watch --once --timeout 10 --event create /run/app && echo it is up
+  butter watch src --now --snapshot state.json
+  butter watch src --now --since state.json
 `;
 
 /**
@@ -107,38 +123,67 @@ Examples:
  * @returns `undefined` if the help was asked for.
  * @throws {UsageError}
  */
-export function watchOptions(args: readonly string[]): WatchOptions | undefined {
+export function watchOptions(args: readonly string[]): WatchCommand | undefined {
   const { values, tokens } = parse(args, {
     event: { type: "string", short: "e", multiple: true },
+    ignore: { type: "string", short: "i", multiple: true },
+    gitignore: { type: "boolean", short: "g" },
+    depth: { type: "string", short: "d" },
+    initial: { type: "boolean" },
+    modify: { type: "boolean" },
+    atomic: { type: "boolean" },
+    since: { type: "string" },
+    snapshot: { type: "string" },
+    now: { type: "boolean" },
     ...ENDING,
     exec: { type: "string", short: "x" },
     restart: { type: "boolean", short: "r" },
+    stats: { type: "boolean", short: "s" },
     ...PRINTING,
   });
   if (values.help === true) return undefined;
-  const { exec, restart = false } = values;
-  if (restart && exec === undefined)
-    throw new UsageError("Cannot take --restart: there is no --exec whose command it would end");
-  if (exec?.trim() === "") throw new UsageError("Cannot take --exec: the command is empty");
-  const watched = paths(
-    args,
-    tokens.filter((token) => token.kind === "positional"),
-  );
-  if (watched.length === 0)
-    throw new UsageError("Cannot watch nothing: name at least one directory or file");
-  return {
-    paths: watched,
-    mask: values.event === undefined ? CHANGES : maskOf(values.event),
+  const { event = eventWords, ignore = [], depth, exec, since, snapshot } = values;
+  const positionals = tokens.filter((token) => token.kind === "positional");
+  const asked: WatchCommand = {
+    paths: paths(args, positionals),
+    events: new Set(words(event, "event", eventWords)),
+    ignore,
+    gitignore: values.gitignore === true,
+    depth: depth === undefined ? Infinity : count(depth, "depth", 0),
+    initial: values.initial === true,
+    modify: values.modify === true,
+    atomic: values.atomic === true,
+    stats: values.stats === true,
+    since,
+    snapshot,
+    now: values.now === true,
     json: values.json === true,
     quiet: values.quiet === true,
     exec,
-    restart,
+    restart: values.restart === true,
     ...ending(values),
   };
+  const wrong = contradiction(asked);
+  if (wrong !== undefined) throw new UsageError(wrong);
+  return asked;
 }
 
-function maskOf(texts: readonly string[]): number {
-  let mask = 0;
-  for (const word of words(texts, "event", eventWords)) mask |= events[word];
-  return mask;
+/** Why a command line makes no sense as a whole. */
+function contradiction(asked: WatchCommand): string | undefined {
+  const { exec, since, snapshot } = asked;
+  if (asked.paths.length === 0) return "Cannot watch nothing: name at least one directory or file";
+  if (asked.paths.some((path) => path.length === 0)) return "Cannot watch a path that is empty";
+  if (asked.ignore.includes("")) return "Cannot take --ignore: the glob is empty";
+  if (since === "" || snapshot === "")
+    return `Cannot take --${since === "" ? "since" : "snapshot"}: the file's name is empty`;
+  if (exec?.trim() === "") return "Cannot take --exec: the command is empty";
+  if (asked.restart && exec === undefined)
+    return "Cannot take --restart: there is no --exec whose command it would end";
+  if (asked.initial && since !== undefined)
+    return "Cannot take --initial and --since together: one tells of everything, the other of what is different";
+  if (snapshot !== undefined && asked.count !== Infinity)
+    return "Cannot take --snapshot with --count or --once: what comes after the last event would count as told";
+  if (asked.now && !asked.initial && since === undefined && snapshot === undefined)
+    return "Cannot take --now: without --initial, --since or --snapshot there is nothing to tell";
+  return undefined;
 }

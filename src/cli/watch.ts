@@ -1,20 +1,21 @@
 /**
- * `butter watch`: prints what happens to files and directories.
+ * `butter watch`: prints what happens to files and directories, and to what is below them.
  *
  * @module
  */
-import { Inotify, type InotifyEvent } from "../index.ts";
-import { command } from "./command.ts";
+import { type Snapshot, watch as watchTree, type Watcher, type WatchEvent } from "../index.ts";
+import { command, openFor } from "./command.ts";
 import { type Change, Runner } from "./exec.ts";
 import { escape, type Row } from "./format.ts";
-import { overflowHint } from "./overflow.ts";
+import { queueLimit } from "./overflow.ts";
 import { Session } from "./session.ts";
-import { WATCH_HELP, type WatchOptions, watchOptions } from "./watch-options.ts";
-import { Roots } from "./watch-row.ts";
+import { WATCH_HELP, type WatchCommand, watchOptions } from "./watch-options.ts";
+import { pathsOf, watchRow } from "./watch-row.ts";
+import { isAbout, SnapshotFile } from "./watch-snapshot.ts";
 
 export const watch = command({
   name: "watch",
-  summary: "print what happens to files and directories, or run a command",
+  summary: "print what happens in directories, or run a command",
   help: WATCH_HELP,
   parse: watchOptions,
   async run(options) {
@@ -23,13 +24,43 @@ export const watch = command({
   },
 });
 
+/** How long what happened before the end is waited for, in milliseconds, while ever more happens. */
+const SYNC_GRACE = 1000;
+
 class Watch implements AsyncDisposable {
-  readonly #inotify = new Inotify();
-  readonly #roots = new Roots();
+  readonly #options: WatchCommand;
+  readonly #watcher: Watcher;
   readonly #session: Session;
   readonly #runner: Runner | undefined;
+  /** What the start is compared with, and where from. */
+  readonly #since:
+    { readonly file: SnapshotFile; readonly before: readonly Snapshot[] } | undefined;
+  readonly #snapshot: SnapshotFile | undefined;
 
-  constructor(options: WatchOptions) {
+  constructor(options: WatchCommand) {
+    const { paths, ignore, gitignore, depth, since, snapshot } = options;
+    this.#options = options;
+    const fileOf = (file: string): SnapshotFile =>
+      new SnapshotFile(file, paths, { ignore, gitignore, depth });
+    if (snapshot !== undefined) this.#snapshot = fileOf(snapshot);
+    if (since !== undefined) {
+      const file = fileOf(since);
+      this.#since = { file, before: file.read() };
+    }
+    const { initial, modify, atomic, stats: stat } = options;
+    this.#watcher = openFor(() =>
+      watchTree(paths, {
+        ignore,
+        gitignore,
+        depth,
+        initial,
+        modify,
+        atomic,
+        stat,
+        // It may be the difference that it is gone.
+        mustExist: since === undefined,
+      }),
+    );
     const session = new Session(
       {
         name: "watch",
@@ -40,10 +71,6 @@ class Watch implements AsyncDisposable {
       options,
     );
     this.#session = session;
-    for (const path of options.paths) {
-      if (this.#roots.add(this.#inotify, path, options.mask)) continue;
-      session.remark(`"${escape(path)}" is watched already, and not twice`);
-    }
     if (options.exec !== undefined) {
       const { exec, restart } = options;
       const report = (text: string): void => session.remark(text);
@@ -53,10 +80,21 @@ class Watch implements AsyncDisposable {
 
   async run(): Promise<number> {
     const session = this.#session;
-    session.note(`Watching ${this.#roots}`);
-    await session.follow(this.#inotify, (batch) => this.#take(batch));
+    this.#watcher.ready.then(
+      () => this.#begun(),
+      () => undefined,
+    );
+    const isTold = (await session.unlessEnded(this.#tellSince())) === true;
+    if (isTold) {
+      if (this.#options.now) void this.#sync().then(() => session.stop("told"));
+      await session.follow(this.#watcher, (batch) => this.#take(batch));
+    }
+    // What was not printed must not count as told.
+    const taken = isTold && session.end !== "unread" ? await this.#snapshot?.take() : undefined;
+    if (session.end !== "count" && session.end !== "unread") await this.#tellRest();
+    this.#watcher.close();
     await session.flush();
-    this.#inotify.close();
+    if (taken !== undefined) this.#snapshot?.write(taken);
     // When it ended by itself, what it started goes on to its end.
     if (session.end === "interrupt" || session.end === "unread") await this.#runner?.stop();
     else await this.#runner?.finish();
@@ -65,29 +103,76 @@ class Watch implements AsyncDisposable {
 
   /** Also when it fails: nothing is left running. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#inotify.close();
+    this.#watcher.close();
     await this.#runner?.stop();
     this.#session[Symbol.dispose]();
   }
 
-  async #take(batch: readonly InotifyEvent[]): Promise<void> {
+  /** Everything is watched, or was tried. */
+  #begun(): void {
+    const { paths, entries, failed } = this.#watcher.watched;
+    const names = paths.length > 3 ? `${paths.length} paths` : paths.map(escape).join(", ");
+    this.#session.note(`Watching ${names}: ${entries} ${entries === 1 ? "entry" : "entries"}`);
+    if (failed > 0 && failed === entries) this.#session.stop("over");
+  }
+
+  /** Tells what is different from the snapshot, if there is one. */
+  async #tellSince(): Promise<boolean> {
+    if (this.#since === undefined) return true;
+    const { file, before } = this.#since;
+    await this.#watcher.ready;
+    // What happened up to here is different from the snapshot as well: only what has no difference is told.
+    await this.#take(this.#watcher.readEventsSync().filter((event) => !isChange(event)));
+    for (const each of before) {
+      const events = await file.changes(each);
+      if (this.#session.end !== undefined) return false;
+      await this.#take(events);
+    }
+    return true;
+  }
+
+  /** Tells what happened up to now. */
+  async #tellRest(): Promise<void> {
+    await Promise.race([this.#sync(), Bun.sleep(SYNC_GRACE)]);
+    await this.#take(this.#watcher.readEventsSync());
+  }
+
+  /** Resolves when everything up to now is in the queue, or the watcher is closed. */
+  async #sync(): Promise<void> {
+    await this.#watcher.sync().catch(() => undefined);
+  }
+
+  async #take(batch: readonly WatchEvent[]): Promise<void> {
     const session = this.#session;
+    const { events, since, snapshot, stats } = this.#options;
     const rows: Row[] = [];
     const changes: Change[] = [];
     for (const event of batch) {
-      const row = this.#roots.row(event);
-      rows.push(row);
-      const [word = ""] = row.words;
-      session.tally(1, word);
-      if (event.isIgnored || event.isUnmount) continue;
+      const { type } = event;
+      if (isChange(event) && !events.has(type)) continue;
+      if ((since ?? snapshot) !== undefined && isAbout(event, [since, snapshot])) continue;
+      rows.push(watchRow(event, stats));
+      session.tally(1, type);
+      if (!isChange(event)) continue;
       if (this.#runner !== undefined)
-        changes.push({ path: escape(row.subject), lost: event.isOverflow });
+        changes.push(pathsOf(event).flatMap((path) => (path === undefined ? [] : escape(path))));
       if (session.count()) break;
     }
     this.#runner?.changed(changes);
     await session.write(rows);
-    if (batch.some(({ isOverflow }) => isOverflow))
-      session.remark(overflowHint("inotify", "watch", "--event"));
-    if (this.#inotify.watches.size === 0) session.stop("over");
+    for (const event of batch) this.#explain(event);
   }
+
+  /** Says why something is not as it should be. */
+  #explain(event: WatchEvent): void {
+    if (event.type === "error") this.#session.remark(event.error.message);
+    if (event.type !== "overflow") return;
+    const limit = queueLimit(this.#watcher.watched.backend);
+    this.#session.remark(`more came at once than ${limit} allows: what is different follows`);
+  }
+}
+
+/** Whether it is about the files, and not about the watching. */
+function isChange({ type }: WatchEvent): boolean {
+  return type !== "error" && type !== "overflow";
 }

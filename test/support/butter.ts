@@ -117,7 +117,7 @@ export class Butter implements AsyncDisposable {
   async rows(cwd: string): Promise<string[]> {
     const mark = `mark-${crypto.randomUUID()}`;
     symlinkSync("nowhere", join(cwd, mark));
-    const text = await this.stdout.until((printed) => printed.includes(`${mark}\n`));
+    const text = await this.stdout.until((printed) => printed.includes(`${mark}\tsymlink\n`));
     return rowsOf(text).filter((row) => !row.includes("mark-"));
   }
 
@@ -127,7 +127,7 @@ export class Butter implements AsyncDisposable {
   }
 }
 
-/** Lines of the tab-separated format as `EVENTS path`. */
+/** Lines of the tab-separated format without their times, and with spaces. */
 export function rowsOf(text: string): string[] {
   return text
     .split("\n")
