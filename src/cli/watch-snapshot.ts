@@ -12,6 +12,7 @@ import {
   type Snapshot,
   snapshot,
   type SnapshotOptions,
+  type SnapshotTree,
   type WatchEvent,
 } from "../index.ts";
 import { FileError, UsageError } from "./command.ts";
@@ -35,7 +36,11 @@ export class SnapshotFile {
     this.#options = options;
   }
 
-  /** Reads the file, which must have all paths. */
+  /**
+   * Reads the file, which must have all paths.
+   *
+   * @throws {FileError} It can't be read, or is something else.
+   */
   read(): readonly Snapshot[] {
     let text: string;
     try {
@@ -44,26 +49,19 @@ export class SnapshotFile {
       throw this.#cannot("read", error);
     }
     const found = parsed(text);
-    if (found === undefined)
-      throw new FileError(`Cannot take --since: ${this.#name} is no snapshot`);
     return this.#paths.map((path) => {
-      const before = found[resolve(path)];
-      if (before !== undefined) return { ...before, path };
-      throw new FileError(
-        `Cannot take --since: ${this.#name} has no snapshot of ${JSON.stringify(path)}`,
-      );
+      const key = resolve(path);
+      if (found !== undefined && !(key in found))
+        throw this.#refusal(`has no snapshot of ${JSON.stringify(path)}`);
+      const before = found?.[key];
+      if (!isSnapshot(before)) throw this.#refusal("is no snapshot");
+      return { ...before, path };
     });
   }
 
   /** What is different from a snapshot of {@linkcode read}. */
-  async changes(before: Snapshot): Promise<readonly WatchEvent[]> {
-    try {
-      return await changesSince(before, this.#options);
-    } catch (error) {
-      // Something that has a version and a path, and is not what it seems.
-      if (!(error instanceof TypeError)) throw error;
-      throw new FileError(`Cannot take --since: ${this.#name} is no snapshot`, { cause: error });
-    }
+  changes(before: Snapshot): Promise<readonly WatchEvent[]> {
+    return changesSince(before, this.#options);
   }
 
   /** What is there now. A path that is not there is remembered as that. */
@@ -98,6 +96,10 @@ export class SnapshotFile {
     }
   }
 
+  #refusal(why: string): FileError {
+    return new FileError(`Cannot take --since: ${this.#name} ${why}`);
+  }
+
   #cannot(what: string, error: unknown): unknown {
     if (!(error instanceof Error)) return error;
     return new FileError(`Cannot ${what} ${this.#name}: ${error.message}`, { cause: error });
@@ -114,12 +116,30 @@ export function isAbout(event: WatchEvent, files: readonly (string | undefined)[
 
 const temporary = (file: string): string => `${file}.tmp`;
 
-/** `undefined` if it is not what {@linkcode SnapshotFile.write} writes. */
-function parsed(text: string): Snapshots | undefined {
+/** `undefined` if it is no object. */
+function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const found: unknown = JSON.parse(text);
-    return typeof found === "object" && found !== null ? (found as Snapshots) : undefined;
+    return isObject(found) ? found : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether it is what {@linkcode SnapshotFile.take} takes: anybody may have written the file. */
+function isSnapshot(value: unknown): value is Snapshot {
+  if (!isObject(value) || value["version"] !== 1) return false;
+  return value["tree"] === undefined || isTree(value["tree"]);
+}
+
+function isTree(value: unknown): value is SnapshotTree {
+  if (!isObject(value)) return false;
+  const { stat, entries = {} } = value;
+  if (!Array.isArray(stat) || stat.length !== 5) return false;
+  if (!stat.every((field) => typeof field === "string")) return false;
+  return isObject(entries) && Object.values(entries).every(isTree);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }

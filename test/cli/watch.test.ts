@@ -265,15 +265,10 @@ describe("--since and --snapshot", () => {
     expect(rows).toEqual(["delete w/new/file file", "delete w/new directory"]);
   });
 
-  test.each([
-    [undefined, /^butter watch: Cannot read "state": ENOENT/],
-    ["{", /^butter watch: Cannot take --since: "state" is no snapshot\n$/],
-    ["{}", /^butter watch: Cannot take --since: "state" has no snapshot of "w"\n$/],
-  ])("a file with %p is refused", async (content, message) => {
-    plant(dir.path, { "w/": "", ...(content !== undefined && { state: content }) });
-    await using watch = Butter.start(["watch", "w", "--since", "state"], { cwd: dir.path });
+  test("a file that is not there is an error", async () => {
+    await using watch = Butter.start(["watch", ".", "--since", "state"], { cwd: dir.path });
     expect(await watch.end()).toBe(1);
-    expect(watch.stderr.text).toMatch(message);
+    expect(watch.stderr.text).toMatch(/^butter watch: Cannot read "state": ENOENT.*\n$/);
     expect(watch.stdout.text).toBe("");
   });
 });
@@ -338,22 +333,22 @@ describe("output", () => {
     ]);
   });
 
-  test("20,000 events through a pipe are all there, in order", async () => {
+  test("10,000 events through a pipe are all there, in order", async () => {
     plant(dir.path, { "w/": "" });
     const through = ["/bin/sh", "-c", '"$@" | cat >rows', "sh"];
-    const args = ["w", "--event", "create", "--count", "20000"];
+    const args = ["w", "--event", "create", "--count", "10000"];
     await using watch = await Butter.watch(args, { cwd: dir.path, through });
     const line = `${new Date().toISOString()}\tcreate\tw/00000\tfile\n`;
-    for (let made = 0; made < 20_000;) {
+    for (let made = 0; made < 10_000;) {
       const end = made + 5000;
       for (; made < end; made++) linkSync(dir.at("rows"), dir.at("w", `${made}`.padStart(5, "0")));
-      // The kernel's queue has room for 16,384 by default.
+      // The kernel's queue has room for 16,384 by default, in which two rounds might not fit.
       const expected = end * line.length;
       while (statSync(dir.at("rows")).size < expected) await Bun.sleep(1);
     }
     expect(await watch.end()).toBe(0);
     expect(rowsOf(readFileSync(dir.at("rows"), "utf8"))).toEqual(
-      Array.from({ length: 20_000 }, (_, n) => `create w/${`${n}`.padStart(5, "0")} file`),
+      Array.from({ length: 10_000 }, (_, n) => `create w/${`${n}`.padStart(5, "0")} file`),
     );
   });
 
@@ -466,7 +461,7 @@ describe("its end", () => {
   });
 
   test("--timeout exits with 2 when nothing comes, but does not count while it is stopped", async () => {
-    const args = [".", "--timeout", ".4", "--count", "5", "--quiet"];
+    const args = [".", "--timeout", ".3", "--count", "5", "--quiet"];
     await using watch = Butter.start(["watch", ...args], { cwd: dir.path });
     // Nothing says when it watches.
     for (let n = 0; watch.stdout.text === ""; n++) {
@@ -475,7 +470,7 @@ describe("its end", () => {
     }
     watch.signal("SIGSTOP");
     mkdirSync(dir.at("late"));
-    await Bun.sleep(500);
+    await Bun.sleep(350);
     watch.signal("SIGCONT");
     expect(await watch.end()).toBe(2);
     expect(rowsOf(watch.stdout.text).at(-1)).toBe("create ./late directory");
