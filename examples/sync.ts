@@ -2,27 +2,56 @@
 import { copyFileSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
-import { watch, type WatchEvent } from "bun-butter";
+import { watch, type WatchEvent, type WatchKind } from "bun-butter";
 
 const [from = ".", to = "copy"] = process.argv.slice(2);
 
+/** What had another name before it could be copied: its rename follows, or its end. */
+const owed = new Map<string, WatchKind>();
+
 const target = (path: string): string => join(to, path.slice(from.length));
 
-function copy({ path, kind }: WatchEvent): void {
-  if (kind === "directory") return void mkdirSync(target(path), { recursive: true });
-  rmSync(target(path), { force: true });
-  if (kind === "file") copyFileSync(path, target(path));
-  if (kind === "symlink") symlinkSync(readlinkSync(path), target(path));
+/** Does something, and says whether what it is about was there. */
+function attempt(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") console.error(`${error}`);
+    return false;
+  }
+}
+
+function copyTo(place: string, path: string, kind: WatchKind): void {
+  if (kind === "directory") return void mkdirSync(place, { recursive: true });
+  rmSync(place, { recursive: true, force: true });
+  if (kind === "file") copyFileSync(path, place);
+  if (kind === "symlink") symlinkSync(readlinkSync(path), place);
+}
+
+function copy(path: string, kind: WatchKind): void {
+  if (!attempt(() => copyTo(target(path), path, kind))) owed.set(path, kind);
+}
+
+function move(before: string, now: string): void {
+  attempt(() => renameSync(target(before), target(now)));
+  // There is no event of what moved with a directory.
+  for (const [path, kind] of owed) {
+    if (path !== before && !path.startsWith(`${before}/`)) continue;
+    owed.delete(path);
+    copy(now + path.slice(before.length), kind);
+  }
 }
 
 function follow(event: WatchEvent): void {
   switch (event.type) {
     case "create":
     case "change":
-      return copy(event);
+      return copy(event.path, event.kind);
     case "rename":
-      return renameSync(target(event.from), target(event.path));
+      return move(event.from, event.path);
     case "delete":
+      owed.delete(event.path);
       return rmSync(target(event.path), { recursive: true, force: true });
     case "error":
       console.error(event.error.message);
@@ -33,11 +62,4 @@ using watcher = watch(from, { initial: true });
 process.on("SIGINT", () => watcher.close());
 console.log("Copying", from, "to", to);
 
-for await (const event of watcher) {
-  try {
-    follow(event);
-  } catch (error) {
-    // It is gone already: its own event follows.
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-}
+for await (const event of watcher) follow(event);

@@ -1,0 +1,127 @@
+/** examples/live.ts does what it says. */
+import { expect, test } from "bun:test";
+import { linkSync, mkdirSync, readdirSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
+
+import { Butter } from "../support/butter.ts";
+import { bun } from "../support/child.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+
+const example = new URL("../../examples/live.ts", import.meta.url).pathname;
+
+interface Live {
+  readonly server: Butter;
+  readonly url: URL;
+}
+
+async function start(dir: TempDir): Promise<Live> {
+  const server = Butter.start(["w"], { cwd: dir.path, program: [bun, example] });
+  const text = await server.stdout.until((printed) => printed.endsWith("\n"));
+  return { server, url: new URL(/http:\S+/.exec(text)?.[0] ?? "") };
+}
+
+/** Descriptors of its watchers. */
+const watchers = (pid: number): number =>
+  readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`) === "anon_inode:inotify";
+    } catch {
+      return false;
+    }
+  }).length;
+
+/** Many names that are long in JSON: more than the buffers between two processes hold. */
+function plantMany(dir: TempDir, count: number): string[] {
+  const names = Array.from({ length: count }, (_, n) => `w/${n}-`.padEnd(240, "\x01"));
+  // Faster than files of their own.
+  writeFileSync(dir.at("file"), "");
+  for (const name of names) linkSync(dir.at("file"), dir.at(name));
+  writeFileSync(dir.at("w/last"), "");
+  return names;
+}
+
+test("examples/live.ts streams server-sent events, all of them to a client that pauses, until it leaves", async () => {
+  using dir = tempDir();
+  mkdirSync(dir.at("w"));
+  const { server, url } = await start(dir);
+  await using _ = server;
+  let text = "";
+  /** The end of it, in which something is searched. */
+  let tail = "";
+  let told: (() => void) | undefined;
+  const socket = await Bun.connect({
+    hostname: url.hostname,
+    port: Number(url.port),
+    socket: {
+      data(_socket, chunk) {
+        text += chunk.toString();
+        tail = text.slice(-4096);
+        told?.();
+      },
+    },
+  });
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds())
+      await new Promise<void>((resolve) => {
+        told = resolve;
+      });
+  };
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await until(() => text.includes("event: ready\n"));
+  expect(text).toContain("text/event-stream");
+  socket.pause();
+  const names = plantMany(dir, 3000);
+  socket.resume();
+  await until(() => tail.includes('"w/last"'));
+  const paths = [...text.matchAll(/^event: create\ndata: (.*)\n$/gm)].map(
+    ([, data]) => (JSON.parse(data ?? "") as { path: string }).path,
+  );
+  expect(paths.filter((path) => path !== "w/last")).toEqual(names);
+  expect(watchers(server.pid)).toBe(1);
+  socket.end();
+  while (watchers(server.pid) > 0) await Bun.sleep(1);
+  server.signal("SIGINT");
+  expect(await server.end()).toBe(0);
+  expect(server.stderr.text).toBe("");
+});
+
+test("examples/live.ts sends WebSocket messages, each client its own", async () => {
+  using dir = tempDir();
+  mkdirSync(dir.at("w"));
+  const { server, url } = await start(dir);
+  await using _ = server;
+  const clients = await Promise.all(
+    [1, 2].map(async () => {
+      const messages: Record<string, unknown>[] = [];
+      const socket = new WebSocket(new URL("/", url.href.replace("http", "ws")));
+      const { promise: ready, resolve } = Promise.withResolvers<undefined>();
+      const { promise: done, resolve: end } = Promise.withResolvers<undefined>();
+      socket.addEventListener("message", ({ data }) => {
+        const message = JSON.parse(`${data}`) as Record<string, unknown>;
+        messages.push(message);
+        if (message["type"] === "ready") resolve(undefined);
+        if (message["type"] === "rename") end(undefined);
+      });
+      await ready;
+      return { socket, messages, done };
+    }),
+  );
+  const names = plantMany(dir, 1000);
+  writeFileSync(dir.at("w/draft"), "");
+  renameSync(dir.at("w/draft"), dir.at("w/final"));
+  for (const { socket, messages, done } of clients) {
+    await done;
+    const paths = messages.filter(({ type }) => type === "create").map(({ path }) => path);
+    expect(paths).toEqual([...names, "w/last", "w/draft"]);
+    expect(messages.at(-1)).toEqual({
+      type: "rename",
+      path: "w/final",
+      kind: "file",
+      from: "w/draft",
+    });
+    socket.close();
+  }
+  while (watchers(server.pid) > 0) await Bun.sleep(1);
+  server.signal("SIGINT");
+  expect(await server.end()).toBe(0);
+  expect(server.stderr.text).toBe("");
+});
