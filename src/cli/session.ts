@@ -103,8 +103,8 @@ export class Session implements Disposable {
   }
 
   /**
-   * Calls a function with what a source tells, until the session ends or the source is over. After an interrupt, or when
-   * everything is told, it is called once more, with what happened before.
+   * Calls a function with what a source tells, until the session ends or the source is over. After an interrupt,
+   * and when no more is asked for or to come, it is called once more, with what happened before.
    */
   async follow<E>(
     source: EventSource<E>,
@@ -132,8 +132,8 @@ export class Session implements Disposable {
     await batches.return?.();
     this.#sources.delete(source);
     // What came in the same turn as the end was read, and not taken.
-    if (this.#end === "interrupt" || this.#end === "told")
-      await take([...came, ...source.readEventsSync()]);
+    const isWanted = this.#end === "interrupt" || this.#end === "told" || this.#end === "over";
+    if (isWanted) await take([...came, ...source.readEventsSync()]);
   }
 
   /** Adds events to the summary. */

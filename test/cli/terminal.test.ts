@@ -45,7 +45,7 @@ const at = String.raw`\d\d:\d\d:\d\d\.\d{3}`;
 
 /** What a line looks like, as a pattern. */
 const line = (colour: number, words: string, path: string): string =>
-  `\\x1b\\[90m${at}\\x1b\\[39m  \\x1b\\[${colour}m${words.padEnd(10)}\\x1b\\[39m  ${path}\n`;
+  `\\x1b\\[90m${at}\\x1b\\[39m  \\x1b\\[${colour}m${words.padEnd(13)}\\x1b\\[39m  ${path}\n`;
 
 test("lines are aligned and coloured, directories end in a slash, and Ctrl-C ends it", async () => {
   using dir = tempDir();
@@ -78,7 +78,7 @@ test.each([{ NO_COLOR: "1" }, { FORCE_COLOR: "0" }, { TERM: "dumb" }])(
       ["Watching ", () => mkdirSync(dir.at("sub"))],
       ["create", interrupt],
     );
-    expect(text).toMatch(new RegExp(`^Watching \\.: 1 entry\n${at}  create      \\./sub/\n`));
+    expect(text).toMatch(new RegExp(`^Watching \\.: 1 entry\n${at}  create         \\./sub/\n`));
   },
 );
 

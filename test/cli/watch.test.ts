@@ -55,7 +55,8 @@ describe("real programs", () => {
   beforeAll(async () => {
     shared = tempDir();
     plant(shared.path, { "w/": "", "other/": "", "other/file": "" });
-    watch = await Butter.watch(["w", "other"], { cwd: shared.path });
+    symlinkSync("other", shared.at("link"));
+    watch = await Butter.watch(["w", "other", "link"], { cwd: shared.path });
   });
 
   afterAll(async () => {
@@ -167,7 +168,7 @@ describe("real programs", () => {
     expect(await rows()).toEqual(["delete w/sub/file file", "delete w/sub directory"]);
   });
 
-  test("rm -rf of what is watched, and its return", async () => {
+  test("rm -rf of what is watched, and its return: once, although it is watched by two paths", async () => {
     await rows();
     await succeed(shared.path, "rm", "-rf", "other");
     expect(await rows()).toEqual(["delete other/file file", "delete other directory"]);
@@ -277,25 +278,17 @@ describe("output", () => {
   const strange = Buffer.from([0x61, 0x09, 0x5c, 0x0a, 0xff, 0xc3, 0xa9]);
   const strangePath = (): Buffer => Buffer.concat([Buffer.from(`${dir.path}/`), strange]);
 
-  test("a pipe gets the time, the type, the path and the kind between tabs, a strange name on one line", async () => {
-    await using watch = await Butter.watch([dir.path, "--count", "2"], { cwd: "/" });
-    mkdirSync(dir.at("sub"));
-    symlinkSync("nowhere", strangePath());
-    expect(await watch.end()).toBe(0);
-    const [time = "", ...rest] = watch.stdout.text.split("\n")[0]?.split("\t") ?? [];
-    expect(new Date(time).toISOString()).toBe(time);
-    expect(rest).toEqual(["create", `${dir.path}/sub`, "directory"]);
-    expect(rowsOf(watch.stdout.text)[1]).toBe(`create ${dir.path}/a\\t\\\\\\n\\xFFé symlink`);
-  });
-
-  test("a directory's name need not be UTF-8 either", async () => {
+  test("a pipe gets the time, the type, the path and the kind between tabs, a path that is not UTF-8 on one line", async () => {
     mkdirSync(strangePath());
     // A shell makes the argument: Bun.spawn's own are text.
     const through = ["/bin/sh", "-c", 'exec "$@" *', "sh"];
     await using watch = await Butter.watch(["--once"], { cwd: dir.path, through });
     mkdirSync(Buffer.concat([strangePath(), Buffer.from("/sub")]));
     expect(await watch.end()).toBe(0);
-    expect(rowsOf(watch.stdout.text)).toEqual(["create a\\t\\\\\\n\\xFFé/sub directory"]);
+    const [time = "", ...rest] = watch.stdout.text.split("\t");
+    expect(new Date(time).toISOString()).toBe(time);
+    expect(rest).toEqual(["create", "a\\t\\\\\\n\\xFFé/sub", "directory\n"]);
+    expect(watch.stderr.text).toBe("Watching a\\t\\\\\\n\uFFFDé: 1 entry\n");
   });
 
   test("--json prints one event a line, --stats what it was", async () => {
@@ -333,22 +326,16 @@ describe("output", () => {
     ]);
   });
 
-  test("10,000 events through a pipe are all there, in order", async () => {
+  test("5,000 events through a pipe are all there, in order", async () => {
     plant(dir.path, { "w/": "" });
     const through = ["/bin/sh", "-c", '"$@" | cat >rows', "sh"];
-    const args = ["w", "--event", "create", "--count", "10000"];
+    const args = ["w", "--event", "create", "--count", "5000"];
     await using watch = await Butter.watch(args, { cwd: dir.path, through });
-    const line = `${new Date().toISOString()}\tcreate\tw/00000\tfile\n`;
-    for (let made = 0; made < 10_000;) {
-      const end = made + 5000;
-      for (; made < end; made++) linkSync(dir.at("rows"), dir.at("w", `${made}`.padStart(5, "0")));
-      // The kernel's queue has room for 16,384 by default, in which two rounds might not fit.
-      const expected = end * line.length;
-      while (statSync(dir.at("rows")).size < expected) await Bun.sleep(1);
-    }
+    const names = Array.from({ length: 5000 }, (_, n) => `${n}`);
+    for (const name of names) linkSync(dir.at("rows"), dir.at("w", name));
     expect(await watch.end()).toBe(0);
     expect(rowsOf(readFileSync(dir.at("rows"), "utf8"))).toEqual(
-      Array.from({ length: 10_000 }, (_, n) => `create w/${`${n}`.padStart(5, "0")} file`),
+      names.map((name) => `create w/${name} file`),
     );
   });
 
@@ -400,13 +387,20 @@ describe("output", () => {
 });
 
 describe("its end", () => {
-  test("SIGINT, SIGTERM and SIGHUP print what has come and a summary, and exit with 0", async () => {
+  test("SIGINT, SIGTERM and SIGHUP print what has come and a summary, and exit with 0, unless they were ignored at the start", async () => {
     plant(dir.path, { "w/": "", "calm/": "" });
-    const start = (path: string): Promise<Butter> => Butter.watch([path], { cwd: dir.path });
-    const [int, term, hup] = await Promise.all([start("w"), start("w"), start("calm")]);
+    const start = (path: string, ...through: string[]): Promise<Butter> =>
+      Butter.watch([path], { cwd: dir.path, through });
+    const [int, term, hup] = await Promise.all([
+      start("w", "/bin/sh", "-c", 'trap "" HUP TERM; exec "$@"', "sh"),
+      start("w"),
+      start("calm"),
+    ]);
     await using _int = int;
     await using _term = term;
     await using _hup = hup;
+    int.signal("SIGHUP");
+    int.signal("SIGTERM");
     mkdirSync(dir.at("w/a"));
     mkdirSync(dir.at("w/b"));
     // The second half of this rename is nowhere.
@@ -441,16 +435,6 @@ describe("its end", () => {
     expect(watch.stderr.text).not.toContain("event");
   });
 
-  test("a signal that was ignored when it started stays ignored", async () => {
-    const through = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"];
-    await using watch = await Butter.watch(["."], { cwd: dir.path, through });
-    watch.signal("SIGINT");
-    mkdirSync(dir.at("after"));
-    expect(await watch.rows(dir.path)).toContain("create ./after directory");
-    watch.signal("SIGTERM");
-    expect(await watch.end()).toBe(0);
-  });
-
   test("--count prints as many as asked, of however many came together", async () => {
     await using three = await Butter.watch([".", "--count", "3"], { cwd: dir.path });
     three.signal("SIGSTOP");
@@ -461,7 +445,7 @@ describe("its end", () => {
   });
 
   test("--timeout exits with 2 when nothing comes, but does not count while it is stopped", async () => {
-    const args = [".", "--timeout", ".3", "--count", "5", "--quiet"];
+    const args = [".", "--timeout", ".3", "--quiet"];
     await using watch = Butter.start(["watch", ...args], { cwd: dir.path });
     // Nothing says when it watches.
     for (let n = 0; watch.stdout.text === ""; n++) {
@@ -492,19 +476,6 @@ describe("what can't be watched", () => {
     expect(wrong.stdout.text + missing.stdout.text).toBe("");
   });
 
-  test("the same directory twice is watched once", async () => {
-    plant(dir.path, { "w/": "" });
-    symlinkSync("w", dir.at("link"));
-    await using watch = await Butter.watch(["w", "link", "--count", "2"], { cwd: dir.path });
-    mkdirSync(dir.at("w/sub"));
-    mkdirSync(dir.at("w/sub/more"));
-    expect(await watch.end()).toBe(0);
-    expect(rowsOf(watch.stdout.text)).toEqual([
-      "create w/sub directory",
-      "create w/sub/more directory",
-    ]);
-  });
-
   const root = process.getuid?.() === 0;
   test.skipIf(root && Bun.which("setpriv") === null)(
     "a directory without read permission is an error row and a reason, and 1 if it is all there is (needs setpriv when root)",
@@ -521,9 +492,9 @@ describe("what can't be watched", () => {
         "error w/closed directory",
         "create w/sub directory",
       ]);
-      expect(watch.stderr.text).toMatch(
-        /\nbutter watch: Cannot openat on ".*w\/closed": permission denied \(EACCES\)\n/,
-      );
+      const reason =
+        /\nbutter watch: Cannot openat on ".*w\/closed": permission denied \(EACCES\)\n/;
+      await watch.stderr.until((text) => reason.test(text));
       expect(await nothing.end()).toBe(1);
       expect(rowsOf(nothing.stdout.text)).toEqual(["error closed directory"]);
       expect(nothing.stderr.text).toEndWith(
@@ -571,9 +542,9 @@ describe("what can't be watched", () => {
       const made = rows.filter((row) => /^create \.\/\d+ file$/.test(row));
       expect(new Set(made).size).toBe(600);
       expect(made).toHaveLength(600);
-      expect(watch.stderr.text).toMatch(
-        /\nbutter watch: more came at once than fs\.inotify\.max_queued_events \(\d+ now\) allows: /,
-      );
+      const hint =
+        /\nbutter watch: more came at once than fs\.inotify\.max_queued_events \(\d+ now\) allows: /;
+      await watch.stderr.until((text) => hint.test(text));
     },
   );
 });
