@@ -9,6 +9,7 @@ import { fish } from "./completion-fish.ts";
 import { COMPLETION_HELP, completionOptions, type Shell } from "./completion-options.ts";
 import { type CommandTable, tableOf } from "./completion-table.ts";
 import { zsh } from "./completion-zsh.ts";
+import { print } from "./output.ts";
 
 const scripts: Readonly<Record<Shell, (commands: readonly CommandTable[]) => string>> = {
   bash,
@@ -24,7 +25,7 @@ export function completion(commands: () => readonly Command[]): Command {
     help: COMPLETION_HELP,
     parse: completionOptions,
     async run(shell) {
-      process.stdout.write(scripts[shell](commands().map(tableOf)));
+      await print(scripts[shell](commands().map(tableOf)));
       return EXIT.OK;
     },
   });

@@ -13,6 +13,7 @@ import { DOCTOR_HELP, type DoctorOptions, doctorOptions } from "./doctor-options
 import { privileges } from "./doctor-privileges.ts";
 import { type Diagnosis, lacking, report } from "./doctor-report.ts";
 import { usageOf } from "./doctor-usage.ts";
+import { print } from "./output.ts";
 import { Progress } from "./progress.ts";
 
 export const doctor = command({
@@ -20,10 +21,10 @@ export const doctor = command({
   summary: "tell what this system lets butter do, and how full its limits are",
   help: DOCTOR_HELP,
   parse: doctorOptions,
-  run: ({ json }: DoctorOptions) => {
+  run: async ({ json }: DoctorOptions) => {
     const diagnosis = diagnose();
-    process.stdout.write(json ? `${JSON.stringify(diagnosis)}\n` : report(diagnosis));
-    return Promise.resolve(diagnosis.well ? EXIT.OK : EXIT.ATTENTION);
+    await print(json ? `${JSON.stringify(diagnosis)}\n` : report(diagnosis));
+    return diagnosis.well ? EXIT.OK : EXIT.ATTENTION;
   },
 });
 

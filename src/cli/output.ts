@@ -47,13 +47,8 @@ export class Output implements Disposable {
         if (!this.#done.signal.aborted) throw new OutputError(error as Error);
       });
     }
-    return new Promise((resolve, reject) => {
-      process.stdout.write(text, (error) => {
-        if (!error) return resolve();
-        if (!("code" in error && error.code === "EPIPE")) return reject(new OutputError(error));
-        this.#gone.abort();
-        resolve();
-      });
+    return print(text).then((read) => {
+      if (!read) this.#gone.abort();
     });
   }
 
@@ -71,6 +66,21 @@ export class Output implements Disposable {
       // A file, which always has a reader, or we are done.
     }
   }
+}
+
+/**
+ * Writes to standard output. Resolves when the kernel has all of it, and with `false` if nobody reads it.
+ *
+ * @throws {OutputError}
+ */
+export function print(text: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => {
+      if (!error) return resolve(true);
+      if ("code" in error && error.code === "EPIPE") return resolve(false);
+      reject(new OutputError(error));
+    });
+  });
 }
 
 /** Standard output can't be written, for another reason than that nobody reads it. */

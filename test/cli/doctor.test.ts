@@ -213,3 +213,16 @@ test.each([
   expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 });
   expect(stderr).toStartWith(`butter doctor: ${message}`);
 });
+
+test.each(["doctor", "completion bash"])(
+  "butter %s tells that its output is full",
+  async (line) => {
+    const script = 'exec "$@" >/dev/full';
+    const cmd = ["sh", "-c", script, "sh", ...butter, ...line.split(" ")];
+    const { stderr, exitCode } = await run(cmd, { env: plainEnv });
+    expect(stderr).toStartWith(
+      `butter ${line.split(" ")[0]}: Cannot write to standard output: ENOSPC`,
+    );
+    expect(exitCode).toBe(1);
+  },
+);
