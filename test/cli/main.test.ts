@@ -54,7 +54,7 @@ test.each(["swim", "help swim"])("butter %s names the commands it has", async (l
 test("BUTTER_DEBUG=1 shows where an error comes from", async () => {
   const env = { ...plainEnv, BUTTER_DEBUG: "1" };
   const { stderr, exitCode } = await run([...butter, "watch", "missing"], { env });
-  expect(stderr).toContain("butter: inotify_add_watch(");
+  expect(stderr).toMatch(/^butter: \w+\(.*\) = -1 ENOENT$/m);
   expect(stderr).toContain("    at ");
   expect(exitCode).toBe(1);
 });
