@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { WatchEvent } from "../index.ts";
-import { count, ENDING, ending, parse, paths, PRINTING, words } from "./args.ts";
+import type { WatchBackend, WatchEvent } from "../index.ts";
+import { count, ENDING, ending, oneOf, parse, paths, PRINTING, words } from "./args.ts";
 import { UsageError } from "./command.ts";
 import { FORMAT_HELP } from "./format.ts";
 
@@ -21,6 +21,7 @@ export interface WatchCommand {
   readonly modify: boolean;
   readonly atomic: boolean;
   readonly stats: boolean;
+  readonly backend: WatchBackend;
   /** The file of a snapshot, whose differences come first. */
   readonly since: string | undefined;
   /** Where a snapshot is written at the end. */
@@ -36,6 +37,8 @@ export interface WatchCommand {
   /** Milliseconds without an event that end it. */
   readonly timeout: number;
 }
+
+const backends = ["auto", "inotify", "fanotify"] as const;
 
 /** What can be asked for. */
 const eventWords = ["create", "change", "delete", "rename", "attributes"] as const;
@@ -63,6 +66,8 @@ Options:
   -t, --timeout S      end when no event came for S seconds (fractions allowed)
   -x, --exec CMD       run CMD with /bin/sh after each burst of events
   -r, --restart        with --exec: end a CMD that still runs, and start it again
+      --backend WORD   what tells of changes: auto inotify fanotify (default: auto, which is
+                       fanotify where that is allowed)
   -s, --stats          add size, permissions and time of change
   -j, --json           print JSON lines
   -q, --quiet          no remarks on standard error, only errors
@@ -99,7 +104,7 @@ Snapshots (--since, --snapshot):
 ${FORMAT_HELP}
   Behind PATH are <tab>KIND (file, directory, symlink or other), and of a rename <tab>FROM. With
   --stats it is <tab>FROM<tab>SIZE<tab>MODE<tab>MTIME: bytes, octal, and ISO 8601.
-  JSON fields: time, type, path, kind; from (of a rename); pid (if known); stats (with --stats);
+  JSON fields: time, type, path, kind; from (of a rename); pid (of fanotify); stats (--stats);
   error (code, errno, syscall, path and message of an error); pathBytes and fromBytes, arrays
   of numbers, if they are not UTF-8.
 
@@ -138,11 +143,20 @@ export function watchOptions(args: readonly string[]): WatchCommand | undefined 
     ...ENDING,
     exec: { type: "string", short: "x" },
     restart: { type: "boolean", short: "r" },
+    backend: { type: "string" },
     stats: { type: "boolean", short: "s" },
     ...PRINTING,
   });
   if (values.help === true) return undefined;
-  const { event = eventWords, ignore = [], depth, exec, since, snapshot } = values;
+  const {
+    event = eventWords,
+    ignore = [],
+    backend = "auto",
+    depth,
+    exec,
+    since,
+    snapshot,
+  } = values;
   const positionals = tokens.filter((token) => token.kind === "positional");
   const asked: WatchCommand = {
     paths: paths(args, positionals),
@@ -154,6 +168,7 @@ export function watchOptions(args: readonly string[]): WatchCommand | undefined 
     modify: values.modify === true,
     atomic: values.atomic === true,
     stats: values.stats === true,
+    backend: oneOf(backend, "--backend", backends),
     since,
     snapshot,
     now: values.now === true,

@@ -47,7 +47,7 @@ class Watch implements AsyncDisposable {
       const file = fileOf(since);
       this.#since = { file, before: file.read() };
     }
-    const { initial, modify, atomic, stats: stat } = options;
+    const { initial, modify, atomic, stats: stat, backend } = options;
     this.#watcher = openFor(() =>
       watchTree(paths, {
         ignore,
@@ -57,6 +57,7 @@ class Watch implements AsyncDisposable {
         modify,
         atomic,
         stat,
+        backend,
         // It may be the difference that it is gone.
         mustExist: since === undefined,
       }),

@@ -15,6 +15,7 @@ test("watchOptions() of a path alone is everything below it, every event, and no
     modify: false,
     atomic: false,
     stats: false,
+    backend: "auto",
     since: undefined,
     snapshot: undefined,
     now: false,
@@ -29,7 +30,18 @@ test("watchOptions() of a path alone is everything below it, every event, and no
 
 test("watchOptions() takes every option, in short as well", () => {
   const short = ["-e", "Create,DELETE", "-i", "*.log", "-i", "docs/**", "-g", "-d", "0", "-sjqr"];
-  const args = [...short, "-x", "make", "-n", "3", "-t", ".5", "--initial", "--modify"];
+  const args = [
+    ...short,
+    "-x",
+    "make",
+    "-n",
+    "3",
+    "-t",
+    ".5",
+    "--initial",
+    "--modify",
+    "--backend=inotify",
+  ];
   expect(watchOptions([...args, "--atomic", "--now", "--", "-w", "other"])).toEqual({
     paths: ["-w", "other"],
     events: new Set(["create", "delete"]),
@@ -40,6 +52,7 @@ test("watchOptions() takes every option, in short as well", () => {
     modify: true,
     atomic: true,
     stats: true,
+    backend: "inotify",
     since: undefined,
     snapshot: undefined,
     now: true,
@@ -61,6 +74,7 @@ test.each([
     ["-e", "create,wash"],
     'Cannot take --event: "wash" is none of create, change, delete, rename, attributes',
   ],
+  [["--backend", "x"], 'Cannot take --backend: "x" is none of auto, inotify, fanotify'],
   [["-i", ""], "Cannot take --ignore: the glob is empty"],
   [["-d", "-1"], /^Cannot take -d: a value that begins with "-" needs "=": -d=VALUE/],
   [["--depth=-1"], `Cannot take --depth: "-1" ${whole} 0`],
