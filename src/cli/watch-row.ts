@@ -84,7 +84,7 @@ function dataOf(event: WatchEvent): Readonly<Record<string, unknown>> {
     ...(event.type === "rename" && { from: event.from }),
     ...(pid !== undefined && { pid }),
     ...(stats && {
-      stats: { ...stats, size: exact(stats.size), ino: exact(stats.ino), nlink: stats.nlink },
+      stats: { ...stats, size: exact(stats.size), ino: exact(stats.ino) },
     }),
     ...(event.type === "error" && { error: errorData(event.error) }),
     ...(pathBytes && { pathBytes: [...pathBytes] }),
