@@ -40,7 +40,7 @@ describe("a counter", () => {
       expect(() => new Eventfd({ initial })).toThrow(RangeError);
     }
     expect(() => new Eventfd({ initial: "1" as unknown as number })).toThrow(TypeError);
-    expect(descriptorCount()).toBe(before);
+    expect(descriptorCount()).toBeLessThanOrEqual(before);
   });
 
   test("semaphore is a boolean", () => {

@@ -316,7 +316,8 @@ describe("exited", () => {
     );
     const ends = Promise.all(pidfds.map((pidfd) => pidfd.exited));
     for (const orphan of orphans) orphan.end("SIGTERM");
-    const told = tells || traces ? killed("SIGTERM") : expect.anything();
+    // Of one that was waited for meanwhile an older kernel tells nothing.
+    const told = tells ? killed("SIGTERM") : expect.anything();
     expect(await ends).toEqual(Array.from({ length: 1000 }, () => told));
     for (const pidfd of pidfds) pidfd.close();
     expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);

