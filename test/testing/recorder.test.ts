@@ -183,9 +183,9 @@ describe("quiet()", () => {
     await using child = Bun.spawn(["sh", "-c", script], { cwd: dir.path });
     await child.exited;
     const created = lines(await rec.quiet()).filter((line) => line.startsWith("create"));
-    const paths = Array.from({ length: 50 }, (_, at) => [
-      ...["", "/e", "/e/f", "/e/f/g"].map((below) => `create d${at + 1}${below}`),
-    ]);
+    const paths = Array.from({ length: 50 }, (_, at) =>
+      ["", "/e", "/e/f", "/e/f/g"].map((below) => `create d${at + 1}${below}`),
+    );
     expect(created.toSorted()).toEqual(paths.flat().toSorted());
   });
 
