@@ -81,7 +81,8 @@ export class Recorder implements AsyncDisposable, Disposable {
     if (typeof path !== "string")
       throw new TypeError(`Cannot take path: expected a string, got ${typeof path}`);
     this.#timeout = timeout;
-    this.#watcher = watch(path, watched);
+    // Not what privilege chooses: a test has the same events for everybody.
+    this.#watcher = watch(path, { ...watched, backend: "inotify" });
     const [root = path] = this.#watcher.watched.paths;
     this.#prefix = root.endsWith("/") ? root : `${root}/`;
     this.#listen();
