@@ -279,7 +279,7 @@ describe("record()", () => {
 });
 
 test(`one small test again and again has the same events each time`, async () => {
-  for (let round = 0; round < (emulated ? 20 : 300); round++) {
+  for (let round = 0; round < (emulated ? 20 : 60); round++) {
     await using dir = await tempTree({ in: "x" });
     await using rec = await record(dir.path);
     const out = rec.next("create", "out/1");
