@@ -44,6 +44,10 @@ export interface Sink {
   overflow(): void;
   /** The events of a name may not be all in the order in which it happened. The name is valid for the call alone. */
   doubt(handle: number, name: NameBytes, isDirectory: boolean): void;
+  /** Whether directories are still to be read, so that others than those that are known may be within the tree. */
+  readonly isIncomplete: boolean;
+  /** Enters a directory that something happened in, if it is within the tree. */
+  discover(path: Uint8Array): void;
   /** Whether anything is known by a handle. */
   knows(handle: number): boolean;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { closeQuietly } from "../events/intake.ts";
 import { close } from "../syscalls/fd.ts";
 import type { Backend } from "./backend.ts";
 import type { Ignore } from "./ignore.ts";
@@ -63,6 +64,24 @@ export class Directories implements Reader, Disposable {
   /** How a directory is looked at that was renamed: its rules may be others where it is now. */
   get afterMove(): ScanMode {
     return this.#ignore.active ? "compare" : "check";
+  }
+
+  /** Enters a directory before those above it are read. */
+  hasten(top: Node, names: readonly Uint8Array[]): void {
+    // What files of rules say is known when they are read, from the top down.
+    if (this.#ignore.readsFiles) return;
+    let node = top;
+    for (const name of names.map(nameOf)) {
+      if (this.isIgnored(node, name, true)) return;
+      const known = this.#tree.find(node, name);
+      if (known !== NONE && !this.#tree.isDirectory(known)) return;
+      node = known === NONE ? this.make(node, name, KIND.DIRECTORY, 0) : known;
+    }
+    if (this.#tree.handle(node) !== 0 || this.#paths.level(node) > this.#options.depth) return;
+    const { fd, handle, error } = this.watches.watch(node, "tree");
+    closeQuietly(fd);
+    if (error === undefined && handle !== 0) this.watches.bind(node, handle);
+    this.enter(node, "new", false);
   }
 
   /** Whether an entry is left out. */

@@ -109,6 +109,15 @@ export class Engine implements Sink, Disposable {
     }
   }
 
+  get isIncomplete(): boolean {
+    return !this.directories.scanner.idle;
+  }
+
+  discover(path: Uint8Array): void {
+    const found = this.roots.above(path);
+    if (found !== undefined) this.directories.hasten(found.node, found.names);
+  }
+
   knows(handle: number): boolean {
     return this.directories.watches.handles.of(handle).length > 0;
   }
@@ -210,12 +219,12 @@ export class Engine implements Sink, Disposable {
   }
 
   #deleted(dir: Node, event: RawEvent): void {
-    const node = this.#entryOf(dir, event);
+    const node = this.#entryBefore(dir, event);
     if (node !== NONE) this.directories.drop(node, true);
   }
 
   #movedFrom(dir: Node, event: RawEvent): void {
-    const node = this.#entryOf(dir, event);
+    const node = this.#entryBefore(dir, event);
     if (node === NONE) return;
     if (event.isDirectory) this.#isConfused = true;
     this.roots.left(node);
@@ -352,6 +361,17 @@ export class Engine implements Sink, Disposable {
       .of(child)
       .filter((one) => this.#tree.isDirectory(one) && !this.#tree.has(one, FLAG.GUARD));
     return more.length === 0 ? other : NONE;
+  }
+
+  /** The same, of an event that it left: a scan that is still to come does not meet it any more. */
+  #entryBefore(dir: Node, event: RawEvent): Node {
+    const node = this.#entryOf(dir, event);
+    const scan = this.directories.scanner.get(dir);
+    if (node !== NONE || scan?.mode !== "new" || scan.loud) return node;
+    const isTaken = this.#tree.find(dir, event.name) !== NONE;
+    if (isTaken) return NONE;
+    const kind = event.isDirectory ? KIND.DIRECTORY : KIND.FILE;
+    return this.directories.make(dir, event.name, kind, 0);
   }
 
   #isPlace(node: Node, dir: Node, { bytes, start, end }: NameBytes): boolean {

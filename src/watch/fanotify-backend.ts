@@ -8,9 +8,14 @@
  * @module
  */
 import { OSError } from "../errors.ts";
+import { linkOf } from "../events/fanotify-link.ts";
 import { closeQuietly } from "../events/intake.ts";
 import type { Pinned } from "../libc.ts";
-import { FANOTIFY_FSID_OFFSET, read_fanotify_handle_end } from "../syscalls/fanotify-info.ts";
+import {
+  FANOTIFY_FSID_OFFSET,
+  read_fanotify_event_info,
+  read_fanotify_handle_end,
+} from "../syscalls/fanotify-info.ts";
 import {
   FAN_EVENT_INFO_TYPE,
   read_fanotify_event_infos,
@@ -29,6 +34,7 @@ import {
   AT_HANDLE,
   name_to_handle_at,
   type NamedHandle,
+  open_by_handle_at,
   write_file_handle,
 } from "../syscalls/handle.ts";
 import { AT, openat } from "../syscalls/open.ts";
@@ -90,6 +96,10 @@ export class FanotifyBackend implements Backend {
   readonly #marked = new Set<string>();
   /** The fsid of each mount, since somebody looked last whether something else is mounted. */
   readonly #mounts = new Map<bigint, readonly [number, number]>();
+  /** A path in each of them, to open what is in it by handle. */
+  readonly #paths = new Map<string, Uint8Array>();
+  /** Directories that are not within the tree, while that is not known of all. */
+  #outside: HandleTable | undefined;
   readonly #late: Late[] = [];
   /** Names of renames, with the directories they are in, since nothing was left to read. */
   readonly #renamed = new Set<string>();
@@ -98,6 +108,7 @@ export class FanotifyBackend implements Backend {
   #cookie = 0;
   /** What is decoded now: where something is, from where it came, and where the handle of itself is. */
   #buffer: Pinned | undefined;
+  #sink: Sink | undefined;
   readonly #place = spot();
   readonly #old = spot();
   #from = 0;
@@ -153,6 +164,8 @@ export class FanotifyBackend implements Backend {
 
   decode(buffer: Pinned, length: number, sink: Sink): void {
     this.#buffer = buffer;
+    this.#sink = sink;
+    if (!sink.isIncomplete) this.#outside = undefined;
     const visited = read_fanotify_events(
       buffer,
       length,
@@ -201,13 +214,48 @@ export class FanotifyBackend implements Backend {
     const to = read_fanotify_handle_end(buffer, at, end);
     if (to === -1) return;
     const { bytes } = buffer;
-    found.handle = this.#table.find(bytes, at + FANOTIFY_FSID_OFFSET, to);
+    const from = at + FANOTIFY_FSID_OFFSET;
+    found.handle = this.#table.find(bytes, from, to);
+    if (found.handle === 0 && this.#sink?.isIncomplete === true && this.#discover(at, end))
+      found.handle = this.#table.find(bytes, from, to);
     if (found.handle === 0) return;
     let nul = to;
     while (nul < end && bytes[nul] !== 0) nul++;
     found.name.bytes = bytes;
     found.name.start = to;
     found.name.end = nul;
+  }
+
+  /** Looks where a directory is that nobody knows. @returns Whether somebody may do so now. */
+  #discover(at: number, end: number): boolean {
+    const info = this.#buffer && read_fanotify_event_info(this.#buffer, at, end);
+    const to = this.#buffer ? read_fanotify_handle_end(this.#buffer, at, end) : -1;
+    if (info === undefined || !("handle" in info) || to === -1) return false;
+    const path = this.#paths.get(info.fsid.join());
+    if (path === undefined) return false;
+    const { bytes } = this.#buffer ?? {};
+    const outside = (this.#outside ??= new HandleTable());
+    const from = at + FANOTIFY_FSID_OFFSET;
+    if (bytes === undefined || outside.find(bytes, from, to) !== 0) return false;
+    // Within the tree it is known from now on, and not asked for again.
+    outside.add(bytes, from, to);
+    let root = -1;
+    let fd = -1;
+    try {
+      root = openat(AT.FDCWD, path, O.RDONLY | O.CLOEXEC | O.NONBLOCK);
+      fd = open_by_handle_at(root, info.handle, O.PATH | O.CLOEXEC);
+      const name = linkOf(fd);
+      if (name === undefined) return false;
+      this.#sink?.discover(name.bytes ?? Buffer.from(name.text));
+      return true;
+    } catch (error) {
+      // Deleted, or out of reach.
+      if (error instanceof OSError) return false;
+      throw error;
+    } finally {
+      closeQuietly(fd);
+      closeQuietly(root);
+    }
   }
 
   #tell(mask: number, pid: number | undefined, sink: Sink): void {
@@ -284,7 +332,9 @@ export class FanotifyBackend implements Backend {
     const fd = openat(AT.FDCWD, path, O.RDONLY | O.CLOEXEC | O.NONBLOCK);
     try {
       this.#nameOf(fd);
-      this.#mark(fd, fstatfs(fd).f_fsid, "tree");
+      const fsid = fstatfs(fd).f_fsid;
+      this.#mark(fd, fsid, "tree");
+      this.#paths.set(fsid.join(), path);
     } finally {
       closeQuietly(fd);
     }

@@ -45,6 +45,11 @@ export class Ignore {
     return this.#tests.length > 0 || this.#file !== undefined;
   }
 
+  /** Whether rules are read from files. */
+  get readsFiles(): boolean {
+    return this.#file !== undefined;
+  }
+
   /** Whether rules are read from files of this name. */
   isFile(name: string): boolean {
     return this.#file !== undefined && name === this.#file;

@@ -120,6 +120,18 @@ export class Roots {
     return true;
   }
 
+  /** The root that a path is below, and the names that lead there. */
+  above(
+    path: Uint8Array,
+  ): { readonly node: Node; readonly names: readonly Uint8Array[] } | undefined {
+    for (const { real, node } of this.#roots.values()) {
+      if (node === NONE || !covers({ real, shown: real }, { real: path, shown: path })) continue;
+      const below = keyOf(path, real.length === 1 ? 1 : real.length + 1);
+      return { node, names: below.split("/").map((name) => Buffer.from(name, "latin1")) };
+    }
+    return undefined;
+  }
+
   isRoot(node: Node): boolean {
     return this.#byNode.has(node);
   }

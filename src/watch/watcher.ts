@@ -102,7 +102,8 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /**
    * Resolves when everything below the paths is watched, or its error told. It rejects if the watcher is closed before.
-   * Small trees are watched when the constructor returns.
+   * Small trees are watched when the constructor returns. With fanotify all of what happens from then on is told in large ones as well, but
+   * of a directory that is deleted or moved out before it was read not what was in it.
    */
   get ready(): Promise<void> {
     return this.#ready.promise;

@@ -14,7 +14,8 @@ export interface Way {
   readonly base: string;
 }
 
-const memory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+/** A directory on tmpfs, where there is one. */
+export const memory: string = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** Whether this process may have the fanotify backend. */
 export const canFanotify: boolean = !emulated && can("CAP_SYS_ADMIN") && kernel(5, 17);

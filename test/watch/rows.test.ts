@@ -30,7 +30,7 @@ import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { canRefuse } from "../support/seccomp.ts";
 import { sysctl } from "../support/sysctl.ts";
 import { tempDir } from "../support/temp.ts";
-import { canFanotify, listed, Model, treeOf, ways } from "../support/watch.ts";
+import { canFanotify, listed, memory, Model, treeOf, ways } from "../support/watch.ts";
 
 /** Paths in a directory of the row's own: `root` is watched, `out` is not. */
 interface Place {
@@ -1123,6 +1123,44 @@ describe("row 17: fanotify", () => {
       await watcher.sync();
       const told = watcher.readEventsSync().map(({ type, pid }) => `${type} ${pid}`);
       expect(told.toSorted()).toEqual([`create ${process.pid}`, `rename ${process.pid}`]);
+    },
+  );
+
+  test.skipIf(!canFanotify)(
+    "row 17: what happens in directories that are not read yet is told (needs CAP_SYS_ADMIN, Linux 5.17)",
+    async () => {
+      using dir = tempDir(memory);
+      const root = dir.at("root");
+      const deep = Array.from({ length: 3000 }, (_, at) => join(root, `d${at % 60}`, `e${at}`));
+      for (const path of deep) mkdirSync(path, { recursive: true });
+      const some = deep.filter((_, at) => at % 100 === 0);
+      for (const path of some) for (const name of ["kept", "gone"]) write(join(path, name));
+      await using watcher = watch(root, { backend: "fanotify" });
+      expect(watcher.watched.entries).toBeLessThan(3000);
+      for (const path of some) {
+        mkdirSync(join(path, "new"));
+        write(join(path, "new/file"));
+        unlinkSync(join(path, "gone"));
+        renameSync(join(path, "kept"), join(path, "renamed"));
+      }
+      await watcher.sync();
+      const lines = watcher.readEventsSync().map((event) => line(event, root));
+      const expected = some.flatMap((path) => {
+        const at = path.slice(root.length + 1);
+        return [
+          `create ${at}/new/`,
+          `create ${at}/new/file`,
+          `change ${at}/new/file`,
+          `delete ${at}/gone`,
+          `rename ${at}/kept ${at}/renamed`,
+        ];
+      });
+      expect(lines.toSorted()).toEqual(expected.toSorted());
+      const { entries } = watcher.watched;
+      expect(entries).toBe(1 + 60 + 3000 + some.length * 3);
+      rmSync(join(root, "d0"), { recursive: true });
+      await watcher.sync();
+      expect(watcher.watched.entries).toBe(treeOf(root).size);
     },
   );
 
