@@ -70,6 +70,10 @@ export class CalmTeller extends PlainTeller {
     }
   }
 
+  override moving(node: Node): void {
+    if (this.#tree.isDirectory(node)) this.#releaseHeld(Infinity);
+  }
+
   override renamed(node: Node, from: PathName, replaced: boolean): void {
     const isKnown = replaced && this.#replacedKnown;
     this.#replacedKnown = true;

@@ -71,17 +71,26 @@ export class Directories implements Reader, Disposable {
     // What files of rules say is known when they are read, from the top down.
     if (this.#ignore.readsFiles) return;
     let node = top;
+    let scan = this.scanner.get(top);
     for (const name of names.map(nameOf)) {
       if (this.isIgnored(node, name, true)) return;
-      const known = this.#tree.find(node, name);
-      if (known !== NONE && !this.#tree.isDirectory(known)) return;
-      node = known === NONE ? this.make(node, name, KIND.DIRECTORY, 0) : known;
+      let next = this.#tree.find(node, name);
+      if (next === NONE) {
+        // Only what will be met, and told of as it would be then.
+        if (scan === undefined) return;
+        this.onMeet(node, name);
+        next = this.make(node, name, KIND.DIRECTORY, 0);
+        if (scan.loud) this.tellMade(next);
+      } else if (!this.#tree.isDirectory(next)) return;
+      node = next;
+      scan = this.scanner.get(node) ?? scan;
     }
+    if (scan === undefined) return;
     if (this.#tree.handle(node) !== 0 || this.#paths.level(node) > this.#options.depth) return;
     const { fd, handle, error } = this.watches.watch(node, "tree");
     closeQuietly(fd);
     if (error === undefined && handle !== 0) this.watches.bind(node, handle);
-    this.enter(node, "new", false);
+    this.enter(node, "new", scan.loud);
   }
 
   /** Whether an entry is left out. */

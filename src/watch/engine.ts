@@ -251,6 +251,7 @@ export class Engine implements Sink, Disposable {
       this.directories.tellMade(target);
       return this.directories.enter(target, "check", true);
     }
+    this.#teller.moving(node);
     if (target !== NONE) this.directories.replace(target);
     const from = this.#paths.shown(node);
     this.#paths.release(node);

@@ -18,6 +18,8 @@ export interface Teller {
   pid: number | undefined;
   /** Called while the entry's path is what it is told by. */
   tell(type: Told, node: Node): void;
+  /** Called before it is moved: what is held of what is below it has the path that it has now. */
+  moving(node: Node): void;
   /** Called when it is where it is now. `replaced`: something was there before. */
   renamed(node: Node, from: PathName, replaced: boolean): void;
   /** It is gone without a word. */
@@ -71,6 +73,8 @@ export class PlainTeller implements Teller {
   protected emit(event: WatchEvent): void {
     this.#events.push(event);
   }
+
+  moving(_node: Node): void {}
 
   renamed(node: Node, { text, bytes }: PathName, _replaced: boolean): void {
     this.#events.push({
