@@ -416,10 +416,17 @@ export function cstring(value: PathLike, name: string): string | Uint8Array {
     return value;
   }
   if (value instanceof Uint8Array) {
-    if (value.includes(0))
-      throw new TypeError(`Cannot take ${name}: ${JSON.stringify(pathText(value))} contains a NUL`);
-    const terminated = new Uint8Array(value.byteLength + 1);
-    terminated.set(value);
+    const { length } = value;
+    const terminated = new Uint8Array(length + 1);
+    // One by one: paths are short, and each of `includes` and `set` takes as long as fifty bytes.
+    for (let at = 0; at < length; at++) {
+      const byte = value[at] ?? 0;
+      if (byte === 0) {
+        const text = JSON.stringify(pathText(value));
+        throw new TypeError(`Cannot take ${name}: ${text} contains a NUL`);
+      }
+      terminated[at] = byte;
+    }
     return terminated;
   }
   if (value instanceof URL) {

@@ -115,20 +115,20 @@ export function read_linux_dirents64(
   length: number,
   visit: LinuxDirent64Visitor,
 ): number {
-  const address = room(dirp, "dirp", size(length, "length"));
-  const { bytes } = dirp;
+  room(dirp, "dirp", size(length, "length"));
+  const { bytes, view } = dirp;
   let offset = 0;
   while (offset + LINUX_DIRENT64_SIZE < length) {
-    const reclen = read.u16(address, offset + 16);
+    const reclen = view.getUint16(offset + 16, true);
     const end = offset + reclen;
     if (reclen <= LINUX_DIRENT64_SIZE || end > length) break;
     const name = offset + LINUX_DIRENT64_SIZE;
     let nul = name;
     while (nul < end && bytes[nul] !== 0) nul++;
     visit(
-      read.u32(address, offset),
-      read.u32(address, offset + 4),
-      read.u8(address, offset + 18),
+      view.getUint32(offset, true),
+      view.getUint32(offset + 4, true),
+      bytes[offset + 18] ?? 0,
       name,
       nul - name,
     );

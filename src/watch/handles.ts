@@ -5,6 +5,8 @@
  */
 import { type Node, NONE } from "./tree.ts";
 
+const NOBODY: readonly Node[] = [];
+
 /** Entries by the number that they are watched by. */
 export class Handles {
   readonly #first = new Map<number, Node>();
@@ -21,14 +23,16 @@ export class Handles {
     const all = this.#all.get(handle);
     if (all !== undefined) return all;
     const node = this.#first.get(handle);
-    return node === undefined ? [] : [node];
+    return node === undefined ? NOBODY : [node];
   }
 
   add(handle: number, node: Node): void {
+    if (!this.#first.has(handle)) {
+      this.#first.set(handle, node);
+      return;
+    }
     const before = this.of(handle);
-    if (before.includes(node)) return;
-    if (before.length === 0) this.#first.set(handle, node);
-    else this.#all.set(handle, [...before, node]);
+    if (!before.includes(node)) this.#all.set(handle, [...before, node]);
   }
 
   /** @returns Whether it was the last. */

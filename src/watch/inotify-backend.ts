@@ -33,6 +33,8 @@ export class InotifyBackend implements Backend {
   readonly name = "inotify";
   readonly fd: number;
   readonly #masks: Readonly<Record<Interest, number>>;
+  /** Paths of open directories, by descriptor: few are open at once, and the same numbers come again. */
+  readonly #links: string[] = [];
   /** Removed by us, with an `IGNORED` event to come: what comes before that is of the removed watch, whoever has its number by now. */
   readonly #leaving = new Map<number, number>();
 
@@ -48,7 +50,8 @@ export class InotifyBackend implements Backend {
 
   watch(dirfd: number, interest: Interest): number {
     // The directory that is open, whatever its path leads to by now, and however long that is.
-    return inotify_add_watch(this.fd, `/proc/self/fd/${dirfd}`, this.#masks[interest]);
+    const path = (this.#links[dirfd] ??= `/proc/self/fd/${dirfd}`);
+    return inotify_add_watch(this.fd, path, this.#masks[interest]);
   }
 
   unwatch(handle: number): void {

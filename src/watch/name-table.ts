@@ -21,11 +21,11 @@ export class NameTable {
   /** Where a name begins: the block, and the place in it. */
   #at = new Uint32Array(64);
   #length = new Uint8Array(64);
-  #hash = new Uint32Array(64);
+  #hash = new Int32Array(64);
   #chain = new Int32Array(64);
   #buckets = new Int32Array(64);
-  /** There are `2 ** level + split` buckets; those before `split` have given half of theirs to a new one. */
-  #level = 4;
+  /** There are `half + split` buckets, `half` a power of two; those before `split` have given half of theirs to a new one. */
+  #half = 16;
   #split = 0;
   #count = 0;
 
@@ -38,7 +38,7 @@ export class NameTable {
   readonly growers: readonly ((length: number) => void)[] = [
     (length) => (this.#at = grown(this.#at, new Uint32Array(length))),
     (length) => (this.#length = grown(this.#length, new Uint8Array(length))),
-    (length) => (this.#hash = grown(this.#hash, new Uint32Array(length))),
+    (length) => (this.#hash = grown(this.#hash, new Int32Array(length))),
     (length) => (this.#chain = grown(this.#chain, new Int32Array(length))),
   ];
 
@@ -61,6 +61,20 @@ export class NameTable {
     return (this.#blocks[at >>> 20] ?? NOTHING).subarray(from, from + (this.#length[node] ?? 0));
   }
 
+  length(node: Node): number {
+    return this.#length[node] ?? 0;
+  }
+
+  /** Copies the bytes of an entry's name. One by one: names are short, and a view of them would be an object for each. */
+  copy(node: Node, into: Uint8Array, at: number): number {
+    const place = this.#at[node] ?? 0;
+    const block = this.#blocks[place >>> 20] ?? NOTHING;
+    const from = place & (BLOCK - 1);
+    const length = this.#length[node] ?? 0;
+    for (let index = 0; index < length; index++) into[at + index] = block[from + index] ?? 0;
+    return length;
+  }
+
   /** Forgets the name of an entry that was withdrawn. */
   drop(node: Node): void {
     this.#garbage += this.#length[node] ?? 0;
@@ -68,9 +82,9 @@ export class NameTable {
     if (this.#garbage > LEAST_GARBAGE && this.#garbage > this.#end / 2) this.#compact();
   }
 
-  find(parent: Node, name: NameBytes, parents: Int32Array): Node {
+  /** @param hash Of the parent and the name: {@linkcode hashOf}. */
+  find(hash: number, parent: Node, name: NameBytes, parents: Int32Array): Node {
     const { bytes, start, end } = name;
-    const hash = hashOf(parent, bytes, start, end);
     const length = end - start;
     let node = this.#buckets[this.#bucket(hash)] ?? NONE;
     while (node !== NONE) {
@@ -87,16 +101,13 @@ export class NameTable {
     return NONE;
   }
 
-  insert(node: Node, parent: Node): void {
-    const at = this.#at[node] ?? 0;
-    const from = at & (BLOCK - 1);
-    const block = this.#blocks[at >>> 20] ?? NOTHING;
-    const hash = hashOf(parent, block, from, from + (this.#length[node] ?? 0));
+  /** Puts an entry into the table, whose name is kept. */
+  insert(hash: number, node: Node): void {
     this.#hash[node] = hash;
     const bucket = this.#bucket(hash);
     this.#chain[node] = this.#buckets[bucket] ?? NONE;
     this.#buckets[bucket] = node;
-    if (++this.#count > 2 ** this.#level + this.#split) this.#divide();
+    if (++this.#count > this.#half + this.#split) this.#divide();
   }
 
   /** Takes an entry out of the table, and leaves its name. */
@@ -114,21 +125,23 @@ export class NameTable {
   }
 
   #bucket(hash: number): number {
-    const bucket = hash & (2 ** this.#level - 1);
-    return bucket < this.#split ? hash & (2 ** (this.#level + 1) - 1) : bucket;
+    const bucket = hash & (this.#half - 1);
+    return bucket < this.#split ? hash & (this.#half * 2 - 1) : bucket;
   }
 
   /** Gives half of one bucket to a new one. */
   #divide(): void {
     const from = this.#split;
-    const to = from + 2 ** this.#level;
+    const half = this.#half;
+    const to = from + half;
     if (to >= this.#buckets.length)
       this.#buckets = grown(this.#buckets, new Int32Array(this.#buckets.length * 2));
     let node = this.#buckets[from] ?? NONE;
-    let [stay, go] = [NONE, NONE];
+    let stay = NONE;
+    let go = NONE;
     while (node !== NONE) {
       const next = this.#chain[node] ?? NONE;
-      if (((this.#hash[node] ?? 0) & (2 ** this.#level)) === 0) {
+      if (((this.#hash[node] ?? 0) & half) === 0) {
         this.#chain[node] = stay;
         stay = node;
       } else {
@@ -139,8 +152,8 @@ export class NameTable {
     }
     this.#buckets[from] = stay;
     this.#buckets[to] = go;
-    if (++this.#split < 2 ** this.#level) return;
-    this.#level++;
+    if (++this.#split < half) return;
+    this.#half *= 2;
     this.#split = 0;
   }
 
@@ -179,9 +192,10 @@ export class NameTable {
 
 const NOTHING = new Uint8Array(0);
 
-function hashOf(parent: Node, bytes: Uint8Array, start: number, end: number): number {
+/** What finds an entry. */
+export function hashOf(parent: Node, { bytes, start, end }: NameBytes): number {
   let hash = Math.imul(parent ^ 0x811c9dc5, 0x9e3779b1);
   for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
   hash ^= hash >>> 15;
-  return (Math.imul(hash, 0x85ebca6b) ^ (hash >>> 13)) >>> 0;
+  return Math.imul(hash, 0x85ebca6b) ^ (hash >>> 13);
 }

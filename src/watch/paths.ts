@@ -62,7 +62,6 @@ export function pathName(bytes: Uint8Array): PathName {
 export class Paths {
   readonly #tree: Tree;
   readonly #anchors = new Map<Node, Anchor>();
-  #scratch = new Uint8Array(512);
   readonly #above: Node[] = [];
 
   constructor(tree: Tree) {
@@ -88,7 +87,7 @@ export class Paths {
 
   /** As the kernel finds it: absolute, joined with a name in it if there is one. The bytes are the caller's. */
   real(node: Node, name?: NameBytes): Uint8Array {
-    return this.#join(node, "real", name).slice();
+    return this.#join(node, "real", name);
   }
 
   /** Its path below its root, joined with a name in it: `""` for the root. */
@@ -114,45 +113,38 @@ export class Paths {
     return level;
   }
 
-  /** The bytes stay until the next call. */
   #join(node: Node, from: keyof Anchor | undefined, name?: NameBytes): Uint8Array {
     const above = this.#above;
     above.length = 0;
+    let length = name === undefined ? 0 : name.end - name.start + 1;
     let at = node;
     while (at !== NONE && !this.#tree.has(at, FLAG.ANCHOR)) {
       above.push(at);
+      length += this.#tree.nameLength(at) + 1;
       at = this.#tree.parent(at);
     }
-    const anchor = from === undefined ? undefined : this.#anchors.get(at)?.[from];
-    let length = anchor === undefined ? 0 : this.#put(0, anchor, 0, anchor.length);
+    const anchor = (from === undefined ? undefined : this.#anchors.get(at)?.[from]) ?? NOTHING;
+    // No separator is needed before the first part, nor behind one that ends with one.
+    const isOpen = anchor.length === 0 || anchor.at(-1) === SLASH;
+    if (isOpen && length > 0) length--;
+    const path = new Uint8Array(anchor.length + length);
+    path.set(anchor);
+    let end = anchor.length;
+    const separate = (): void => {
+      if (end > anchor.length || !isOpen) path[end++] = SLASH;
+    };
     for (let index = above.length - 1; index >= 0; index--) {
-      const bytes = this.#tree.name(above[index] ?? NONE);
-      length = this.#component(length, bytes, 0, bytes.length);
+      separate();
+      end += this.#tree.copyName(above[index] ?? NONE, path, end);
     }
-    if (name !== undefined) length = this.#component(length, name.bytes, name.start, name.end);
-    return this.#scratch.subarray(0, length);
-  }
-
-  #component(length: number, bytes: Uint8Array, start: number, end: number): number {
-    let at = length;
-    if (at > 0 && this.#scratch[at - 1] !== SLASH) at = this.#put(at, SEPARATOR, 0, 1);
-    return this.#put(at, bytes, start, end);
-  }
-
-  #put(at: number, bytes: Uint8Array, start: number, end: number): number {
-    const length = at + end - start;
-    if (length > this.#scratch.length) {
-      const larger = new Uint8Array(length * 2);
-      larger.set(this.#scratch);
-      this.#scratch = larger;
-    }
-    for (let index = start; index < end; index++)
-      this.#scratch[at + index - start] = bytes[index] ?? 0;
-    return length;
+    if (name === undefined) return path;
+    separate();
+    for (let index = name.start; index < name.end; index++) path[end++] = name.bytes[index] ?? 0;
+    return path;
   }
 }
 
-const SEPARATOR = new Uint8Array([SLASH]);
+const NOTHING = new Uint8Array(0);
 
 /**
  * Calls `use` with a directory and a path from it that the kernel takes. A longer one is walked in parts.

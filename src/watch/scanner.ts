@@ -83,8 +83,9 @@ export class Scanner implements Disposable {
     const scan = { node, mode, loud, since, fd: -1, again: false, cancelled: false };
     this.#scans.set(node, scan);
     // What a directory has in it waits until that is read to its end, so that few are open at once.
-    const below = this.#visiting && this.#stack.length > 0 ? 1 : 0;
-    this.#stack.splice(this.#stack.length - below, 0, scan);
+    const top = this.#visiting ? this.#stack.pop() : undefined;
+    this.#stack.push(scan);
+    if (top !== undefined) this.#stack.push(top);
   }
 
   /** Its entry is gone. */
@@ -124,7 +125,7 @@ export class Scanner implements Disposable {
 
   /** One directory opened, or one buffer of entries. */
   #step(): void {
-    const scan = this.#stack.at(-1) as Scan;
+    const scan = this.#stack[this.#stack.length - 1] as Scan;
     if (!scan.cancelled && scan.fd === -1) scan.fd = this.#reader.open(scan);
     if (scan.cancelled || scan.fd === -1) return this.#end(scan);
     const length = this.#read(scan.fd);
@@ -135,11 +136,17 @@ export class Scanner implements Disposable {
   }
 
   #end(scan: Scan): void {
-    const at = this.#stack.lastIndexOf(scan);
-    if (at !== -1) this.#stack.splice(at, 1);
+    if (this.#stack[this.#stack.length - 1] === scan) this.#stack.pop();
+    else this.#take(scan);
     closeQuietly(scan.fd);
     scan.fd = -1;
     if (this.#scans.get(scan.node) === scan) this.#scans.delete(scan.node);
+  }
+
+  /** Something was wished for meanwhile, and is in front of it. */
+  #take(scan: Scan): void {
+    const at = this.#stack.lastIndexOf(scan);
+    if (at !== -1) this.#stack.splice(at, 1);
   }
 
   #read(fd: number): number {
@@ -156,11 +163,15 @@ export class Scanner implements Disposable {
     const buffer = this.#buffer;
     if (buffer === undefined) return;
     const { bytes } = buffer;
+    const name = { bytes, start: 0, end: 0 };
     this.#visiting = true;
     read_linux_dirents64(buffer, length, (low, high, type, start, len) => {
       if (scan.cancelled) return;
       const dot = bytes[start] === 0x2e && (len === 1 || (len === 2 && bytes[start + 1] === 0x2e));
-      if (!dot) this.#reader.found(scan, low, high, type, { bytes, start, end: start + len });
+      if (dot) return;
+      name.start = start;
+      name.end = start + len;
+      this.#reader.found(scan, low, high, type, name);
     });
     this.#visiting = false;
   }

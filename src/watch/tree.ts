@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { NameTable } from "./name-table.ts";
+import { hashOf, NameTable } from "./name-table.ts";
 
 /** An entry: a number that is used again after its removal. */
 export type Node = number;
@@ -83,21 +83,21 @@ export class Tree {
 
   /** Adds an entry that is not there yet. `NONE` as parent makes one that no name leads to. */
   add(parent: Node, name: NameBytes, kind: Kind, ino: number): Node {
-    const node = this.#free.pop() ?? this.#used++;
+    const node = (this.#free.length > 0 ? this.#free.pop() : undefined) ?? this.#used++;
     if (node >= this.#ahead) this.#reserve(node);
     this.#bits[node] = kind;
     this.#ino[node] = ino;
     this.#handle[node] = 0;
     this.#first[node] = NONE;
     this.#names.name(node, name);
-    this.#link(node, parent);
+    this.#link(node, parent, name);
     this.#size++;
     return node;
   }
 
   /** The entry of that name, or `NONE`. */
   find(parent: Node, name: NameBytes): Node {
-    return this.#names.find(parent, name, this.#parent);
+    return this.#names.find(hashOf(parent, name), parent, name, this.#parent);
   }
 
   /** Removes an entry without children. */
@@ -119,7 +119,7 @@ export class Tree {
     this.#unlink(node);
     this.#names.drop(node);
     this.#names.name(node, name);
-    this.#link(node, parent);
+    this.#link(node, parent, name);
   }
 
   parent(node: Node): Node {
@@ -139,6 +139,19 @@ export class Tree {
   /** The exact bytes of its name, until the tree changes. */
   name(node: Node): Uint8Array {
     return this.#names.get(node);
+  }
+
+  nameLength(node: Node): number {
+    return this.#names.length(node);
+  }
+
+  /**
+   * Copies the bytes of its name to a place in an array.
+   *
+   * @returns How many they are.
+   */
+  copyName(node: Node, into: Uint8Array, at: number): number {
+    return this.#names.copy(node, into, at);
   }
 
   kind(node: Node): Kind {
@@ -190,7 +203,7 @@ export class Tree {
     return at === above;
   }
 
-  #link(node: Node, parent: Node): void {
+  #link(node: Node, parent: Node, name: NameBytes): void {
     this.#parent[node] = parent;
     this.#previous[node] = NONE;
     const next = parent === NONE ? NONE : this.first(parent);
@@ -198,7 +211,7 @@ export class Tree {
     if (next !== NONE) this.#previous[next] = node;
     if (parent === NONE) return;
     this.#first[parent] = node;
-    this.#names.insert(node, parent);
+    this.#names.insert(hashOf(parent, name), node);
   }
 
   #unlink(node: Node): void {

@@ -181,13 +181,11 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   override ref(): this {
-    this.#slice?.ref();
     this.#timer?.ref();
     return super.ref();
   }
 
   override unref(): this {
-    this.#slice?.unref();
     this.#timer?.unref();
     return super.unref();
   }
@@ -255,6 +253,7 @@ export class Watcher extends EventSource<WatchEvent> {
 
   #later(): void {
     if (this.#slice !== undefined || this.closed) return;
+    // It holds the process, as it ends by itself: Bun does not call it otherwise while a module waits for `ready`.
     this.#slice = setImmediate(() => {
       this.#slice = undefined;
       // It was closed behind our back.
@@ -262,7 +261,6 @@ export class Watcher extends EventSource<WatchEvent> {
       this.#scan();
       this.push(this.#take());
     });
-    if (!this.hasRef()) this.#slice.unref();
   }
 
   /** What is to be told now. The rest is told by a timer. */

@@ -905,7 +905,7 @@ describe.each(ways)("$backend", ({ backend, base }) => {
       expect(await descriptorsBackTo(before)).toBe(before);
     });
 
-    test("row 16: persistent: false lets the process end, while it scans as well", async () => {
+    test("row 16: persistent: false lets the process end, after a scan that is under way", async () => {
       const lines = await script(`
       for (let at = 0; at < 500; at++) mkdirSync(root + "/d" + at);
       const watcher = watch(root, { backend: "${backend}", persistent: false, initial: true });
@@ -915,6 +915,16 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     `);
       expect(lines).toEqual(["end false"]);
     });
+
+    test("row 16: persistent: false does not keep a module from waiting for ready", async () => {
+      const lines = await script(`
+        for (let at = 0; at < 1000; at++) mkdirSync(root + "/d" + at);
+        const watcher = watch(root, { backend: "${backend}", persistent: false });
+        await watcher.ready;
+        console.log(watcher.watched.entries, watcher.hasRef());
+      `);
+      expect(lines).toEqual(["1001 false"]);
+    }, 30_000);
   });
 
   test("row 18: changesSince() tells what happened while nobody watched", async () => {
