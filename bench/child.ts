@@ -2,7 +2,7 @@
 import { atExit } from "./machine.ts";
 
 /** Longer than any side takes. */
-const PATIENCE = 60_000;
+const PATIENCE = 180_000;
 
 export class Child implements AsyncDisposable {
   readonly #process: Bun.Subprocess<"pipe", "pipe", "inherit">;

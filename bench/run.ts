@@ -18,6 +18,7 @@ import { storm } from "./storm.ts";
 import { syscall } from "./syscall.ts";
 import { drift, timers, wakeups } from "./timerfd.ts";
 import { wake } from "./wake.ts";
+import { watchLatency, watchRace, watchStart, watchStorm } from "./watch.ts";
 
 const benchmarks: Readonly<Record<string, () => Benchmark>> = {
   storm,
@@ -38,6 +39,10 @@ const benchmarks: Readonly<Record<string, () => Benchmark>> = {
   fanotify,
   decisions,
   felt,
+  "watch-start": watchStart,
+  "watch-latency": watchLatency,
+  "watch-storm": watchStorm,
+  "watch-race": watchRace,
 };
 
 function usage(problem: string): never {

@@ -23,6 +23,9 @@ import { Tree } from "./tree.ts";
 /** More than any record that the kernel writes: with less room left than this, more may be there. */
 const LONGEST_RECORD = 4096;
 
+/** Bytes of some four records: what a file that is saved makes of events is no burst, and worth a wake-up of its own. */
+const LONE = 128;
+
 /** Milliseconds of a slice of scanning. */
 const SLICE = 4;
 
@@ -209,9 +212,12 @@ export class Watcher extends EventSource<WatchEvent> {
       this.#backend.emptied(this.#engine);
       this.#engine.emptied(began);
     }
-    this.#engine.directories.watches.retry(performance.now());
+    const { scanner, watches } = this.#engine.directories;
+    watches.retry(performance.now());
+    // In a new directory things happen that nothing tells of until it is watched: the next one is not to wait.
+    const burst = scanner.idle && length > LONE;
     this.#scan();
-    return { events: this.#take(), more };
+    return { events: this.#take(), more, burst };
   }
 
   /** `receive` does all of it: what a read says can need more than its bytes. */

@@ -1,0 +1,100 @@
+/** watch.ts start|latency|storm|race DIR [EVENTS]: `watch()` and what it costs. */
+import { readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { now } from "./clock.ts";
+import { resident } from "./memory.ts";
+
+const [, , way, dir = "", count] = process.argv;
+const empty = way === "start" ? await resident() : 0;
+const { watch } = await import("bun-butter");
+const print = (result: object): void => console.log(JSON.stringify(result));
+
+/** User and system time in ms. */
+function cpu(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e3;
+}
+
+async function start(): Promise<void> {
+  const before = cpu();
+  const begin = performance.now();
+  using watcher = watch(dir);
+  await watcher.ready;
+  const time = performance.now() - begin;
+  const used = cpu() - before;
+  const memory = (await resident()) - empty;
+  print({
+    time,
+    cpu: used,
+    memory: memory / 1024,
+    index: watcher.watched.memory / 2 ** 20,
+    ...(await rescan(watcher)),
+  });
+}
+
+/** Two files take turns, so that no event is merged with the one before. */
+async function rescan(watcher: Disposable & { sync(): Promise<void> }): Promise<object> {
+  const files = ["one", "two"].map((name) => join(dir, name));
+  for (const file of files) writeFileSync(file, "");
+  const limit = Number(readFileSync("/proc/sys/fs/inotify/max_queued_events", "utf8"));
+  for (let turn = 0; turn <= limit; turn++) utimesSync(files[turn % 2] ?? "", 1, turn);
+  const before = cpu();
+  const begin = performance.now();
+  await watcher.sync();
+  return { rescan: performance.now() - begin, rescanCpu: cpu() - before };
+}
+
+async function latency(): Promise<void> {
+  const delays: number[] = [];
+  now();
+  using watcher = watch(dir);
+  await watcher.ready;
+  console.log("ready");
+  const before = cpu();
+  for await (const { type, path } of watcher) {
+    if (type !== "create") continue;
+    delays.push(now() - Number(path.slice(path.lastIndexOf("/") + 1)));
+    if (delays.length === Number(count)) break;
+  }
+  print({ cpu: cpu() - before, delays });
+}
+
+async function storm(): Promise<void> {
+  using watcher = watch(dir);
+  await watcher.ready;
+  console.log("ready");
+  const before = cpu();
+  let events = 0;
+  let overflows = 0;
+  let wakeups = 0;
+  for await (const batch of watcher.batches()) {
+    wakeups++;
+    events += batch.length;
+    for (const event of batch) if (event.type === "overflow") overflows++;
+    const last = batch.at(-1);
+    if (last?.type === "delete" && last.path.endsWith("/END")) break;
+  }
+  print({ cpu: cpu() - before, events, overflows, wakeups });
+}
+
+async function race(): Promise<void> {
+  using watcher = watch(dir);
+  await watcher.ready;
+  console.log("ready");
+  const seen = new Set<string>();
+  for await (const { path } of watcher) {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    if (name.startsWith("file-")) seen.add(name);
+    if (name === "END") break;
+  }
+  await watcher.sync();
+  for (const { path } of watcher.readEventsSync()) {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    if (name.startsWith("file-")) seen.add(name);
+  }
+  print({ seen: seen.size });
+}
+
+await { start, latency, storm, race }[way as "start"]();
+process.exit();
