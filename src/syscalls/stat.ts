@@ -157,12 +157,38 @@ export function statx(
   mask: number,
   statxbuf: Pinned,
 ): void {
+  check("statx", call(dirfd, pathname, flags, mask, statxbuf), pathname);
+}
+
+/**
+ * `statx(dirfd, pathname, flags, mask, statxbuf)` of what may be gone, for whom that is a usual case and no error: an
+ * exception takes several times as long as the call.
+ *
+ * @returns Whether it succeeded: `false` for each errno that {@linkcode statx} throws for.
+ */
+export function statx_succeeds(
+  dirfd: FdLike,
+  pathname: PathLike,
+  flags: number,
+  mask: number,
+  statxbuf: Pinned,
+): boolean {
+  return Number(call(dirfd, pathname, flags, mask, statxbuf)) !== -1;
+}
+
+function call(
+  dirfd: FdLike,
+  pathname: PathLike,
+  flags: number,
+  mask: number,
+  statxbuf: Pinned,
+): number | bigint {
   const fd = fileno(dirfd);
   const path = cstring(pathname, "pathname");
   const how = int(flags, "flags");
   const wanted = uint(mask, "mask");
   const address = room(statxbuf, "statxbuf", STATX_SIZE);
-  check("statx", c.syscall(SYS.statx, fd, path, how, wanted, address), pathname);
+  return c.syscall(SYS.statx, fd, path, how, wanted, address);
 }
 
 /** Reads a `struct statx`. */

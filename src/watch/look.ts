@@ -12,8 +12,8 @@ import {
   read_statx_identity,
   S,
   STATX,
-  statx,
   STATX_SIZE,
+  statx_succeeds,
 } from "../syscalls/stat.ts";
 import type { WatchStats } from "./event.ts";
 import { reach } from "./paths.ts";
@@ -34,11 +34,14 @@ function ask(path: Uint8Array, follow: boolean, mask: number, from?: number): Pi
   const buffer = (shared ??= pinned(STATX_SIZE));
   const flags = AT.NO_AUTOMOUNT | (follow ? 0 : AT.SYMLINK_NOFOLLOW);
   try {
-    if (from === undefined) reach(path, (dirfd, rest) => statx(dirfd, rest, flags, mask, buffer));
-    else statx(from, path, flags, mask, buffer);
-    return buffer;
-  } catch {
+    const isThere =
+      from === undefined
+        ? reach(path, (dirfd, rest) => statx_succeeds(dirfd, rest, flags, mask, buffer))
+        : statx_succeeds(from, path, flags, mask, buffer);
     // Gone, or out of reach: whatever it was, it can't be looked at.
+    return isThere ? buffer : undefined;
+  } catch {
+    // So is a directory on the way of a long path.
     return undefined;
   }
 }

@@ -29,6 +29,7 @@ const PATH_MAX = 4095;
 
 const SLASH = 0x2f;
 const encoder = new TextEncoder();
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Bytes as a name. */
@@ -48,7 +49,7 @@ export function nameOfText(text: string): NameBytes {
 
 /** Bytes as text, and as what they are if that is not UTF-8. */
 export function pathName(bytes: Uint8Array): PathName {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const text = lenient.decode(bytes);
   if (!text.includes("\uFFFD")) return { text, bytes: undefined };
   try {
     strict.decode(bytes);

@@ -28,6 +28,9 @@ export interface Teller {
   failed(path: PathName, kind: Kind, error: OSError): void;
 }
 
+/** What every event of an entry says. */
+type About<Type> = Omit<WatchChangeEvent, "type"> & { readonly type: Type };
+
 const kinds: readonly WatchKind[] = ["file", "directory", "symlink", "other"];
 
 /** Collects events. */
@@ -67,7 +70,7 @@ export class PlainTeller implements Teller {
   release(_now: number): void {}
 
   protected event(type: Told, node: Node): WatchChangeEvent {
-    return { type, ...this.#about(node, type !== "delete") };
+    return this.#about(type, node);
   }
 
   protected emit(event: WatchEvent): void {
@@ -78,10 +81,9 @@ export class PlainTeller implements Teller {
 
   renamed(node: Node, { text, bytes }: PathName, _replaced: boolean): void {
     this.#events.push({
-      type: "rename",
+      ...this.#about("rename", node),
       from: text,
       ...(bytes && { fromBytes: bytes }),
-      ...this.#about(node, true),
     });
   }
 
@@ -101,13 +103,16 @@ export class PlainTeller implements Teller {
     });
   }
 
-  #about(node: Node, exists: boolean): Omit<WatchChangeEvent, "type"> {
+  #about<Type extends string>(type: Type, node: Node): About<Type> {
     const { text, bytes } = this.#paths.shown(node);
-    const stats = this.#stat && exists ? statsOf(this.#paths.real(node)) : undefined;
+    const kind = kinds[this.#tree.kind(node)] ?? "other";
+    const event = { type, path: text, kind };
+    // Most events have no more than this, and a storm has a million of them.
+    if (bytes === undefined && this.pid === undefined && !this.#stat) return event;
+    const stats = this.#stat && type !== "delete" ? statsOf(this.#paths.real(node)) : undefined;
     return {
-      path: text,
+      ...event,
       ...(bytes && { pathBytes: bytes }),
-      kind: kinds[this.#tree.kind(node)] ?? "other",
       ...(this.pid !== undefined && { pid: this.pid }),
       ...(stats && { stats }),
     };

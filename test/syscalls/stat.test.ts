@@ -15,6 +15,7 @@ import {
   STATX,
   statx,
   STATX_SIZE,
+  statx_succeeds,
 } from "bun-butter/syscalls";
 
 import { tempDir } from "../support/temp.ts";
@@ -88,4 +89,18 @@ test("statx() says why it can't, and takes no wrong memory", () => {
   expect(() => statx(AT.FDCWD, "/tmp\0x", 0, STATX.INO, buf)).toThrow("NUL");
   expect(() => statx(AT.FDCWD, "/tmp", 0, STATX.INO, pinned(255))).toThrow(RangeError);
   expect(() => read_statx(pinned(255))).toThrow(RangeError);
+});
+
+test("statx_succeeds() tells what statx() does, and of what it throws for that it did not", () => {
+  using dir = tempDir();
+  using buf = pinned(STATX_SIZE);
+  writeFileSync(dir.at("file"), "hello");
+  const ask = (path: string, flags = 0): boolean =>
+    statx_succeeds(AT.FDCWD, path, flags, STATX.BASIC_STATS, buf);
+  expect(ask(dir.at("file"))).toBe(true);
+  expect(read_statx(buf).stx_size).toBe(5n);
+  expect(ask(dir.at("missing"))).toBe(false);
+  expect(ask(dir.at("file/below"))).toBe(false);
+  expect(ask(dir.at("file"), -1)).toBe(false);
+  expect(() => ask("/tmp\0x")).toThrow(TypeError);
 });
