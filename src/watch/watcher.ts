@@ -23,7 +23,7 @@ import { Tree } from "./tree.ts";
 /** More than any record that the kernel writes: with less room left than this, more may be there. */
 const LONGEST_RECORD = 4096;
 
-/** Bytes of some four records: what a file that is saved makes of events is no burst, and worth a wake-up of its own. */
+/** Bytes of some four of inotify's records: what a file that is saved makes of events is no burst, and worth a wake-up of its own. */
 const LONE = 128;
 
 /** Milliseconds of a slice of scanning. */
