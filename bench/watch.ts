@@ -2,13 +2,15 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
+import { can } from "../test/support/capabilities.ts";
 import { Child, measure, script } from "./child.ts";
 import { type Benchmark, quantile, type Sample, type Side } from "./harness.ts";
 import { compiled, directory, raise } from "./machine.ts";
 import { packages } from "./peers.ts";
 
 const C = "C";
-const OURS = "watch()";
+const OURS = "watch(), inotify";
+const FANOTIFY = "watch(), fanotify";
 /** What peers.ts installs. */
 const PACKAGES = ["chokidar@5.0.0", "@parcel/watcher@2.6.0"] as const;
 const DIRECTORIES = 20_021;
@@ -130,7 +132,10 @@ export function watchStart(): Benchmark {
     base: C,
     sides: [
       side(C, [compiled("watch"), "start", dir]),
-      side(OURS, script("watch.ts", "start", dir)),
+      side(OURS, script("watch.ts", "start", "inotify", dir)),
+      ...(can("CAP_SYS_ADMIN")
+        ? [side(FANOTIFY, script("watch.ts", "start", "fanotify", dir))]
+        : []),
       ...others.list.map(({ name, cmd }) => side(name, cmd("start", dir))),
       ...inotifywaitSide(async () => {
         const begin = performance.now();
@@ -197,7 +202,10 @@ export function watchLatency(): Benchmark {
     base: C,
     sides: [
       side(C, (dir) => [compiled("latency"), dir, `${count}`]),
-      side(OURS, (dir) => script("watch.ts", "latency", dir, `${count}`)),
+      side(OURS, (dir) => script("watch.ts", "latency", "inotify", dir, `${count}`)),
+      ...(can("CAP_SYS_ADMIN")
+        ? [side(FANOTIFY, (dir) => script("watch.ts", "latency", "fanotify", dir, `${count}`))]
+        : []),
       ...others.list.map(({ name, cmd }) => side(name, (dir) => cmd("latency", dir, count))),
     ],
     metrics: [
@@ -248,7 +256,10 @@ export function watchStorm(): Benchmark {
     base: C,
     sides: [
       side(C, (dir) => [compiled("watch"), "storm", dir]),
-      side(OURS, (dir) => script("watch.ts", "storm", dir)),
+      side(OURS, (dir) => script("watch.ts", "storm", "inotify", dir)),
+      ...(can("CAP_SYS_ADMIN")
+        ? [side(FANOTIFY, (dir) => script("watch.ts", "storm", "fanotify", dir))]
+        : []),
       ...others.list.map(({ name, cmd }) => ({
         name,
         run: () =>
@@ -311,7 +322,10 @@ export function watchRace(): Benchmark {
     base: C,
     sides: [
       side(C, (dir) => [compiled("watch"), "race", dir]),
-      side(OURS, (dir) => script("watch.ts", "race", dir)),
+      side(OURS, (dir) => script("watch.ts", "race", "inotify", dir)),
+      ...(can("CAP_SYS_ADMIN")
+        ? [side(FANOTIFY, (dir) => script("watch.ts", "race", "fanotify", dir))]
+        : []),
       ...others.list.map(({ name, cmd }) => side(name, (dir) => cmd("race", dir))),
       ...inotifywaitSide(() =>
         within(parent, (dir) =>

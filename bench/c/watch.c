@@ -116,10 +116,7 @@ int main(int argc, char **argv) {
   enter(AT_FDCWD, path, strlen(path));
   if (strcmp(argv[1], "start") == 0) {
     double time = (now_ns() - begin) / 1e6;
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    printf("{\"time\":%.3f,\"cpu\":%.3f,\"memory\":%.3f,\"directories\":%ld}\n", time, cpu_ms() - cpu,
-           usage.ru_maxrss / 1024.0, directories);
+    printf("{\"time\":%.3f,\"cpu\":%.3f,\"directories\":%ld}\n", time, cpu_ms() - cpu, directories);
     return 0;
   }
   ready();
