@@ -5,6 +5,7 @@
  * @module
  */
 import { OSError, type OSErrorClass } from "../errors.ts";
+import { cstring } from "../libc.ts";
 import { FSCONFIG, fsconfig, fscontext_read } from "../syscalls/fsconfig.ts";
 import { MS } from "../syscalls/mount.ts";
 
@@ -32,7 +33,11 @@ export function settingsOf(options: FileSystemOptions): readonly Setting[] {
     return [given].flat().flatMap((value): Setting[] => {
       if (value === undefined || value === false) return [];
       if (value === true) return [[key, null]];
-      if (typeof value === "string" || value instanceof Uint8Array) return [[key, value]];
+      if (typeof value === "string" || value instanceof Uint8Array) {
+        // Refuses what C would cut.
+        cstring(value, `options.${key}`);
+        return [[key, value]];
+      }
       if (typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value)))
         return [[key, `${value}`]];
       throw new TypeError(
