@@ -41,7 +41,8 @@ describe.skipIf(emulated)("Namespace (not under emulation)", () => {
     expect(Bun.inspect(own)).toBe(`Namespace { fd: ${own.fd}, kind: '${kind}', id: ${own.id} }`);
     own.close();
     own.close();
-    expect([own.fd, own.closed, descriptorCount()]).toEqual([-1, true, before]);
+    expect([own.fd, own.closed]).toEqual([-1, true]);
+    expect(descriptorCount()).toBeLessThanOrEqual(before);
     expectErrno(() => own.fileno(), ValueError, "EBADF");
     expectErrno(() => own.enter(() => 1), ValueError, "EBADF");
   });

@@ -261,7 +261,7 @@ describe("record()", () => {
       dir.mkdir(`${round}`);
       expect(lines(rec.events)).toEqual(lines(other.events));
     }
-    expect(await descriptorsBackTo(before)).toBe(before);
+    expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
   });
 
   test("keeps no process alive, but who waits does", async () => {

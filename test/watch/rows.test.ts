@@ -902,7 +902,7 @@ describe.each(ways)("$backend", ({ backend, base }) => {
       expect(await ready).toBe("EBADF");
       await expect(watcher.sync()).rejects.toMatchObject({ code: "EBADF" });
       expect(() => watcher.add(dir.path)).toThrow("it is closed");
-      expect(await descriptorsBackTo(before)).toBe(before);
+      expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
     });
 
     test("row 16: persistent: false lets the process end, after a scan that is under way", async () => {

@@ -106,7 +106,7 @@ test("close() within a function that ignores ends it, whatever was read with it"
   for (const name of ["w", "x", "y/z"]) mkdirSync(dir.at(name), { recursive: true });
   watcher.readEventsSync();
   expect(watcher.closed).toBe(true);
-  expect(await descriptorsBackTo(before)).toBe(before);
+  expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
 });
 
 test("a watcher that is closed and opened again and again leaves nothing behind", async () => {
@@ -115,7 +115,7 @@ test("a watcher that is closed and opened again and again leaves nothing behind"
   const before = descriptorCount();
   const watchers = Array.from({ length: 30 }, () => watch(dir.path));
   await Promise.all(watchers.map((watcher) => watcher[Symbol.asyncDispose]()));
-  expect(await descriptorsBackTo(before)).toBe(before);
+  expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
 });
 
 describe("snapshot()", () => {
