@@ -21,7 +21,6 @@ import type { WatchEvent } from "bun-butter";
 import { Butter, butter, plainEnv, plant, rowsOf } from "../support/butter.ts";
 import { can, emulated } from "../support/capabilities.ts";
 import { run } from "../support/child.ts";
-import { sysctl } from "../support/sysctl.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { listed, Model } from "../support/watch.ts";
 
@@ -523,32 +522,6 @@ describe("what can't be watched", () => {
       expect(await limited("max_inotify_instances=0")).toMatch(
         /^1 butter watch: Cannot inotify_init1: too many open files \(EMFILE\): raise fs\.inotify\.max_user_instances .*\n$/,
       );
-    },
-  );
-
-  test.skipIf(!can("CAP_SYS_ADMIN"))(
-    "a full queue is an overflow row and a hint, and what it hid follows (needs root to lower max_queued_events)",
-    async () => {
-      await using watch = await (async () => {
-        // The kernel reads it when an instance is made.
-        using _ = sysctl("fs.inotify.max_queued_events", 500);
-        const args = [".", "--backend", "inotify", "--event", "create"];
-        return await Butter.watch(args, { cwd: dir.path });
-      })();
-      watch.signal("SIGSTOP");
-      plant(dir.path, { file: "" });
-      for (let n = 0; n < 600; n++) linkSync(dir.at("file"), dir.at(`${n}`));
-      watch.signal("SIGCONT");
-      await watch.stdout.until((text) => text.includes("\toverflow\t\t"));
-      mkdirSync(dir.at("after"));
-      const rows = await watch.rows(dir.path);
-      expect(rows.at(-1)).toBe("create ./after directory");
-      const made = rows.filter((row) => /^create \.\/\d+ file$/.test(row));
-      expect(new Set(made).size).toBe(600);
-      expect(made).toHaveLength(600);
-      const hint =
-        /\nbutter watch: more came at once than fs\.inotify\.max_queued_events \(\d+ now\) allows: /;
-      await watch.stderr.until((text) => hint.test(text));
     },
   );
 });

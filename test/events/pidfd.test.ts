@@ -207,9 +207,11 @@ describe("new Pidfd()", () => {
     "getfd() takes a descriptor of another process (CAP_SYS_PTRACE)",
     async () => {
       using counter = new Eventfd();
-      await using child = Bun.spawn(["sleep", "1000"], {
-        stdio: ["ignore", "ignore", "ignore", counter.fd],
+      await using child = Bun.spawn(["sh", "-c", "echo; exec sleep 1000"], {
+        stdio: ["ignore", "pipe", "ignore", counter.fd],
       });
+      // What it prints says that its descriptors are where they should be.
+      await child.stdout.getReader().read();
       using pidfd = new Pidfd(child.pid);
       const fd = pidfd.getfd(3);
       expect(fd_name(fd)).toContain("eventfd");

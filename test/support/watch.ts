@@ -119,3 +119,11 @@ export function seeded(seed: number): (below: number) => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
   };
 }
+
+/** An event as a line, with its paths below a directory. */
+export function line(event: WatchEvent, base: string): string {
+  const short = (path: string): string => path.replace(`${base}/`, "");
+  const slash = event.kind === "directory" ? "/" : event.kind === "symlink" ? "@" : "";
+  const from = event.type === "rename" ? `${short(event.from)}${slash} ` : "";
+  return `${event.type} ${from}${short(event.path)}${slash}`;
+}

@@ -28,9 +28,8 @@ import { can, emulated } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { canRefuse } from "../support/seccomp.ts";
-import { sysctl } from "../support/sysctl.ts";
 import { tempDir } from "../support/temp.ts";
-import { canFanotify, listed, memory, Model, treeOf, ways } from "../support/watch.ts";
+import { canFanotify, line, listed, memory, Model, treeOf, ways } from "../support/watch.ts";
 
 /** Paths in a directory of the row's own: `root` is watched, `out` is not. */
 interface Place {
@@ -56,13 +55,6 @@ interface Row {
 
 function write(path: string, text: string = "text"): void {
   writeFileSync(path, text);
-}
-
-function line(event: WatchEvent, base: string): string {
-  const short = (path: string): string => path.replace(`${base}/`, "");
-  const slash = event.kind === "directory" ? "/" : event.kind === "symlink" ? "@" : "";
-  const from = event.type === "rename" ? `${short(event.from)}${slash} ` : "";
-  return `${event.type} ${from}${short(event.path)}${slash}`;
 }
 
 const rows: readonly Row[] = [
@@ -591,57 +583,6 @@ describe.each(ways)("$backend", ({ backend, base }) => {
 
   const canMount = can("CAP_SYS_ADMIN") && !emulated;
   const hasUserLimit = existsSync("/proc/sys/user/max_inotify_watches") && canMount;
-
-  describe("row 2: overflow", () => {
-    test("row 2: an overflow is told, and then the differences that it hid", async () => {
-      using dir = tempDir(base);
-      const at = (...names: string[]): string => dir.at(...names);
-      mkdirSync(at("root/old/deep"), { recursive: true });
-      write(at("root/old/deep/kept"));
-      write(at("root/old/written"));
-      write(at("root/gone"));
-      await using watcher = openSmall(at("root"));
-      await watcher.ready;
-      for (let round = 0; round < 20; round++) write(at(`root/old/noise${round}`));
-      // From here on nothing is in the queue any more.
-      appendFileSync(at("root/old/written"), "more");
-      unlinkSync(at("root/gone"));
-      mkdirSync(at("root/new/deep"), { recursive: true });
-      write(at("root/new/deep/file"));
-      renameSync(at("root/old/deep"), at("root/old/moved"));
-      for (let round = 0; round < 20; round++) unlinkSync(at(`root/old/noise${round}`));
-      await watcher.sync();
-      const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
-      const overflow = lines.indexOf("overflow /");
-      expect(overflow).toBeGreaterThan(0);
-      const after = lines.slice(overflow + 1).filter((text) => !text.includes("noise"));
-      expect(after.toSorted()).toEqual(
-        [
-          "change root/old/written",
-          "create root/new/",
-          "create root/new/deep/",
-          "create root/new/deep/file",
-          "create root/old/moved/",
-          "create root/old/moved/kept",
-          "delete root/gone",
-          "delete root/old/deep/",
-          "delete root/old/deep/kept",
-        ].toSorted(),
-      );
-      write(at("root/new/deep/later"));
-      await watcher.sync();
-      expect(watcher.readEventsSync().map((event) => line(event, dir.path))).toEqual([
-        "create root/new/deep/later",
-        "change root/new/deep/later",
-      ]);
-    });
-
-    /** What the kernel keeps for a reader is set when the source is made. */
-    function openSmall(path: string): Watcher {
-      using _ = sysctl(`fs.${backend}.max_queued_events`, 8);
-      return watch(path, { backend });
-    }
-  });
 
   describe.skipIf(backend !== "inotify")("row 5: limits of inotify", () => {
     test.skipIf(!hasUserLimit)(

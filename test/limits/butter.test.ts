@@ -1,0 +1,35 @@
+/** `butter` at limits that hold for the whole machine. */
+import { expect, test } from "bun:test";
+import { linkSync, mkdirSync } from "node:fs";
+
+import { Butter, plant } from "../support/butter.ts";
+import { can } from "../support/capabilities.ts";
+import { sysctl } from "../support/sysctl.ts";
+import { tempDir } from "../support/temp.ts";
+
+test.skipIf(!can("CAP_SYS_ADMIN"))(
+  "a full queue is an overflow row and a hint, and what it hid follows (needs root to lower max_queued_events)",
+  async () => {
+    using dir = tempDir();
+    await using watch = await (async () => {
+      // The kernel reads it when an instance is made.
+      using _ = sysctl("fs.inotify.max_queued_events", 500);
+      const args = [".", "--backend", "inotify", "--event", "create"];
+      return await Butter.watch(args, { cwd: dir.path });
+    })();
+    watch.signal("SIGSTOP");
+    plant(dir.path, { file: "" });
+    for (let n = 0; n < 600; n++) linkSync(dir.at("file"), dir.at(`${n}`));
+    watch.signal("SIGCONT");
+    await watch.stdout.until((text) => text.includes("\toverflow\t\t"));
+    mkdirSync(dir.at("after"));
+    const rows = await watch.rows(dir.path);
+    expect(rows.at(-1)).toBe("create ./after directory");
+    const made = rows.filter((row) => /^create \.\/\d+ file$/.test(row));
+    expect(new Set(made).size).toBe(600);
+    expect(made).toHaveLength(600);
+    const hint =
+      /\nbutter watch: more came at once than fs\.inotify\.max_queued_events \(\d+ now\) allows: /;
+    await watch.stderr.until((text) => hint.test(text));
+  },
+);

@@ -1,0 +1,79 @@
+/** Watchers whose queue overflows: the limit that is lowered for it holds for the whole machine. */
+import { describe, expect, test } from "bun:test";
+import { appendFileSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+
+import { watch, type Watcher } from "bun-butter";
+
+import { parallel } from "../support/parallel.ts";
+import { beside, inBursts, right, seeds } from "../support/replay.ts";
+import { sysctl } from "../support/sysctl.ts";
+import { tempDir } from "../support/temp.ts";
+import { line, Model, ways } from "../support/watch.ts";
+
+describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) => {
+  test("row 2: an overflow is told, and then the differences that it hid", async () => {
+    using dir = tempDir(base);
+    const at = (...names: string[]): string => dir.at(...names);
+    mkdirSync(at("root/old/deep"), { recursive: true });
+    writeFileSync(at("root/old/deep/kept"), "text");
+    writeFileSync(at("root/old/written"), "text");
+    writeFileSync(at("root/gone"), "text");
+    await using watcher = openSmall(at("root"));
+    await watcher.ready;
+    for (let round = 0; round < 20; round++) writeFileSync(at(`root/old/noise${round}`), "text");
+    // From here on nothing is in the queue any more.
+    appendFileSync(at("root/old/written"), "more");
+    unlinkSync(at("root/gone"));
+    mkdirSync(at("root/new/deep"), { recursive: true });
+    writeFileSync(at("root/new/deep/file"), "text");
+    renameSync(at("root/old/deep"), at("root/old/moved"));
+    for (let round = 0; round < 20; round++) unlinkSync(at(`root/old/noise${round}`));
+    await watcher.sync();
+    const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
+    const overflow = lines.indexOf("overflow /");
+    expect(overflow).toBeGreaterThan(0);
+    const after = lines.slice(overflow + 1).filter((text) => !text.includes("noise"));
+    expect(after.toSorted()).toEqual(
+      [
+        "change root/old/written",
+        "create root/new/",
+        "create root/new/deep/",
+        "create root/new/deep/file",
+        "create root/old/moved/",
+        "create root/old/moved/kept",
+        "delete root/gone",
+        "delete root/old/deep/",
+        "delete root/old/deep/kept",
+      ].toSorted(),
+    );
+    writeFileSync(at("root/new/deep/later"), "text");
+    await watcher.sync();
+    expect(watcher.readEventsSync().map((event) => line(event, dir.path))).toEqual([
+      "create root/new/deep/later",
+      "change root/new/deep/later",
+    ]);
+  });
+
+  /** What the kernel keeps for a reader is set when the source is made. */
+  function openSmall(path: string): Watcher {
+    using _ = sysctl(`fs.${backend}.max_queued_events`, 8);
+    return watch(path, { backend });
+  }
+});
+
+describe.each(ways)("replaying $backend's events of a random program makes its tree", (way) => {
+  test("when the queue overflows", async () => {
+    const models = new Map(seeds.map((seed) => [seed, new Model()]));
+    const outcomes = await parallel([...models], ([seed, model]) =>
+      inBursts(seed, way, model, {}, 16),
+    );
+    expect(outcomes).toEqual(seeds.map(right));
+    expect([...models.values()].filter(({ overflows }) => overflows === 0)).toEqual([]);
+  }, 120_000);
+
+  test("when another process runs it meanwhile, and the queue overflows", async () => {
+    const some = seeds.slice(0, Math.ceil(seeds.length / 4));
+    const outcomes = await parallel(some, (seed) => beside(seed, way, new Model(), 32), 2);
+    expect(outcomes).toEqual(some.map(right));
+  }, 120_000);
+});

@@ -1,0 +1,117 @@
+/** Random programs run while a watcher watches, and its events make a model of the tree. */
+import { expect } from "bun:test";
+import { mkdirSync } from "node:fs";
+
+import { watch, type Watcher, type WatchOptions } from "bun-butter";
+
+import { bun } from "./child.ts";
+import { FileProgram } from "./file-program.ts";
+import { sysctl } from "./sysctl.ts";
+import { type TempDir, tempDir } from "./temp.ts";
+import { listed, type Model, treeOf, type Way } from "./watch.ts";
+
+/** More of them by hand: `BUTTER_SEEDS=500 bun test test/watch/model.test.ts`. */
+export const seeds = Array.from(
+  { length: Number(process.env["BUTTER_SEEDS"] ?? 8) },
+  (_, at) => at + 1,
+);
+
+/** A seed whose tree is another one, with what is too much and what is missing. */
+export interface Outcome {
+  readonly seed: number;
+  readonly extra: readonly string[];
+  readonly missing: readonly string[];
+  readonly wrong: readonly string[];
+}
+
+interface Place {
+  readonly dir: TempDir;
+  readonly root: string;
+  readonly outside: string;
+}
+
+function place({ base }: Way): Place & Disposable {
+  const dir = tempDir(base);
+  const [root, outside] = [dir.at("root"), dir.at("outside")];
+  for (const path of [root, outside]) mkdirSync(path);
+  return { dir, root, outside, [Symbol.dispose]: () => dir[Symbol.dispose]() };
+}
+
+/** What the kernel keeps for a reader is set when the source is made. */
+function open(
+  root: string,
+  { backend }: Way,
+  options: WatchOptions,
+  queue: number | undefined,
+): Watcher {
+  const limit = `fs.${backend}.max_queued_events`;
+  using _ = queue === undefined ? undefined : sysctl(limit, queue);
+  return watch(root, { initial: true, backend, ...options });
+}
+
+async function outcome(
+  seed: number,
+  watcher: Watcher,
+  model: Model,
+  root: string,
+): Promise<Outcome> {
+  await watcher.sync();
+  model.apply(watcher.readEventsSync());
+  const [there, told] = [new Set(listed(treeOf(root))), new Set(listed(model.entries))];
+  return {
+    seed,
+    extra: [...told.difference(there)],
+    missing: [...there.difference(told)],
+    wrong: model.wrong,
+  };
+}
+
+/** Runs a program in bursts, whose events are read when all of a burst is over. */
+export async function inBursts(
+  seed: number,
+  way: Way,
+  model: Model,
+  options: WatchOptions = {},
+  queue?: number,
+): Promise<Outcome> {
+  using where = place(way);
+  const { root, outside } = where;
+  const program = new FileProgram(root, outside, seed);
+  program.run(40);
+  await using watcher = open(root, way, options, queue);
+  for (let burst = 0; burst < 12; burst++) {
+    program.run(1 + ((seed + burst * 7) % 40));
+    if (burst % 3 === 0) await watcher.sync();
+    model.apply(watcher.readEventsSync());
+  }
+  return await outcome(seed, watcher, model, root);
+}
+
+/** Runs a program in another process, and reads meanwhile. */
+export async function beside(
+  seed: number,
+  way: Way,
+  model: Model,
+  queue?: number,
+): Promise<Outcome> {
+  using where = place(way);
+  const { root, outside } = where;
+  await using watcher = open(root, way, {}, queue);
+  const script = new URL("./file-program-child.ts", import.meta.url).pathname;
+  const child = Bun.spawn([bun, script, root, outside, `${seed}`, "2000"], { stderr: "inherit" });
+  const over = new AbortController();
+  const exited = child.exited.then(() => over.abort());
+  while (!over.signal.aborted) {
+    try {
+      model.apply(await watcher.readEvents({ signal: over.signal }));
+    } catch {
+      // It has ended.
+    }
+  }
+  await exited;
+  expect(child.exitCode).toBe(0);
+  return await outcome(seed, watcher, model, root);
+}
+
+/** The outcome where nothing is wrong. */
+export const right = (seed: number): Outcome => ({ seed, extra: [], missing: [], wrong: [] });
