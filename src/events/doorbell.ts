@@ -31,11 +31,15 @@ export interface Ringer extends Disposable {
   arm(): void;
 }
 
-/** `Readable` has these in Bun; they count, like a socket's. */
-interface Referable {
+/** `Readable` has the first two in Bun, and they count, like a socket's. */
+interface Bell {
   ref(): void;
   unref(): void;
+  push(chunk: Uint8Array | null): boolean;
 }
+
+/** Bytes of what one ring after another is read into, until it is full. */
+const CHUNK = 64 * 1024;
 
 /**
  * Contexts without a poll under way. Giving one back takes the kernel some 50 ms (it waits for all
@@ -77,9 +81,12 @@ class AioRinger implements Ringer {
 export class Doorbell implements Disposable {
   readonly #bell: number;
   readonly #ringer: Ringer;
-  readonly #stream: Readable & Referable;
+  readonly #stream: Readable & Bell;
+  readonly #onRing: () => void;
   #armed = false;
   #closed = false;
+  /** While the stream is asked whether somebody has rung. */
+  #asking = false;
   #held = false;
 
   /**
@@ -95,16 +102,22 @@ export class Doorbell implements Disposable {
       close(this.#bell);
       throw error;
     }
+    this.#onRing = onRing;
     const { Readable: NodeReadable } = builtin("node:stream");
-    this.#stream = NodeReadable.fromWeb(Bun.file(this.#bell).stream() as never) as Readable &
-      Referable;
-    this.#stream.on("data", () => {
-      this.#armed = false;
-      if (!this.#closed) onRing();
-    });
-    this.#stream.on("error", (error) => {
+    const stream = NodeReadable.fromWeb(Bun.file(this.#bell).stream() as never) as Readable & Bell;
+    this.#stream = stream;
+    // The stream's two ends without its queue and its events, which take as long as the way through the kernel.
+    stream.push = (chunk) => {
+      if (chunk === null || this.#closed) return false;
+      // A set that is always ready would leave no turn to anybody else.
+      if (this.#asking) setImmediate(() => this.#rung());
+      else this.#rung();
+      return true;
+    };
+    stream.on("error", (error) => {
       if (!this.#closed) onError(error);
     });
+    this.#ask();
     // The count that unref() takes away must be there first.
     this.#stream.ref();
     this.#stream.unref();
@@ -123,6 +136,21 @@ export class Doorbell implements Disposable {
     this.#held = held;
     if (held) this.#stream.ref();
     else this.#stream.unref();
+  }
+
+  #rung(): void {
+    if (this.#closed) return;
+    this.#armed = false;
+    this.#onRing();
+    // The stream is at work with this ring until then.
+    queueMicrotask(() => this.#ask());
+  }
+
+  #ask(): void {
+    if (this.#closed) return;
+    this.#asking = true;
+    this.#stream._read(CHUNK);
+    this.#asking = false;
   }
 
   [Symbol.dispose](): void {

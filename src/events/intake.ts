@@ -148,6 +148,10 @@ export class Intake<E> {
         this.#armed = false;
         this.#turn();
       },
+      look: () => {
+        this.#armed = false;
+        return this.#turn();
+      },
       fail: (error) => {
         this.#armed = false;
         // It is broken; the next wait gets a new one.
@@ -326,21 +330,30 @@ export class Intake<E> {
     stay(this, this.#held);
   }
 
-  /** A turn of the event loop in which something may be there. */
-  #turn(): void {
+  /**
+   * A turn of the event loop in which something may be there.
+   *
+   * @returns Whether there was.
+   */
+  #turn(): boolean {
     this.#timer = this.#soon = undefined;
     // Told by `add` in the same turn.
-    if (this.#waiter === undefined) return;
+    if (this.#waiter === undefined) return true;
     try {
       // Nothing, if a burst is over or another reader of the same open file was faster.
-      if (!this.fill() && !this.#over) return this.#arm();
+      if (!this.fill() && !this.#over) {
+        this.#arm();
+        return false;
+      }
     } catch (error) {
-      return this.#fail(error);
+      this.#fail(error);
+      return true;
     }
     const waiter = this.#waiter;
     this.#waiter = undefined;
     if (this.queued > 0) waiter?.ready();
     else waiter?.closed(undefined);
+    return true;
   }
 
   #fail(error: unknown): void {

@@ -27,6 +27,13 @@ export interface Wait {
   held: boolean;
   /** Called once, with what is ready; the wait is over then. Must not throw. */
   ready(events: number): void;
+  /**
+   * Called instead of `ready` if nobody else waits, so that the set need not be asked who it is: looks whether something is
+   * there, and waits anew if not. Must not throw.
+   *
+   * @returns Whether something was there.
+   */
+  look?(): boolean;
   /** Called once, if the poller breaks; the wait is over then. Must not throw. */
   fail(error: unknown): void;
 }
@@ -45,6 +52,8 @@ export class Poller {
   readonly #bell: Doorbell;
   /** Whom to tell, by descriptor. A key without waits is in the set, but disabled. */
   readonly #waits = new Map<number, Wait[]>();
+  /** The only one who waits, if that is known. */
+  #lone: Wait | undefined;
   #users = 0;
   #waiting = 0;
   #held = 0;
@@ -105,7 +114,7 @@ export class Poller {
     this.#register(fd, union(waits) | wait.events, waits !== undefined);
     if (waits === undefined) this.#waits.set(fd, [wait]);
     else waits.push(wait);
-    this.#waiting++;
+    this.#lone = this.#waiting++ === 0 ? wait : undefined;
     if (wait.held) this.#hold(1);
   }
 
@@ -148,6 +157,13 @@ export class Poller {
   }
 
   #ring(): void {
+    const lone = this.#lone;
+    if (lone?.look !== undefined) {
+      this.#waits.set(lone.fd, []);
+      this.#over(lone);
+      if (lone.look()) return;
+      // It may be somebody who does not wait any more; the set forgets about that one when it is asked.
+    }
     let ready: number;
     try {
       ready = epoll_wait(this.#epfd, this.#events, 0);
@@ -209,6 +225,7 @@ export class Poller {
 
   #over(wait: Wait): void {
     this.#waiting--;
+    this.#lone = undefined;
     if (wait.held) this.#hold(-1);
   }
 
