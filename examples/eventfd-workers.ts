@@ -14,6 +14,10 @@ interface Job {
 
 if (Bun.isMainThread) {
   const count = Number(process.argv[2] ?? 1000);
+  if (!(Number.isInteger(count) && count >= 0)) {
+    console.error("usage: eventfd-workers.ts [COUNT]");
+    process.exit(2);
+  }
   const numbers = new BigInt64Array(new SharedArrayBuffer(count * BigInt64Array.BYTES_PER_ELEMENT));
   using eventfd = new Eventfd();
   const start = (role: Job["role"]) => {

@@ -8,7 +8,11 @@
  */
 import { watch, type Watcher, type WatchEvent } from "bun-butter";
 
-const [dir = "."] = process.argv.slice(2);
+const [dir = ""] = process.argv.slice(2);
+if (dir === "") {
+  console.error("usage: live.ts DIR");
+  process.exit(2);
+}
 
 interface Client {
   watcher?: Watcher;

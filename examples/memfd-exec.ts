@@ -8,7 +8,11 @@ import { closeSync, openSync } from "node:fs";
 
 import { Memfd, pump } from "bun-butter";
 
-const [program = "/bin/true", ...args] = process.argv.slice(2);
+const [program, ...args] = process.argv.slice(2);
+if (program === undefined) {
+  console.error("usage: memfd-exec.ts PROGRAM [ARGUMENT…]");
+  process.exit(2);
+}
 
 using memfd = new Memfd(program);
 const path = Bun.which(program);

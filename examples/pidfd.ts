@@ -6,6 +6,10 @@
 import { Pidfd } from "bun-butter";
 
 const pids = process.argv.slice(2).map(Number);
+if (pids.length === 0 || !pids.every((pid) => Number.isInteger(pid) && pid > 0)) {
+  console.error("usage: pidfd.ts PID…");
+  process.exit(2);
+}
 
 using stack = new DisposableStack();
 const processes = pids.map((pid) => stack.use(new Pidfd(pid)));

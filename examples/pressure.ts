@@ -5,7 +5,11 @@
  */
 import { Pressure, type PressureResource } from "bun-butter";
 
-const [resource = "cpu", stall = 200] = process.argv.slice(2);
+const [resource = "cpu", stall = "200"] = process.argv.slice(2);
+if (!["cpu", "memory", "io"].includes(resource) || !(Number(stall) > 0 && Number(stall) <= 2000)) {
+  console.error("usage: pressure.ts [cpu|memory|io] [STALL]");
+  process.exit(2);
+}
 
 const { some } = Pressure.read(resource as PressureResource);
 console.log(`${resource}: some task waited ${some.avg10} % of the last 10 s`);

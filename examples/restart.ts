@@ -1,7 +1,11 @@
 /** Runs a server, and runs it anew whenever its sources change, until Ctrl-C: `bun examples/restart.ts DIR COMMAND…` */
 import { watch } from "bun-butter";
 
-const [dir = ".", ...command] = process.argv.slice(2);
+const [dir, ...command] = process.argv.slice(2);
+if (dir === undefined || command.length === 0) {
+  console.error("usage: restart.ts DIR COMMAND…");
+  process.exit(2);
+}
 
 const start = () => Bun.spawn(command, { stdio: ["ignore", "inherit", "inherit"] });
 

@@ -4,7 +4,11 @@ import { join } from "node:path";
 
 import { watch, type WatchEvent, type WatchKind } from "bun-butter";
 
-const [from = ".", to = "copy"] = process.argv.slice(2);
+const [from = "", to = ""] = process.argv.slice(2);
+if (from === "" || to === "") {
+  console.error("usage: sync.ts FROM TO");
+  process.exit(2);
+}
 
 /** What had another name before it could be copied: its rename follows, or its end. */
 const owed = new Map<string, WatchKind>();

@@ -6,6 +6,10 @@
 import { Timerfd } from "bun-butter";
 
 const interval = Number(process.argv[2] ?? 1000);
+if (!(interval > 0)) {
+  console.error("usage: timer.ts [INTERVAL]");
+  process.exit(2);
+}
 const first = Math.ceil(Date.now() / interval) * interval;
 
 using timer = Timerfd.at(first, { interval, cancelOnSet: true });

@@ -160,7 +160,7 @@ export const O = {
   PATH: 0o10000000,
 } as const;
 
-/** Operations of {@linkcode fcntl} on any descriptor. */
+/** Operations of {@linkcode fcntl} on any descriptor, and the leases that some of them take. */
 export const F = {
   /** Returns a new descriptor of at least `arg`, closed by execve. */
   DUPFD_CLOEXEC: 1030,
@@ -172,6 +172,15 @@ export const F = {
   GETFL: 3,
   /** Sets the status flags of the open file. */
   SETFL: 4,
+  /** Sets which signal tells of a lease that ends; 0 is SIGIO, which ends a process that does nothing about it. */
+  SETSIG: 10,
+  /**
+   * Takes a lease of a regular file, which the file's owner may and CAP_LEASE, or gives it back: `RDLCK`, `WRLCK` or `UNLCK`. Who opens the
+   * file otherwise waits until the lease is given back, for fs.lease-break-time seconds at most, and the holder gets a signal.
+   */
+  SETLEASE: 1024,
+  /** Returns the lease that there is on the file: `RDLCK`, `WRLCK` or `UNLCK`. */
+  GETLEASE: 1025,
   /** Sets how many bytes a pipe holds, at most fs.pipe-max-size without CAP_SYS_RESOURCE, and returns it. */
   SETPIPE_SZ: 1031,
   /** Returns how many bytes a pipe holds. */
@@ -180,6 +189,12 @@ export const F = {
   ADD_SEALS: 1033,
   /** Returns the seals of a memfd: {@linkcode F_SEAL} members. */
   GET_SEALS: 1034,
+  /** A lease to read: `EAGAIN` while the file is open for writing. Its descriptor is open for reading alone. */
+  RDLCK: 0,
+  /** A lease to write: `EAGAIN` while anybody else has the file open. */
+  WRLCK: 1,
+  /** No lease. */
+  UNLCK: 2,
 } as const;
 
 /** Descriptor flags of {@linkcode F.GETFD}. */
@@ -279,7 +294,8 @@ export function pipe2(flags: number): [reader: number, writer: number] {
  * @returns What the operation returns.
  * @throws {ValueError} `EBADF`: not open. `EINVAL`: unknown operation or argument.
  * @throws {PermissionError} `EPERM`: a pipe above the limit.
- * @throws {OSError} `EMFILE`: at the descriptor limit. `EBUSY`: a pipe holds more than that.
+ * @throws {OSError} `EMFILE`: at the descriptor limit. `EBUSY`: a pipe holds more than that. `EAGAIN`: no
+ * lease, because somebody has the file open. `EACCES`: no lease of another user's file.
  */
 export function fcntl(fd: FdLike, op: number, arg: number = 0): number {
   return check("fcntl", c.fcntl(fileno(fd), int(op, "op"), int(arg, "arg")));

@@ -21,6 +21,7 @@ import {
   pipe2,
   read,
   read_nonblock,
+  SIG,
   write,
 } from "bun-butter/syscalls";
 
@@ -273,6 +274,22 @@ describe("fcntl()", () => {
     expect(second).toBeGreaterThanOrEqual(100);
     expect(fcntl(second, F.GETFD)).toBe(FD.CLOEXEC);
     expectErrno(() => fcntl(reader, F.DUPFD_CLOEXEC, 2 ** 31 - 1), ValueError, "EINVAL");
+  });
+
+  test("leases a file that nobody has open for writing", () => {
+    using fds = new Fds();
+    using dir = tempDir();
+    const writer = fds.add(openSync(dir.at("file"), "w"));
+    const reader = fds.add(openSync(dir.at("file"), "r"));
+    // It would be told by a signal that ends the process.
+    expect(fcntl(reader, F.SETSIG, SIG.URG)).toBe(0);
+    expectErrno(() => fcntl(reader, F.SETLEASE, F.RDLCK), OSError, "EAGAIN");
+    expect(fcntl(reader, F.GETLEASE)).toBe(F.UNLCK);
+    fds.close(writer);
+    expect(fcntl(reader, F.SETLEASE, F.RDLCK)).toBe(0);
+    expect(fcntl(reader, F.GETLEASE)).toBe(F.RDLCK);
+    expect(fcntl(reader, F.SETLEASE, F.UNLCK)).toBe(0);
+    expect(fcntl(reader, F.GETLEASE)).toBe(F.UNLCK);
   });
 
   test("takes no unknown operation, and no argument that is no int", () => {
