@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 
 import { UsageError } from "./command.ts";
+import { nearest } from "./nearest.ts";
 
 /** The argument that asks for a command's option table. No command line has it: it holds a NUL. */
 export const TABLE = "-\0";
@@ -40,7 +41,7 @@ export function parse<const Options extends ParseArgsOptionsConfig>(
       tokens: true,
     });
   } catch (error) {
-    throw usageError(error);
+    throw usageError(error, Object.keys(options));
   }
 }
 
@@ -172,15 +173,18 @@ function commandLine(): Uint8Array[] {
 }
 
 /** What `parseArgs` complains about, in our words. */
-function usageError(error: unknown): unknown {
+function usageError(error: unknown, known: readonly string[]): unknown {
   if (!(error instanceof TypeError)) return error;
   const code = "code" in error ? error.code : undefined;
   // It says '-n, --count <value>' or '--count'.
   const option = /'(?:-\w, )?(-[^' ]*)/.exec(error.message)?.[1] ?? "the options";
   if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
-    return new UsageError(
-      `Cannot take ${option}: there is no such option (what begins with "-" and is none goes behind "--")`,
-    );
+    const meant = option.startsWith("--") ? nearest(option.slice(2), known) : undefined;
+    const hint =
+      meant === undefined
+        ? ' (what begins with "-" and is none goes behind "--")'
+        : `, did you mean --${meant}?`;
+    return new UsageError(`Cannot take ${option}: there is no such option${hint}`);
   }
   if (code !== "ERR_PARSE_ARGS_INVALID_OPTION_VALUE") return error;
   if (error.message.includes("does not take"))

@@ -47,9 +47,16 @@ export function report(diagnosis: Diagnosis): string {
       ...limits.flatMap(limitRows),
       "  To raise one: sysctl -w NAME=VALUE, and in /etc/sysctl.d to keep it",
     ],
-    [well ? "All is well." : 'What is marked with "!" should be seen to.'],
+    [well ? wellWithout(features) : 'What is marked with "!" should be seen to.'],
   ];
   return `${sections.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+/** Not to have a privilege is no fault. */
+function wellWithout(features: readonly Feature[]): string {
+  const count = features.filter(({ state }) => state === "needs").length;
+  if (count === 0) return "All is well.";
+  return `All is well, but ${count === 1 ? "one feature needs" : `${count} features need`} a capability.`;
 }
 
 function row(mark: string, name: string, width: number, text: string): string {
@@ -58,7 +65,12 @@ function row(mark: string, name: string, width: number, text: string): string {
 
 function featureRow(feature: Feature): string {
   const { name, state, use, why } = feature;
-  return row(lacking(feature) ? "!" : " ", name, 26, `${state.padEnd(7)}  ${why ?? use}`);
+  return row(
+    lacking(feature) ? "!" : " ",
+    name,
+    26,
+    `${state.padEnd(7)}  ${use}${why === undefined ? "" : ` (${why})`}`,
+  );
 }
 
 function limitRows({ name, of, limit, used, effect, raise, near }: Limit): string[] {

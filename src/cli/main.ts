@@ -8,6 +8,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { OSError } from "../index.ts";
 import { type Command, EXIT, FileError, note, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
+import { nearest } from "./nearest.ts";
 import { OutputError } from "./output.ts";
 
 const HELP = `Usage: butter COMMAND [OPTION…]
@@ -56,8 +57,15 @@ async function main(args: readonly string[]): Promise<number> {
 function find(name: string): Command {
   const command = commands.find((candidate) => candidate.name === name);
   if (command !== undefined) return command;
-  const known = commands.map((candidate) => candidate.name).join(", ");
-  throw new UsageError(`Cannot run ${JSON.stringify(name)}: the commands are ${known}`);
+  const known = commands.map((candidate) => candidate.name);
+  const meant = nearest(name, known);
+  const hint =
+    meant === undefined ? `the commands are ${known.join(", ")}` : `did you mean ${meant}?`;
+  throw new UsageError(
+    name.startsWith("-")
+      ? `Cannot take ${name}: there is no such option, and options of a command follow its name`
+      : `Cannot run ${JSON.stringify(name)}: ${hint}`,
+  );
 }
 
 async function run({ name, run: start }: Command, args: readonly string[]): Promise<number> {

@@ -38,3 +38,27 @@ export class Progress implements Disposable {
     this.#shown = false;
   }
 }
+
+/** Tells for how many seconds something has been going on of which nobody knows how much is left. */
+export class Busy implements Disposable {
+  readonly #timer: NodeJS.Timeout | undefined;
+  #seconds = 0;
+
+  /**
+   * @param what What is done, such as `"Taking a snapshot"`.
+   * @param second Milliseconds of one.
+   */
+  constructor(what: string, second: number = FIRST) {
+    if (!process.stderr.isTTY) return;
+    this.#timer = setInterval(() => {
+      this.#seconds++;
+      process.stderr.write(`\r\x1b[K${what}: ${this.#seconds} s`);
+    }, second);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    if (this.#seconds > 0) process.stderr.write("\r\x1b[K");
+    this.#seconds = 0;
+  }
+}

@@ -16,6 +16,7 @@ import {
   type WatchEvent,
 } from "../index.ts";
 import { FileError, UsageError } from "./command.ts";
+import { Busy } from "./progress.ts";
 
 /** By absolute path, so that it doesn't matter from where they are named. */
 type Snapshots = Readonly<Record<string, Snapshot>>;
@@ -25,10 +26,20 @@ export class SnapshotFile {
   readonly #file: string;
   readonly #paths: readonly string[];
   readonly #options: SnapshotOptions;
+  readonly #quiet: boolean;
 
-  /** @throws {UsageError} A path is not UTF-8. */
-  constructor(file: string, paths: readonly (string | Uint8Array)[], options: SnapshotOptions) {
+  /**
+   * @param quiet Whether nothing is said of how long it takes.
+   * @throws {UsageError} A path is not UTF-8.
+   */
+  constructor(
+    file: string,
+    paths: readonly (string | Uint8Array)[],
+    options: SnapshotOptions,
+    quiet: boolean = false,
+  ) {
     this.#file = file;
+    this.#quiet = quiet;
     this.#paths = paths.map((path) => {
       if (typeof path === "string") return path;
       throw new UsageError("Cannot take a snapshot of a path that is not UTF-8");
@@ -60,12 +71,14 @@ export class SnapshotFile {
   }
 
   /** What is different from a snapshot of {@linkcode read}. */
-  changes(before: Snapshot): Promise<readonly WatchEvent[]> {
-    return changesSince(before, this.#options);
+  async changes(before: Snapshot): Promise<readonly WatchEvent[]> {
+    using _busy = this.#busy("Comparing with the snapshot");
+    return await changesSince(before, this.#options);
   }
 
   /** What is there now. A path that is not there is remembered as that. */
   async take(): Promise<Snapshots> {
+    using _busy = this.#busy("Taking the snapshot");
     const taken: Record<string, Snapshot> = {};
     for (const path of this.#paths) taken[resolve(path)] = await this.#snapshot(path);
     return taken;
@@ -80,6 +93,10 @@ export class SnapshotFile {
     } catch (error) {
       throw this.#cannot("write", error);
     }
+  }
+
+  #busy(what: string): Disposable | undefined {
+    return this.#quiet ? undefined : new Busy(what);
   }
 
   get #name(): string {

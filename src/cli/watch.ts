@@ -38,10 +38,10 @@ class Watch implements AsyncDisposable {
   readonly #snapshot: SnapshotFile | undefined;
 
   constructor(options: WatchCommand) {
-    const { paths, ignore, gitignore, depth, since, snapshot } = options;
+    const { paths, ignore, gitignore, depth, since, snapshot, quiet } = options;
     this.#options = options;
     const fileOf = (file: string): SnapshotFile =>
-      new SnapshotFile(file, paths, { ignore, gitignore, depth });
+      new SnapshotFile(file, paths, { ignore, gitignore, depth }, quiet);
     if (snapshot !== undefined) this.#snapshot = fileOf(snapshot);
     if (since !== undefined) {
       const file = fileOf(since);

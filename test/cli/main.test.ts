@@ -3,6 +3,8 @@ import { expect, test } from "bun:test";
 
 import manifest from "../../package.json" with { type: "json" };
 import { commands } from "../../src/cli/commands.ts";
+import { tableOf } from "../../src/cli/completion-table.ts";
+import { nearest } from "../../src/cli/nearest.ts";
 import { butter, plainEnv } from "../support/butter.ts";
 import { type ChildResult, run } from "../support/child.ts";
 
@@ -50,6 +52,41 @@ test.each(["swim", "help swim"])("butter %s names the commands it has", async (l
   expect(stderr).toStartWith('butter: Cannot run "swim": the commands are watch');
   expect(exitCode).toBe(1);
 });
+
+test.each([
+  ["wacth", 'butter: Cannot run "wacth": did you mean watch?'],
+  ["help docter", 'butter: Cannot run "docter": did you mean doctor?'],
+  ["--bogus", "butter: Cannot take --bogus: there is no such option"],
+  ["watch --igonre x .", "there is no such option, did you mean --ignore?"],
+  ["trace --event open", "there is no such option, did you mean --events?"],
+  ["timer -Z", 'there is no such option (what begins with "-" and is none goes behind "--")'],
+])("butter %s says what was probably meant", async (line, text) => {
+  const { stdout, stderr, exitCode } = await main(...line.split(" "));
+  expect(stdout).toBe("");
+  expect(stderr.split("\n")[0]).toContain(text);
+  expect(exitCode).toBe(1);
+});
+
+test.each([
+  ["w", ["watch", "wait"], undefined],
+  ["wa", ["watch", "wait"], undefined],
+  ["wai", ["watch", "wait"], "wait"],
+  ["comp", ["watch", "completion"], "completion"],
+  ["wiat", ["watch", "wait"], "wait"],
+  ["events", ["event", "every"], "event"],
+  ["swim", ["watch", "wait"], undefined],
+  ["", ["watch"], undefined],
+])("nearest to %p of %p is %p", (word, known, near) => {
+  expect(nearest(word, known)).toBe(near);
+});
+
+test.each(commands.map((each) => [each.name, each] as const))(
+  "butter %s --help has a line for every option",
+  (_, each) => {
+    for (const { name, about } of tableOf(each).options)
+      expect({ name, about }).toEqual({ name, about: expect.stringMatching(/\w/) });
+  },
+);
 
 test("BUTTER_DEBUG=1 shows where an error comes from", async () => {
   const env = { ...plainEnv, BUTTER_DEBUG: "1" };

@@ -43,6 +43,28 @@ test.skipIf(emulated)("Progress says nothing of what is quick (not emulated)", a
   expect(await onTerminal(script(", 60_000"))).toBe("done");
 });
 
+const busy = `
+  import { Busy } from "./src/cli/progress.ts";
+  {
+    using busy = new Busy("Taking the snapshot", 20);
+    // Whatever it writes ends with a chunk of its own.
+    const { write } = process.stderr;
+    await new Promise((resolve) => {
+      process.stderr.write = (text) => {
+        if (text.endsWith(": 2 s")) resolve();
+        return write.call(process.stderr, text);
+      };
+    });
+    process.stderr.write = write;
+  }
+  process.stderr.write("done");
+`;
+
+test.skipIf(emulated)("Busy counts the seconds on a terminal (not emulated)", async () => {
+  const counted = "\r\x1b[KTaking the snapshot: 1 s\r\x1b[KTaking the snapshot: 2 s";
+  expect(await onTerminal(busy)).toBe(`${counted}\r\x1b[Kdone`);
+});
+
 test("Progress says nothing where no terminal is", async () => {
   const { stdout, stderr } = await run([bun, "--eval", script(", 0")]);
   expect({ stdout, stderr }).toEqual({ stdout: "", stderr: "done" });
