@@ -84,7 +84,7 @@ export class CalmTeller extends PlainTeller {
     const path = this.#paths.shown(node).text;
     const pending = this.#pending.get(node);
     // What had the name was put aside or deleted a moment ago: this is what is saved.
-    const isSave = this.#deletes.delete(path) || this.#putAside(path);
+    const isSave = this.#deletes.delete(path) || this.#putAside(path, node);
     if (pending?.type === "create") {
       // Nobody knows its old name. What was there before now has other contents.
       this.#pending.delete(node);
@@ -101,6 +101,8 @@ export class CalmTeller extends PlainTeller {
   }
 
   override forgotten(node: Node): void {
+    // What was in it goes before something else has its name.
+    if (this.#tree.isDirectory(node)) this.#releaseHeld(Infinity);
     this.#replacedKnown = this.#pending.get(node)?.type !== "create";
     this.#pending.delete(node);
     const held = this.#renames.get(node);
@@ -135,7 +137,7 @@ export class CalmTeller extends PlainTeller {
 
   #made(node: Node): void {
     const path = this.#paths.shown(node).text;
-    const isSave = this.#deletes.delete(path) || this.#putAside(path);
+    const isSave = this.#deletes.delete(path) || this.#putAside(path, node);
     this.#hold(node, isSave ? "change" : "create");
   }
 
@@ -172,10 +174,10 @@ export class CalmTeller extends PlainTeller {
     this.#deletes.set(event.path, { event, due: performance.now() + this.#atomic });
   }
 
-  /** Whether what had this name is a backup now: it is new where it is. */
-  #putAside(path: string): boolean {
+  /** Whether what had this name before `by` is a backup now: it is new where it is. */
+  #putAside(path: string, by: Node): boolean {
     for (const [node, { from }] of this.#renames) {
-      if (from.text !== path) continue;
+      if (from.text !== path || node === by) continue;
       this.#renames.delete(node);
       this.#pending.delete(node);
       this.#hold(node, "create");

@@ -38,6 +38,8 @@ export class Engine implements Sink, Disposable {
   #isConfused = false;
   /** Names to be looked at when nothing is left to read, by their directories. */
   readonly #doubts = new Map<Node, Set<string>>();
+  /** What took the place of another one a moment ago, or so it seemed, and when: what an exchange does is two events. */
+  readonly #replacing = new Map<Node, number>();
   /** When nothing was left to read, last. */
   #emptied = Date.now();
 
@@ -59,6 +61,7 @@ export class Engine implements Sink, Disposable {
       this.#looked.delete(node);
       this.#lost.delete(node);
       this.#doubts.delete(node);
+      this.#replacing.delete(node);
       this.#moves.forget(node);
       this.roots.left(node);
     };
@@ -99,13 +102,8 @@ export class Engine implements Sink, Disposable {
 
   doubt(handle: number, name: NameBytes, isDirectory: boolean): void {
     for (const dir of this.directories.watches.handles.of(handle)) {
-      if (this.#tree.has(dir, FLAG.GUARD)) this.roots.suspect(dir);
-      else if (!this.directories.isIgnored(dir, name, isDirectory)) {
-        const key = keyOf(name.bytes, name.start, name.end);
-        const names = this.#doubts.get(dir);
-        if (names === undefined) this.#doubts.set(dir, new Set([key]));
-        else names.add(key);
-      }
+      const isGuard = this.#tree.has(dir, FLAG.GUARD);
+      if (isGuard || !this.directories.isIgnored(dir, name, isDirectory)) this.#question(dir, name);
     }
   }
 
@@ -131,6 +129,11 @@ export class Engine implements Sink, Disposable {
   /** Nothing was left to read at that time, and what was read before is told: milliseconds since 1970. */
   emptied(at: number): void {
     this.#emptied = at;
+    const limit = performance.now() - HOLD;
+    for (const [node, since] of this.#replacing) {
+      if (since > limit) break;
+      this.#replacing.delete(node);
+    }
     for (const [node, loud] of this.#lost) {
       this.#lost.delete(node);
       this.directories.enter(node, "new", loud);
@@ -176,9 +179,10 @@ export class Engine implements Sink, Disposable {
       if (this.#moves.defer(dir, event)) return;
       this.#vacate(dir, name);
     }
-    if (this.#tree.has(dir, FLAG.GUARD)) {
-      if (!this.roots.wants(dir, event)) return;
-    } else if (this.directories.isIgnored(dir, name, isDirectory)) {
+    const isWanted = this.#tree.has(dir, FLAG.GUARD)
+      ? this.roots.wants(dir, event)
+      : !this.directories.isIgnored(dir, name, isDirectory);
+    if (!isWanted) {
       if (change === "moved-to") this.#away(event.cookie);
       return;
     }
@@ -227,6 +231,11 @@ export class Engine implements Sink, Disposable {
     const node = this.#entryBefore(dir, event);
     if (node === NONE) return;
     if (event.isDirectory) this.#isConfused = true;
+    if (this.#replacing.has(node)) {
+      this.#question(dir, event.name);
+      // They changed places at once: what left is what was here before.
+      if (look(this.#paths.real(node))?.ino === this.#tree.ino(node)) return;
+    }
     this.roots.left(node);
     if (event.cookie === 0) this.directories.drop(node, true);
     else this.#moves.hold(event.cookie, node);
@@ -234,7 +243,10 @@ export class Engine implements Sink, Disposable {
 
   #movedTo(dir: Node, { name, isDirectory, cookie, child }: RawEvent): void {
     const held = this.#moves.take(cookie);
-    if (held === undefined) return this.#arrived(dir, name, isDirectory);
+    if (held === undefined) {
+      this.#vacate(dir, name);
+      return this.#arrived(dir, name, isDirectory);
+    }
     const { node, deferred } = held;
     if (this.#isPlace(node, dir, name)) {
       // It was known to be there already.
@@ -244,15 +256,20 @@ export class Engine implements Sink, Disposable {
     const target = this.#tree.find(dir, name);
     if (this.#tree.isWithin(dir, node) || (target !== NONE && this.#tree.isWithin(node, target)))
       return this.#unravel(node, target);
-    const isMet = target !== NONE && isDirectory && this.#tree.handle(target) !== 0;
-    if (isMet && (child === 0 || this.#tree.handle(target) === child)) {
+    const watchedBy = target === NONE ? 0 : this.#tree.handle(target);
+    const isMet = watchedBy !== 0 && isDirectory && this.#maySame(this.#tree.ino(node), target);
+    if (isMet && (child === 0 || watchedBy === child)) {
       // A scan has met it where it is now.
       this.directories.drop(node, true);
       this.directories.tellMade(target);
+      this.#replaces(target);
       return this.directories.enter(target, "check", true);
     }
     this.#teller.moving(node);
-    if (target !== NONE) this.directories.replace(target);
+    if (target !== NONE) {
+      this.directories.replace(target);
+      this.#replaces(node);
+    }
     const from = this.#paths.shown(node);
     this.#paths.release(node);
     this.#tree.move(node, dir, name);
@@ -269,6 +286,26 @@ export class Engine implements Sink, Disposable {
     const handle = this.#tree.handle(node);
     const mode = handle === 0 ? "new" : this.directories.afterMove;
     if (mode !== "check" || handle !== child) this.directories.enter(node, mode, true);
+  }
+
+  /** Whether an entry may have that inode: not of all it is known. */
+  #maySame(ino: number, node: Node): boolean {
+    return [0, ino].includes(this.#tree.ino(node)) || ino === 0;
+  }
+
+  /** Something has the place of another one: if what left it comes to be told, that is the other one. */
+  #replaces(node: Node): void {
+    this.#replacing.delete(node);
+    this.#replacing.set(node, performance.now());
+  }
+
+  /** Looks at a name when nothing is left to read. */
+  #question(dir: Node, { bytes, start, end }: NameBytes): void {
+    if (this.#tree.has(dir, FLAG.GUARD)) return this.roots.suspect(dir);
+    const key = keyOf(bytes, start, end);
+    const names = this.#doubts.get(dir);
+    if (names === undefined) this.#doubts.set(dir, new Set([key]));
+    else names.add(key);
   }
 
   /** One is above the other, and should be below it: events between were merged, or lost. */
@@ -288,6 +325,10 @@ export class Engine implements Sink, Disposable {
       return;
     }
     const now = look(this.#paths.real(known));
+    if (isDirectory && now?.kind === KIND.DIRECTORY && !this.#maySame(now.ino, known)) {
+      this.directories.drop(known, true);
+      return this.#replaces(this.#make(dir, name, true));
+    }
     const isSame =
       now === undefined ||
       (now.ino === this.#tree.ino(known) && now.kind === this.#tree.kind(known));
@@ -295,6 +336,7 @@ export class Engine implements Sink, Disposable {
       this.#tree.setIno(known, now.ino);
       this.#tree.setKind(known, now.kind);
     }
+    this.#replaces(known);
     // A scan has met it, or it took the place of what a scan has met.
     if (isSame || isDirectory) this.directories.tellMade(known);
     else this.#teller.tell("change", known);

@@ -318,7 +318,8 @@ function isList(paths: PathLike | readonly PathLike[]): paths is readonly PathLi
  * Watches files and directories with all that is below them, and misses nothing.
  *
  * A file that was made in a directory that was made a moment ago is told; a rename is one event with both paths, and what
- * is below a renamed directory is told by its new path from then on; what is moved in is made, what is moved out is deleted; a path that
+ * is below a renamed directory is told by its new path from then on; what is moved in is made, what is moved out is deleted; of two that
+ * change places at once (`RENAME_EXCHANGE`) one is renamed, and the other made where that was; a path that
  * vanishes is watched again when it is back. If the kernel's queue overflows, that is told, and then the differences
  * that it hid. A limit or a directory that may not be read is an `"error"` event, and the rest goes on.
  *

@@ -1,5 +1,4 @@
 /** Paths of fanotify's events are true, or not there: whatever was renamed, exchanged, deleted or mounted meanwhile. */
-import { dlopen } from "bun:ffi";
 import { describe, expect, test } from "bun:test";
 import { linkSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 
@@ -7,6 +6,7 @@ import { Fanotify } from "bun-butter";
 
 import { can, emulated, kernel } from "../support/capabilities.ts";
 import { run } from "../support/child.ts";
+import { exchange } from "../support/exchange.ts";
 import { canMount } from "../support/namespace.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -93,11 +93,3 @@ describe.skipIf(!canMount)('paths with report: "fd" (needs CAP_SYS_ADMIN)', () =
     expect(rows(fanotify)).toEqual([`open ${dir.at("a")}`]);
   });
 });
-
-/** `renameat2` with `RENAME_EXCHANGE`. */
-function exchange(one: string, other: string): void {
-  const { symbols } = dlopen("libc.so.6", {
-    renameat2: { args: ["i32", "cstring", "i32", "cstring", "u32"], returns: "i32" },
-  });
-  expect(symbols.renameat2(-100, one, -100, other, 2)).toBe(0);
-}

@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
+import { exchange } from "./exchange.ts";
 import { seeded } from "./watch.ts";
 
 const NAMES = ["a", "ab", "b", "c", "d", "naïve"];
@@ -56,6 +57,7 @@ export class FileProgram {
       ["move to", (path) => renameSync(this.#path(), path)],
       ["move to", (path) => renameSync(this.#path(), path)],
       ["move out", (path) => renameSync(path, join(this.#outside, `${this.#random(5)}`))],
+      ["exchange", (path) => exchange(this.#path(), path)],
       ["move in", (path) => renameSync(join(this.#outside, `${this.#random(5)}`), path)],
     ] as const satisfies readonly (readonly [string, (path: string) => void])[];
     const [name, operation] = operations[this.#random(operations.length)] ?? operations[0];

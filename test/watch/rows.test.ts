@@ -15,47 +15,22 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-import {
-  changesSince,
-  snapshot,
-  watch,
-  type Watcher,
-  type WatchEvent,
-  type WatchOptions,
-} from "bun-butter";
+import { changesSince, snapshot, watch, type Watcher, type WatchEvent } from "bun-butter";
 
 import { can, emulated } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
+import {
+  linesOf,
+  type Place,
+  type Row,
+  testRows,
+  within as withWatcher,
+  write,
+} from "../support/rows.ts";
 import { canRefuse } from "../support/seccomp.ts";
 import { tempDir } from "../support/temp.ts";
 import { canFanotify, line, listed, memory, Model, treeOf, ways } from "../support/watch.ts";
-
-/** Paths in a directory of the row's own: `root` is watched, `out` is not. */
-interface Place {
-  readonly root: string;
-  readonly out: string;
-  at(...names: string[]): string;
-}
-
-interface Row {
-  readonly row: string;
-  readonly before?: (place: Place) => void;
-  /** What is watched, by default the root. */
-  readonly watch?: (place: Place) => string | string[];
-  readonly options?: WatchOptions;
-  readonly steps: (place: Place) => void;
-  /** `type path`, `rename from path`: relative to the directory of the row, directories with a slash. */
-  readonly events: readonly string[];
-  /** The same of the fanotify backend, which tells changes that inotify is too late for. */
-  readonly fanotify?: readonly string[];
-  /** Whether the order of events is not defined: that of names in a directory. */
-  readonly anyOrder?: boolean;
-}
-
-function write(path: string, text: string = "text"): void {
-  writeFileSync(path, text);
-}
 
 const rows: readonly Row[] = [
   {
@@ -518,38 +493,13 @@ const rows: readonly Row[] = [
 ];
 
 describe.each(ways)("$backend", ({ backend, base }) => {
-  /** Runs with a watcher of the row. */
-  async function within<T>(
+  const within = <T>(
     row: Pick<Row, "before" | "watch" | "options">,
     use: (watcher: Watcher, place: Place) => T | Promise<T>,
-  ): Promise<T> {
-    using dir = tempDir(base);
-    const at = (...names: string[]): string => join(dir.path, ...names);
-    const place = { root: at("root"), out: at("out"), at };
-    mkdirSync(place.root);
-    mkdirSync(place.out);
-    row.before?.(place);
-    await using watcher = watch(row.watch?.(place) ?? place.root, { backend, ...row.options });
-    await watcher.ready;
-    return await use(watcher, place);
-  }
-
-  async function linesOf(watcher: Watcher, { at }: Place): Promise<string[]> {
-    await watcher.sync();
-    return watcher.readEventsSync().map((event) => line(event, at()));
-  }
+  ): Promise<T> => withWatcher({ backend, base }, row, use);
 
   describe("steps and events", () => {
-    test.each(rows)("$row", async (row) => {
-      await within(row, async (watcher, place) => {
-        row.steps(place);
-        const lines = await linesOf(watcher, place);
-        const events = (backend === "fanotify" ? row.fanotify : undefined) ?? row.events;
-        const [actual, expected] =
-          row.anyOrder === true ? [lines.toSorted(), events.toSorted()] : [lines, events];
-        expect(actual).toEqual([...expected]);
-      });
-    });
+    testRows({ backend, base }, rows);
   });
 
   /** What each script begins with: a directory of its own, and the lines of what a watcher tells. */
