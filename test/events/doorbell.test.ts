@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { fstatSync, openSync } from "node:fs";
 
 import { poll } from "bun-butter";
-import { close, dup, EFD, eventfd, POLL, write } from "bun-butter/syscalls";
+import { close, EFD, eventfd, F, fcntl, POLL, write } from "bun-butter/syscalls";
 
 import { ThreadRinger } from "../../src/events/doorbell-thread.ts";
 import { Fds } from "../support/fds.ts";
@@ -13,22 +13,15 @@ test("a bell's thread never writes to what gets the number of a closed bell", as
   using fds = new Fds();
   using dir = tempDir();
   const [reader, writer] = fds.pipe();
-  const bell = eventfd(0, EFD.NONBLOCK | EFD.CLOEXEC);
-  const same = fds.add(dup(bell));
+  const same = fds.add(eventfd(0, EFD.NONBLOCK | EFD.CLOEXEC));
+  // So high that nothing else in this process takes it.
+  const bell = fcntl(same, F.DUPFD_CLOEXEC, 900);
   using ringer = new ThreadRinger(reader, POLL.IN, bell);
   ringer.arm();
   close(bell);
-  const file = numbered(bell, dir.at("file"), fds);
+  const file = fds.add(fcntl(fds.add(openSync(dir.at("file"), "w")), F.DUPFD_CLOEXEC, bell));
+  expect(file).toBe(bell);
   write(writer, new Uint8Array([1]));
   await poll(same, "in");
   expect(fstatSync(file).size).toBe(0);
 });
-
-/** A new file whose descriptor has a number that is free. */
-function numbered(number: number, path: string, fds: Fds): number {
-  for (;;) {
-    const fd = fds.add(openSync(path, "w"));
-    if (fd === number) return fd;
-    if (fd > number) throw new Error(`Cannot open ${path} as ${number}: it is not free`);
-  }
-}
