@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { OSError } from "../errors.ts";
 import { type Pinned, pinned } from "../libc.ts";
 import { DT } from "../syscalls/dirent.ts";
 import { AT } from "../syscalls/open.ts";
@@ -12,6 +13,7 @@ import {
   read_statx_identity,
   S,
   STATX,
+  statx,
   STATX_SIZE,
   statx_succeeds,
 } from "../syscalls/stat.ts";
@@ -49,6 +51,18 @@ function ask(path: Uint8Array, follow: boolean, mask: number, from?: number): Pi
 /** What is there, or `undefined`. */
 export function look(path: Uint8Array, follow: boolean = false): Look | undefined {
   return lookOf(ask(path, follow, IDENTITY));
+}
+
+/** Why nothing is to be seen there, or `undefined` if something is. */
+export function whyNot(path: Uint8Array): OSError | undefined {
+  const buffer = (shared ??= pinned(STATX_SIZE));
+  try {
+    reach(path, (dirfd, rest) => statx(dirfd, rest, AT.NO_AUTOMOUNT, IDENTITY, buffer));
+    return undefined;
+  } catch (error) {
+    if (error instanceof OSError) return error;
+    throw error;
+  }
 }
 
 /** What has that name in an open directory, or `undefined`. */

@@ -95,7 +95,8 @@ export interface WatchOptions extends EventSourceOptions {
    */
   readonly persistent?: boolean;
   /**
-   * Whether it is an error that a path is not there. If it may be missing, it is told as made when it comes.
+   * Whether it is an error that a path is not there. If it may be missing, it is told as made when it comes; if a directory on the
+   * way may not be searched, that is an `"error"` event, and it is told when it may.
    *
    * @default true
    */

@@ -141,6 +141,9 @@ export class Roots {
     const key = keyOf(name.bytes, name.start, name.end);
     let isDirect = false;
     for (const root of this.#guardOf.get(dir)?.roots ?? []) {
+      // A directory on the way may be open by now to who was kept out.
+      if (change === "attributes" && root.node === NONE && this.#after(root, dir) === key)
+        this.#suspects.add(root);
       if (root.awaited !== key || root.guards.at(-1)?.node !== dir) continue;
       if (this.#parentOf(root) === root.guards.at(-1)?.path) isDirect = true;
       else if (change === "create" || change === "moved-to") this.#suspects.add(root);
@@ -269,18 +272,20 @@ export class Roots {
     let missing: string | undefined;
     for (const path of paths) {
       const guard = this.#guardAt(path);
-      if (!this.#watch(guard, path === paths.at(-1) ? "names" : "self")) {
+      const found = this.#watch(guard, path === paths.at(-1) ? "names" : "self");
+      if (found === "missing") {
         missing = path;
         break;
       }
+      const above = guards.at(-1);
+      // What its permissions are is told as something of what is above it.
+      if (found === "closed" && above !== undefined) this.#watch(above, "names");
       guards.push(guard);
     }
     const last = guards.at(-1);
-    const from = last === undefined ? 0 : last.path === "/" ? 1 : last.path.length + 1;
-    const slash = real.indexOf(SLASH, from);
-    root.awaited = keyOf(real, from, slash === -1 ? real.length : slash);
     if (missing !== undefined && last !== undefined) this.#watch(last, "names");
     this.#guard(root, guards);
+    root.awaited = (last && this.#after(root, last.node)) ?? keyOf(real);
     if (missing === undefined) return true;
     return look(Buffer.from(missing, "latin1"), true)?.kind !== KIND.DIRECTORY;
   }
@@ -299,17 +304,26 @@ export class Roots {
     return guard;
   }
 
-  /** @returns Whether the directory is there, be it that it can't be watched. */
-  #watch({ node }: Guard, interest: Interest): boolean {
+  /** The name that follows a guarded directory in the path of a root. */
+  #after({ real, guards }: Root, dir: Node): string | undefined {
+    const guard = guards.find(({ node }) => node === dir);
+    if (guard === undefined) return undefined;
+    const from = guard.path.length === 1 ? 1 : guard.path.length + 1;
+    const slash = real.indexOf(SLASH, from);
+    return keyOf(real, from, slash === -1 ? real.length : slash);
+  }
+
+  /** Watches what is above a root. One that is there, but closed to this user, is passed through. */
+  #watch({ node }: Guard, interest: Interest): "watched" | "closed" | "missing" {
     const { fd, handle, error } = this.#directories.watches.watch(node, interest);
     closeQuietly(fd);
     if (error === undefined && handle !== 0) {
       this.#directories.watches.bind(node, handle);
-      return true;
+      return "watched";
     }
     this.#directories.watches.unbind(node);
-    // One that may not be read is passed through.
-    return fd !== -1 || !(error instanceof OSError && ["ENOENT", "ENOTDIR"].includes(error.code));
+    const isGone = error instanceof OSError && ["ENOENT", "ENOTDIR"].includes(error.code);
+    return fd === -1 && isGone ? "missing" : "closed";
   }
 
   /** Replaces the guards of a root, and gives up those that no root needs. */

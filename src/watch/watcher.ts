@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ERRNO, ValueError } from "../errors.ts";
+import { ERRNO, type OSError, type OSErrorClass, ValueError } from "../errors.ts";
 import { EventSource } from "../events/event-source.ts";
 import { type Batch, readBuffer } from "../events/intake.ts";
 import { type PathLike, sysctl } from "../libc.ts";
@@ -14,11 +14,12 @@ import { choose } from "./choose.ts";
 import { Engine, HOLD } from "./engine.ts";
 import type { WatchEvent } from "./event.ts";
 import { Ignore } from "./ignore.ts";
+import { whyNot } from "./look.ts";
 import { type Settings, settingsOf, type WatchOptions } from "./options.ts";
 import { type Anchor, pathName, Paths } from "./paths.ts";
 import { resolvePath } from "./resolve.ts";
 import { PlainTeller } from "./teller.ts";
-import { Tree } from "./tree.ts";
+import { KIND, Tree } from "./tree.ts";
 
 /** More than any record that the kernel writes: with less room left than this, more may be there. */
 const LONGEST_RECORD = 4096;
@@ -135,7 +136,8 @@ export class Watcher extends EventSource<WatchEvent> {
    * Watches another path. One that is watched already is compared with the disk, which finds what the kernel does not tell
    * of: changes on a network file system, writes through mmap, mounts and unmounts. What could not be watched is tried again.
    *
-   * @throws {ValueError} `ENOENT`: it is not there. `EBADF`: closed.
+   * @throws {ValueError} `ENOENT`, `ENOTDIR`, `ELOOP`: it is not there. `EBADF`: closed.
+   * @throws {PermissionError} `EACCES`: a directory above it may not be searched.
    */
   add(path: PathLike): void {
     this.fileno();
@@ -236,14 +238,14 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   #begin(anchor: Anchor, loud: boolean): void {
-    const isThere = this.#engine.roots.add(anchor, loud);
-    if (isThere || !this.#settings.mustExist) return;
-    this.#engine.roots.remove(anchor.real);
-    throw new ValueError(ERRNO.ENOENT[0], {
-      syscall: "watch",
-      path: pathName(anchor.shown).text,
-      hint: "mustExist: false waits for it",
-    });
+    if (this.#engine.roots.add(anchor, loud)) return;
+    const error = absence(anchor);
+    if (this.#settings.mustExist) {
+      this.#engine.roots.remove(anchor.real);
+      throw error;
+    }
+    const isMissing = error.code === "ENOENT" || error.code === "ENOTDIR";
+    if (!isMissing) this.#teller.failed(pathName(anchor.shown), KIND.DIRECTORY, error);
   }
 
   /** Reads directories for a while; if some are left, again in a later turn of the event loop. */
@@ -310,6 +312,24 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 }
 
+const hints: Partial<Record<string, string>> = {
+  ENOENT: "mustExist: false waits for it",
+  ENOTDIR: "something on the way is no directory",
+  EACCES: "a directory on the way may not be searched",
+};
+
+/** Why a path is not there. */
+function absence({ real, shown }: Anchor): OSError {
+  const why = whyNot(real);
+  const Class = (why?.constructor ?? ValueError) as OSErrorClass;
+  const details = {
+    syscall: "watch",
+    path: pathName(shown).text,
+    hint: hints[why?.code ?? "ENOENT"],
+  };
+  return new Class(why === undefined ? ERRNO.ENOENT[0] : -why.errno, details);
+}
+
 function isList(paths: PathLike | readonly PathLike[]): paths is readonly PathLike[] {
   return Array.isArray(paths);
 }
@@ -335,7 +355,8 @@ function isList(paths: PathLike | readonly PathLike[]): paths is readonly PathLi
  * are marked as well, and one that can't be is an `"error"` event. `fs.fanotify.max_queued_events` is for all
  * that happens in the file system.
  *
- * @throws {ValueError} `ENOENT`: a path is not there.
+ * @throws {ValueError} `ENOENT`, `ENOTDIR`, `ELOOP`: a path is not there.
+ * @throws {PermissionError} `EACCES`: a directory above a path may not be searched.
  * @throws {OSError} `EMFILE`: at fs.inotify.max_user_instances or the descriptor limit.
  * @throws {PermissionError} `EPERM`: `backend: "fanotify"` needs CAP_SYS_ADMIN.
  * @throws {UnsupportedError} `EOPNOTSUPP`, `ENODEV`, `EXDEV`: `backend: "fanotify"`, not with this file system.

@@ -741,6 +741,41 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     );
   });
 
+  test.skipIf(!can("CAP_SYS_ADMIN") || emulated || backend !== "inotify")(
+    "row 13: below a directory that may not be searched nothing is there, for that reason, and it is told when it may (needs root; whoever has fanotify may search all)",
+    async () => {
+      const lines = await script(`
+        const deep = root + "/shut/a/b";
+        mkdirSync(deep, { recursive: true });
+        writeFileSync(root + "/file", "");
+        for (const path of [dir.path, root, root + "/shut", root + "/shut/a", deep]) chownSync(path, 65534, 65534);
+        chmodSync(root + "/shut", 0);
+        process.setegid(65534);
+        process.seteuid(65534);
+        for (const path of [deep, root + "/none", root + "/file/x"]) {
+          try { watch(path, { backend: "${backend}" }); } catch ({ name, code }) { console.log(name, code); }
+        }
+        using watcher = watch(deep, { backend: "${backend}", mustExist: false });
+        await tell(watcher);
+        // Not even to be read: nothing of it can be watched but its name.
+        for (const mode of [0o400, 0o100, 0, 0o700]) chmodSync(root + "/shut", mode);
+        await tell(watcher);
+        mkdirSync(deep + "/new");
+        await tell(watcher);
+        process.seteuid(0);
+        process.setegid(0);
+      `);
+      expect(lines).toEqual([
+        "PermissionError EACCES",
+        "ValueError ENOENT",
+        "ValueError ENOTDIR",
+        "error root/shut/a/b EACCES",
+        "create root/shut/a/b",
+        "create root/shut/a/b/new",
+      ]);
+    },
+  );
+
   test("row 14: names that are not UTF-8 keep their bytes", async () => {
     await within({}, async (watcher, { root }) => {
       const bytes = (...name: readonly number[]): Uint8Array<ArrayBuffer> =>
