@@ -79,7 +79,7 @@ function optionsOf({ parse }: Command): ParseArgsOptionsConfig {
   return {};
 }
 
-const OPTION_LINE = /^ {2}(?:-\w, | {4})--([\w-]+)(?: (\S+))? +(\S.*)$/;
+const OPTION_LINE = /^ {2}(?:-\w, | {4})--([\w-]+)(?: (\S+))?(?: +(\S.*))?$/;
 
 /** What the help says of each option: its value's name, and the first clause. */
 function descriptions(
@@ -90,7 +90,8 @@ function descriptions(
   for (const line of help.split("\n")) {
     const [, name, value = "", about = ""] = OPTION_LINE.exec(line) ?? [];
     if (name !== undefined) found.set(name, (last = { value, about }));
-    else if (last !== undefined && /^ {9,}\S/.test(line)) last.about += ` ${line.trim()}`;
+    else if (last !== undefined && /^ {9,}\S/.test(line))
+      last.about = `${last.about} ${line.trim()}`.trim();
     else last = undefined;
   }
   for (const entry of found.values())

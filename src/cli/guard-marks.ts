@@ -8,6 +8,7 @@ import { lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { Fanotify, type FanotifyEvent } from "../index.ts";
 import { AT, close, O, openat } from "../syscalls/index.ts";
 import { escape } from "./format.ts";
+import { Progress } from "./progress.ts";
 
 /** The directories of one `butter guard`. */
 export class GuardMarks implements Disposable {
@@ -20,19 +21,25 @@ export class GuardMarks implements Disposable {
   /** What is mounted below stays out. */
   #device: number | undefined;
   #size = 0;
+  /** At the start, which can take long. */
+  #progress: Progress | undefined;
 
   /**
    * @param directory As `realPath` has it.
    * @param report Told of a directory that comes and can't be guarded.
+   * @param quiet Whether nothing is said of how long it takes.
    * @throws {OSError} It can't be guarded.
    */
-  constructor(directory: Uint8Array, report: (text: string) => void) {
+  constructor(directory: Uint8Array, report: (text: string) => void, quiet: boolean) {
     this.#directory = directory;
     this.#report = report;
+    using progress = quiet ? undefined : new Progress("Guarding directories");
+    this.#progress = progress;
     using stack = new DisposableStack();
     this.opens = stack.use(new Fanotify({ decide: "access", unlimitedMarks: true, latency: 0 }));
     this.arrivals = stack.use(new Fanotify({ unlimitedMarks: true, latency: 0 }));
     this.#add(directory);
+    this.#progress = undefined;
     stack.move();
   }
 
@@ -86,6 +93,7 @@ export class GuardMarks implements Disposable {
       this.arrivals.mark(fd, ["create", "moved-to"], { dirs: true });
       this.opens.mark(fd, "open-perm", { children: true });
       this.#size++;
+      this.#progress?.at(this.#size);
       return directoriesIn(open).map((name) =>
         Buffer.concat([directory, directory.length === 1 ? NOTHING : SLASH, name]),
       );

@@ -36,7 +36,7 @@ async function run(options: GuardOptions): Promise<number> {
   using session = new Session({ name: "guard", nouns: ["open", "opens"] }, options);
   const log = new Log(session);
   using _running = unstoppable(log);
-  using marks = new GuardMarks(directory, (text) => log.remark(text));
+  using marks = new GuardMarks(directory, (text) => log.remark(text), options.quiet);
   const { size } = marks;
   session.note(`Guarding ${size} ${size === 1 ? "directory" : "directories"}`);
   const opens = session.follow(marks.opens, (events) => {

@@ -23,14 +23,20 @@ export class Progress implements Disposable {
     this.#next = performance.now() + first;
   }
 
-  /** Tells how far it is. */
-  at(done: number, all: number): void {
+  /**
+   * Tells how far it is.
+   *
+   * @param all `undefined` if nobody knows how much it is.
+   */
+  at(done: number, all?: number): void {
     if (!process.stderr.isTTY) return;
     const now = performance.now();
     if (now < this.#next) return;
     this.#next = now + NEXT;
     this.#shown = true;
-    process.stderr.write(`\r\x1b[K${this.#what}: ${done} of ${all}`);
+    process.stderr.write(
+      `\r\x1b[K${this.#what}: ${all === undefined ? done : `${done} of ${all}`}`,
+    );
   }
 
   [Symbol.dispose](): void {

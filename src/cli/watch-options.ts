@@ -4,7 +4,7 @@
  * @module
  */
 import type { WatchBackend, WatchEvent } from "../index.ts";
-import { count, ENDING, ending, oneOf, parse, paths, PRINTING, words } from "./args.ts";
+import { count, duration, ENDING, ending, oneOf, parse, paths, PRINTING, words } from "./args.ts";
 import { UsageError } from "./command.ts";
 import { FORMAT_HELP } from "./format.ts";
 
@@ -17,9 +17,12 @@ export interface WatchCommand {
   readonly gitignore: boolean;
   /** Levels of directories below each path. */
   readonly depth: number;
+  readonly followSymlinks: boolean;
   readonly initial: boolean;
   readonly modify: boolean;
   readonly atomic: boolean;
+  /** Milliseconds for which a file must be left alone before it is told. */
+  readonly settle: number | undefined;
   readonly stats: boolean;
   readonly backend: WatchBackend;
   /** The file of a snapshot, whose differences come first. */
@@ -55,9 +58,13 @@ Options:
                        "node_modules"; with a slash it is a path below PATH: "docs/*.tmp"
   -g, --gitignore      leave out what .gitignore files say, and .git
   -d, --depth N        enter N levels of directories: 0 is PATH's own entries
+  -L, --follow-symlinks
+                       enter what symbolic links lead to as well
       --initial        tell of what is there at the start as made
       --modify         tell of each write, and not only when the writer closes the file
       --atomic         tell of an editor's save by way of another file as one change
+      --settle TIME    tell of a file when it has been left alone for so long: 200ms, 1.5s; or
+                       after ten times that, however busy it is
       --since FILE     first tell what is different from the snapshot in FILE
       --snapshot FILE  at the end, write a snapshot to FILE
       --now            end when that has been told or written, and do not wait for events
@@ -134,9 +141,11 @@ export function watchOptions(args: readonly string[]): WatchCommand | undefined 
     ignore: { type: "string", short: "i", multiple: true },
     gitignore: { type: "boolean", short: "g" },
     depth: { type: "string", short: "d" },
+    "follow-symlinks": { type: "boolean", short: "L" },
     initial: { type: "boolean" },
     modify: { type: "boolean" },
     atomic: { type: "boolean" },
+    settle: { type: "string" },
     since: { type: "string" },
     snapshot: { type: "string" },
     now: { type: "boolean" },
@@ -154,6 +163,7 @@ export function watchOptions(args: readonly string[]): WatchCommand | undefined 
     backend = "auto",
     depth,
     exec,
+    settle,
     since,
     snapshot,
   } = values;
@@ -164,9 +174,11 @@ export function watchOptions(args: readonly string[]): WatchCommand | undefined 
     ignore,
     gitignore: values.gitignore === true,
     depth: depth === undefined ? Infinity : count(depth, "depth", 0),
+    followSymlinks: values["follow-symlinks"] === true,
     initial: values.initial === true,
     modify: values.modify === true,
     atomic: values.atomic === true,
+    settle: settle === undefined ? undefined : duration(settle, "settle", 0),
     stats: values.stats === true,
     backend: oneOf(backend, "--backend", backends),
     since,

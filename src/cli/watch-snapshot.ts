@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 import {
@@ -14,6 +14,7 @@ import {
   type SnapshotOptions,
   type SnapshotTree,
   type WatchEvent,
+  type WatchStats,
 } from "../index.ts";
 import { FileError, UsageError } from "./command.ts";
 import { Busy } from "./progress.ts";
@@ -129,6 +130,19 @@ export function isAbout(event: WatchEvent, files: readonly (string | undefined)[
   return files.some(
     (file) => file !== undefined && (path === resolve(file) || path === resolve(temporary(file))),
   );
+}
+
+/** An event with what is known of its entry now: a snapshot has less than `--stats` prints. */
+export function withStats(event: WatchEvent): WatchEvent {
+  if (event.type === "delete") return event;
+  const { pathBytes } = event;
+  const path = pathBytes === undefined ? event.path : Buffer.from(pathBytes);
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stat === undefined) return event;
+  const { size, ino } = stat;
+  const [mode, nlink, uid, gid] = [stat.mode, stat.nlink, stat.uid, stat.gid].map(Number);
+  const [mtimeMs, ctimeMs] = [stat.mtimeNs, stat.ctimeNs].map((time) => Number(time) / 1e6);
+  return { ...event, stats: { size, ino, mode, nlink, uid, gid, mtimeMs, ctimeMs } as WatchStats };
 }
 
 const temporary = (file: string): string => `${file}.tmp`;

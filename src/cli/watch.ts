@@ -3,15 +3,17 @@
  *
  * @module
  */
-import { type Snapshot, watch as watchTree, type Watcher, type WatchEvent } from "../index.ts";
-import { command, openFor } from "./command.ts";
+import type { Snapshot, Watched, Watcher, WatchEvent } from "../index.ts";
+import { command } from "./command.ts";
 import { type Change, Runner } from "./exec.ts";
 import { escape, type Row } from "./format.ts";
 import { queueLimit } from "./overflow.ts";
+import { Busy } from "./progress.ts";
 import { Session } from "./session.ts";
+import { openWatcher } from "./watch-open.ts";
 import { WATCH_HELP, type WatchCommand, watchOptions } from "./watch-options.ts";
 import { pathsOf, watchRow } from "./watch-row.ts";
-import { isAbout, SnapshotFile } from "./watch-snapshot.ts";
+import { isAbout, SnapshotFile, withStats } from "./watch-snapshot.ts";
 
 export const watch = command({
   name: "watch",
@@ -27,6 +29,9 @@ export const watch = command({
 /** How long what happened before the end is waited for, in milliseconds, while ever more happens. */
 const SYNC_GRACE = 1000;
 
+/** How many rows of differences are made at once. */
+const ROWS = 1000;
+
 class Watch implements AsyncDisposable {
   readonly #options: WatchCommand;
   readonly #watcher: Watcher;
@@ -36,6 +41,8 @@ class Watch implements AsyncDisposable {
   readonly #since:
     { readonly file: SnapshotFile; readonly before: readonly Snapshot[] } | undefined;
   readonly #snapshot: SnapshotFile | undefined;
+  /** Until there are rows, or everything is watched. */
+  #busy: Busy | undefined;
 
   constructor(options: WatchCommand) {
     const { paths, ignore, gitignore, depth, since, snapshot, quiet } = options;
@@ -47,21 +54,7 @@ class Watch implements AsyncDisposable {
       const file = fileOf(since);
       this.#since = { file, before: file.read() };
     }
-    const { initial, modify, atomic, stats: stat, backend } = options;
-    this.#watcher = openFor(() =>
-      watchTree(paths, {
-        ignore,
-        gitignore,
-        depth,
-        initial,
-        modify,
-        atomic,
-        stat,
-        backend,
-        // It may be the difference that it is gone.
-        mustExist: since === undefined,
-      }),
-    );
+    this.#watcher = openWatcher(options);
     const session = new Session(
       {
         name: "watch",
@@ -81,6 +74,8 @@ class Watch implements AsyncDisposable {
 
   async run(): Promise<number> {
     const session = this.#session;
+    const { watched } = this.#watcher;
+    if (!this.#options.quiet) this.#busy = new Busy(`Reading ${namesOf(watched)}`);
     this.#watcher.ready.then(
       () => this.#begun(),
       () => undefined,
@@ -104,6 +99,7 @@ class Watch implements AsyncDisposable {
 
   /** Also when it fails: nothing is left running. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#busy?.[Symbol.dispose]();
     this.#watcher.close();
     await this.#runner?.stop();
     this.#session[Symbol.dispose]();
@@ -111,9 +107,12 @@ class Watch implements AsyncDisposable {
 
   /** Everything is watched, or was tried. */
   #begun(): void {
-    const { paths, entries, failed } = this.#watcher.watched;
-    const names = paths.length > 3 ? `${paths.length} paths` : paths.map(escape).join(", ");
-    this.#session.note(`Watching ${names}: ${entries} ${entries === 1 ? "entry" : "entries"}`);
+    this.#busy?.[Symbol.dispose]();
+    const { watched } = this.#watcher;
+    const { entries, failed } = watched;
+    this.#session.note(
+      `Watching ${namesOf(watched)}: ${entries} ${entries === 1 ? "entry" : "entries"}`,
+    );
     if (failed > 0 && failed === entries) this.#session.stop("over");
   }
 
@@ -127,7 +126,11 @@ class Watch implements AsyncDisposable {
     for (const each of before) {
       const events = await file.changes(each);
       if (this.#session.end !== undefined) return false;
-      await this.#take(events);
+      const described = (some: readonly WatchEvent[]): readonly WatchEvent[] =>
+        this.#options.stats ? some.map(withStats) : some;
+      // Not all at once: each row is larger than what it tells.
+      for (let at = 0; at < events.length; at += ROWS)
+        await this.#take(described(events.slice(at, at + ROWS)));
     }
     return true;
   }
@@ -160,6 +163,7 @@ class Watch implements AsyncDisposable {
       if (session.count()) break;
     }
     this.#runner?.changed(changes);
+    if (rows.length > 0) this.#busy?.[Symbol.dispose]();
     await session.write(rows);
     for (const event of batch) this.#explain(event);
   }
@@ -171,6 +175,11 @@ class Watch implements AsyncDisposable {
     const limit = queueLimit(this.#watcher.watched.backend);
     this.#session.remark(`more came at once than ${limit} allows: what is different follows`);
   }
+}
+
+/** What it watches, as a user reads it. */
+function namesOf({ paths }: Watched): string {
+  return paths.length > 3 ? `${paths.length} paths` : paths.map(escape).join(", ");
 }
 
 /** Whether it is about the files, and not about the watching. */

@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
+import { watch as watchTree } from "bun-butter";
+
 import { Runner } from "../../src/cli/exec.ts";
 import { Butter } from "../support/butter.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -22,6 +24,12 @@ const lines = (text: string, word: string): number => text.split(`${word}\n`).le
 /** The lines that commands added to a file. */
 const logged = (): string[] =>
   existsSync(dir.at("log")) ? readFileSync(dir.at("log"), "utf8").split("\n").slice(0, -1) : [];
+
+/** Resolves when commands have added so many lines to the file. */
+async function logs(count: number): Promise<void> {
+  using written = watchTree(dir.path, { recursive: false, modify: true });
+  while (logged().length < count) await written.readEvents();
+}
 
 const change = (path: string) => [[path]];
 
@@ -46,22 +54,21 @@ describe("Runner", () => {
       quiet: 60_000,
       longest: 20,
     });
-    while (logged().length < 2) {
-      runner.changed(change("a"));
-      await Bun.sleep(1);
-    }
+    const changes = setInterval(() => runner.changed(change("a")), 1);
+    await logs(2);
+    clearInterval(changes);
     await runner.stop();
   });
 
   test("what changes while the command runs is one more run, and never a second at the same time", async () => {
     const command = `echo "begin $BUTTER_EVENTS" >>${dir.at("log")}; while ! test -e ${dir.at("go")}; do sleep 0.01; done; echo end >>${dir.at("log")}`;
-    const runner = new Runner({ ...quietly, command });
+    const runner = new Runner({ ...quietly, command, quiet: 0 });
     runner.changed(change("a"));
-    while (logged().length < 1) await Bun.sleep(1);
+    await logs(1);
     for (let n = 0; n < 5; n++) {
       runner.changed(change(`${n}`));
-      // Long enough for the burst to be over.
-      await Bun.sleep(5);
+      // Its timer was set before: the burst is over.
+      await new Promise((resolve) => setTimeout(resolve, 0));
     }
     writeFileSync(dir.at("go"), "");
     await runner.finish();
@@ -105,7 +112,7 @@ describe("Runner", () => {
       report,
     });
     runner.changed(change("a"));
-    while (logged().length < 1) await Bun.sleep(1);
+    await logs(1);
     await runner.stop();
     expect(reports).toHaveLength(2);
   });
@@ -115,7 +122,7 @@ describe("Runner", () => {
     const command = `sh -c '${member}' & echo $$ >>${dir.at("log")}; wait`;
     const runner = new Runner({ ...quietly, command, grace: 50 });
     runner.changed(change("a"));
-    while (logged().length < 2) await Bun.sleep(1);
+    await logs(2);
     await runner.stop();
     // It is gone, or about to be reaped.
     const left = logged().filter((pid) => {
@@ -157,13 +164,15 @@ describe("butter watch --exec", () => {
   });
 
   test("--once waits for its command, and a signal ends that too", async () => {
-    await using done = await Butter.watch(["w", "--once", "--exec", "sleep 0.1; echo done"], {
-      cwd: dir.path,
-    });
+    // Only while what has started it is there.
+    const command = `echo begun; while ! test -e go; do sleep 0.01; done; kill -0 $PPID && echo done`;
+    await using done = await Butter.watch(["w", "--once", "--exec", command], { cwd: dir.path });
     await using ended = await Butter.watch(["w", "--once", "--exec", "echo up; sleep 100"], {
       cwd: dir.path,
     });
     mkdirSync(dir.at("w/a"));
+    await done.stderr.until((text) => text.includes("begun\n"));
+    writeFileSync(dir.at("go"), "");
     expect(await done.end()).toBe(0);
     expect(done.stderr.text).toEndWith("\ndone\n");
     await ended.stderr.until((text) => text.includes("up\n"));
@@ -172,7 +181,9 @@ describe("butter watch --exec", () => {
   });
 
   test("--timeout waits for it too", async () => {
-    const args = ["w", "--timeout", "0.3", "--exec", "sleep 0.5; echo done"];
+    // The command goes on until nothing is watched any more.
+    const command = `while ls -l /proc/$PPID/fd | grep -q notify; do sleep 0.01; done; kill -0 $PPID && echo done`;
+    const args = ["w", "--timeout", "0.1", "--exec", command];
     await using timeout = await Butter.watch(args, { cwd: dir.path });
     mkdirSync(dir.at("w/a"));
     expect(await timeout.end()).toBe(2);

@@ -39,6 +39,11 @@ test.skipIf(emulated)(
   },
 );
 
+test.skipIf(emulated)("Progress counts what nobody knows the end of (not emulated)", async () => {
+  const code = script(", 0").replace("at(3, 7)", "at(3)");
+  expect(await onTerminal(code)).toBe("\r\x1b[KLooking at processes: 3\r\x1b[Kdone");
+});
+
 test.skipIf(emulated)("Progress says nothing of what is quick (not emulated)", async () => {
   expect(await onTerminal(script(", 60_000"))).toBe("done");
 });

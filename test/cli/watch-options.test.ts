@@ -11,9 +11,11 @@ test("watchOptions() of a path alone is everything below it, every event, and no
     ignore: [],
     gitignore: false,
     depth: Infinity,
+    followSymlinks: false,
     initial: false,
     modify: false,
     atomic: false,
+    settle: undefined,
     stats: false,
     backend: "auto",
     since: undefined,
@@ -29,7 +31,7 @@ test("watchOptions() of a path alone is everything below it, every event, and no
 });
 
 test("watchOptions() takes every option, in short as well", () => {
-  const short = ["-e", "Create,DELETE", "-i", "*.log", "-i", "docs/**", "-g", "-d", "0", "-sjqr"];
+  const short = ["-e", "Create,DELETE", "-i", "*.log", "-i", "docs/**", "-g", "-d", "0", "-sjqrL"];
   const args = [
     ...short,
     "-x",
@@ -41,6 +43,7 @@ test("watchOptions() takes every option, in short as well", () => {
     "--initial",
     "--modify",
     "--backend=inotify",
+    "--settle=200ms",
   ];
   expect(watchOptions([...args, "--atomic", "--now", "--", "-w", "other"])).toEqual({
     paths: ["-w", "other"],
@@ -48,9 +51,11 @@ test("watchOptions() takes every option, in short as well", () => {
     ignore: ["*.log", "docs/**"],
     gitignore: true,
     depth: 0,
+    followSymlinks: true,
     initial: true,
     modify: true,
     atomic: true,
+    settle: 200,
     stats: true,
     backend: "inotify",
     since: undefined,
@@ -93,6 +98,7 @@ test.each([
   [["--timeout"], "Cannot take --timeout: its value is missing"],
   [["--once=1"], "Cannot take --once: it takes no value"],
   [["--once", "--count", "2"], "Cannot take --once and --count together: --once is --count 1"],
+  [["--settle", "soon"], /^Cannot take --settle: "soon" is not a time such as 500ms or 1\.5h, /],
   [["--restart"], "Cannot take --restart: there is no --exec whose command it would end"],
   [["--exec", " "], "Cannot take --exec: the command is empty"],
   [["--since="], "Cannot take --since: the file's name is empty"],
