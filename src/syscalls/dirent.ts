@@ -92,6 +92,16 @@ export function getdents64(fd: FdLike, dirp: Pinned): number {
 }
 
 /**
+ * `getdents64(fd, dirp, count)` of what may be gone, without an exception for that.
+ *
+ * @returns How many bytes were written, or -1 for each errno that {@linkcode getdents64} throws for.
+ */
+export function getdents64_quietly(fd: FdLike, dirp: Pinned): number {
+  const address = room(dirp, "dirp");
+  return Number(c.syscall(SYS.getdents64, fileno(fd), address, dirp.byteLength, 0, 0));
+}
+
+/**
  * Takes one record: the halves of `d_ino`, so that no bigint is made of each; `d_type`; and where its name is in the
  * buffer, without the NUL behind it.
  */

@@ -11,6 +11,7 @@
  */
 import { InternalError, MemoryError, OSError, PermissionError, ValueError } from "../errors.ts";
 import {
+  type Address,
   bind,
   builtin,
   type FdLike,
@@ -237,11 +238,13 @@ export function read(
  * `read(fd, buf, buf.byteLength)` of a non-blocking descriptor, for which having
  * nothing (`EAGAIN`) is the usual case and no error.
  *
+ * @param at Bytes of `buf` that stay as they are, so that many fewer are read.
  * @returns How many bytes were read, 0 at the end, -1 if nothing is there now.
  * @throws What {@linkcode read} throws, but for `EAGAIN` and `EINTR`.
  */
-export function read_nonblock(fd: FdLike, buf: Pinned): number {
-  const result = Number(c.read(fileno(fd), room(buf, "buf"), buf.byteLength));
+export function read_nonblock(fd: FdLike, buf: Pinned, at: number = 0): number {
+  const address = room(buf, "buf", size(at, "at"));
+  const result = Number(c.read(fileno(fd), (address + at) as Address, buf.byteLength - at));
   if (result === -1 && wouldBlock()) return -1;
   return check("read", result);
 }

@@ -98,3 +98,23 @@ export function openat(dirfd: FdLike, pathname: PathLike, flags: number, mode: n
     pathname,
   );
 }
+
+/**
+ * `openat(dirfd, pathname, flags, mode)` of what may be gone, for whom that is a usual case and no error: an exception
+ * takes several times as long as the call.
+ *
+ * @returns A descriptor for the caller to close, or -1 for each errno that {@linkcode openat} throws for.
+ */
+export function openat_quietly(
+  dirfd: FdLike,
+  pathname: PathLike,
+  flags: number,
+  mode: number = 0,
+): number {
+  return c.openat(
+    fileno(dirfd),
+    cstring(pathname, "pathname"),
+    int(flags, "flags"),
+    uint(mode, "mode"),
+  );
+}

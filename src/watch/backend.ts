@@ -39,6 +39,11 @@ export interface RawEvent {
 /** Who takes the events. None of it may throw. */
 export interface Sink {
   entry(event: RawEvent): void;
+  /**
+   * A directory was made or came, which an event tells that is still to be handed out. The name is valid until then, and is the
+   * same place in memory.
+   */
+  ahead(handle: number, name: NameBytes): void;
   self(handle: number, change: RawSelf, pid?: number): void;
   /** Events were lost from here on. */
   overflow(): void;
@@ -76,6 +81,12 @@ export interface Backend {
   watch(dirfd: number, interest: Interest): number;
   /** Stops watching. Events of the handle that still come are dropped. */
   unwatch(handle: number): void;
+  /**
+   * Goes ahead of what one read returned, and reads on as long as that brings anything new.
+   *
+   * @returns How many bytes there are then.
+   */
+  follow(buffer: Pinned, length: number, sink: Sink): number;
   /** Hands what one read returned to the sink, in order. */
   decode(buffer: Pinned, length: number, sink: Sink): void;
   /** Nothing is left to read: hands out what was held back. */

@@ -61,6 +61,21 @@ export class Directories implements Reader, Disposable {
     this.#options = options;
   }
 
+  /** Directories further below their root than this are not entered. */
+  get depth(): number {
+    return this.#options.depth;
+  }
+
+  /** Whether anything may be left out. */
+  get isSelective(): boolean {
+    return this.#ignore.active;
+  }
+
+  /** Whether what is left out is said by files in the tree. */
+  get readsRules(): boolean {
+    return this.#ignore.readsFiles;
+  }
+
   /** How a directory is looked at that was renamed: its rules may be others where it is now. */
   get afterMove(): ScanMode {
     return this.#ignore.active ? "compare" : "check";
@@ -97,6 +112,11 @@ export class Directories implements Reader, Disposable {
   isIgnored(dir: Node, name: NameBytes, isDirectory: boolean): boolean {
     if (!this.#ignore.active) return false;
     return this.#ignore.ignores(this.#paths.top(dir), this.#paths.relative(dir, name), isDirectory);
+  }
+
+  /** Whether a directory is left out, by its path below its root. */
+  leavesOutPath(root: Node, relative: string): boolean {
+    return this.#ignore.active && this.#ignore.ignores(root, relative, true);
   }
 
   /** Whether something below a root is not watched because the root is. */

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { Ahead } from "./ahead.ts";
 import type { Backend, RawEvent, RawSelf, Sink } from "./backend.ts";
 import { Directories, type EngineOptions } from "./directories.ts";
 import type { Ignore } from "./ignore.ts";
@@ -14,6 +15,7 @@ import { type Look, look } from "./look.ts";
 import { Moves } from "./moves.ts";
 import { keyOf, nameOf, type Paths } from "./paths.ts";
 import { CLOCK_SLACK, Roots } from "./roots.ts";
+import type { ScanMode } from "./scanner.ts";
 import type { Teller } from "./teller.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
 
@@ -26,6 +28,7 @@ export class Engine implements Sink, Disposable {
   readonly #paths: Paths;
   readonly #teller: Teller;
   readonly #moves: Moves;
+  readonly #ahead: Ahead;
   readonly directories: Directories;
   readonly roots: Roots;
   /** Not watched any more, for a reason that is looked for when all events are read. */
@@ -62,6 +65,7 @@ export class Engine implements Sink, Disposable {
       this.#lost.delete(node);
       this.#doubts.delete(node);
       this.#replacing.delete(node);
+      this.#ahead.forget(node);
       this.#moves.forget(node);
       this.roots.left(node);
     };
@@ -69,6 +73,7 @@ export class Engine implements Sink, Disposable {
     this.directories.onMeet = (dir, name) => this.#vacate(dir, name);
     this.directories.watches.onSuspect = (node) => this.#suspects.add(node);
     this.roots = new Roots(tree, paths, this.directories);
+    this.#ahead = new Ahead(tree, paths, backend, this.directories);
   }
 
   /** How many entries left and are waited for. */
@@ -82,6 +87,15 @@ export class Engine implements Sink, Disposable {
     this.#teller.pid = event.pid;
     for (const node of this.directories.watches.handles.of(event.handle)) this.#at(node, event);
     this.#teller.pid = undefined;
+  }
+
+  ahead(handle: number, name: NameBytes): void {
+    this.#ahead.enter(handle, name);
+  }
+
+  /** All that one read returned is told. @returns Whether more may be there by now that is not to wait. */
+  handed(): boolean {
+    return this.#ahead.end();
   }
 
   self(handle: number, change: RawSelf, pid?: number): void {
@@ -129,6 +143,7 @@ export class Engine implements Sink, Disposable {
   /** Nothing was left to read at that time, and what was read before is told: milliseconds since 1970. */
   emptied(at: number): void {
     this.#emptied = at;
+    this.#ahead.emptied();
     const limit = performance.now() - HOLD;
     for (const [node, since] of this.#replacing) {
       if (since > limit) break;
@@ -166,6 +181,7 @@ export class Engine implements Sink, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#ahead[Symbol.dispose]();
     this.directories[Symbol.dispose]();
   }
 
@@ -219,7 +235,7 @@ export class Engine implements Sink, Disposable {
     this.directories.tellMade(known);
     if (!isDirectory || this.#tree.handle(known) !== 0) return;
     if (child !== 0) this.directories.adopt(known, child);
-    this.directories.enter(known, "new", true);
+    this.#enter(known, name, "new", true);
   }
 
   #deleted(dir: Node, event: RawEvent): void {
@@ -285,7 +301,7 @@ export class Engine implements Sink, Disposable {
     for (const late of deferred) this.#at(late.dir, late.event);
     const handle = this.#tree.handle(node);
     const mode = handle === 0 ? "new" : this.directories.afterMove;
-    if (mode !== "check" || handle !== child) this.directories.enter(node, mode, true);
+    if (mode !== "check" || handle !== child) this.#enter(node, name, mode, true);
   }
 
   /** Whether an entry may have that inode: not of all it is known. */
@@ -388,9 +404,15 @@ export class Engine implements Sink, Disposable {
     this.#remember(node, now);
     this.roots.arrived(dir, name, node);
     if (loud) this.directories.tellMade(node);
-    if (child === 0 || !this.directories.adopt(node, child))
-      this.directories.enter(node, "new", loud);
+    if (child === 0 || !this.directories.adopt(node, child)) this.#enter(node, name, "new", loud);
     return node;
+  }
+
+  /** Reads a directory that an event is about, unless that was done ahead of the event. */
+  #enter(node: Node, name: NameBytes, mode: ScanMode, loud: boolean): void {
+    const entered = this.#tree.isDirectory(node) ? this.#ahead.take(name) : undefined;
+    if (entered !== undefined && loud) this.#ahead.meet(node, entered);
+    else this.directories.enter(node, mode, loud);
   }
 
   /** The entry that an event is about. A directory that has another name by now is known by its handle. */
@@ -410,11 +432,14 @@ export class Engine implements Sink, Disposable {
   #entryBefore(dir: Node, event: RawEvent): Node {
     const node = this.#entryOf(dir, event);
     const scan = this.directories.scanner.get(dir);
-    if (node !== NONE || scan?.mode !== "new" || scan.loud) return node;
+    const isFresh = this.#ahead.isFresh(dir);
+    if (node !== NONE || (!isFresh && (scan?.mode !== "new" || scan.loud))) return node;
     const isTaken = this.#tree.find(dir, event.name) !== NONE;
     if (isTaken) return NONE;
     const kind = event.isDirectory ? KIND.DIRECTORY : KIND.FILE;
-    return this.directories.make(dir, event.name, kind, 0);
+    const made = this.directories.make(dir, event.name, kind, 0);
+    if (isFresh) this.directories.tellMade(made);
+    return made;
   }
 
   #isPlace(node: Node, dir: Node, { bytes, start, end }: NameBytes): boolean {

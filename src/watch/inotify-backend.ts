@@ -5,10 +5,12 @@
  */
 import { OSError } from "../errors.ts";
 import type { Pinned } from "../libc.ts";
+import { read_nonblock } from "../syscalls/fd.ts";
 import {
   IN,
   IN_REPORTED,
   inotify_add_watch,
+  INOTIFY_EVENT_SIZE,
   inotify_init1,
   inotify_rm_watch,
   read_inotify_events,
@@ -17,6 +19,11 @@ import type { Backend, Interest, RawChange, Sink } from "./backend.ts";
 
 const SELF = IN.DELETE_SELF | IN.MOVE_SELF | IN.ONLYDIR | IN.MASK_ADD;
 const NAMES = SELF | IN.CREATE | IN.DELETE | IN.MOVE | IN.ATTRIB;
+
+const MADE = IN.CREATE | IN.MOVED_TO;
+
+/** More than any record that the kernel writes. */
+const LONGEST_RECORD = 4096;
 
 const changes: readonly (readonly [bit: number, change: RawChange])[] = [
   [IN.CREATE, "create"],
@@ -63,6 +70,35 @@ export class InotifyBackend implements Backend {
       throw error;
     }
     this.#leaving.set(handle, (this.#leaving.get(handle) ?? 0) + 1);
+  }
+
+  follow(buffer: Pinned, length: number, sink: Sink): number {
+    let end = length;
+    for (let from = 0; from < end;) {
+      const isNews = this.#lookAhead(buffer, from, end, sink);
+      from = end;
+      if (isNews && buffer.byteLength - end > LONGEST_RECORD)
+        end += Math.max(0, read_nonblock(this.fd, buffer, end));
+    }
+    return end;
+  }
+
+  /** Speaks of directories that were made, the last one first: it is the likeliest to be there still. */
+  #lookAhead(buffer: Pinned, from: number, end: number, sink: Sink): boolean {
+    const { bytes, words } = buffer;
+    const records: number[] = [];
+    for (let at = from; at + INOTIFY_EVENT_SIZE <= end;) {
+      const mask = words[(at >>> 2) + 1] ?? 0;
+      if ((mask & IN_REPORTED.ISDIR) !== 0 && (mask & MADE) !== 0) records.push(at);
+      at += INOTIFY_EVENT_SIZE + (words[(at >>> 2) + 3] ?? 0);
+    }
+    for (const at of records.toReversed()) {
+      const handle = words[at >>> 2] ?? 0;
+      if (this.#leaving.has(handle)) continue;
+      const start = at + INOTIFY_EVENT_SIZE;
+      sink.ahead(handle, { bytes, start, end: bytes.indexOf(0, start) });
+    }
+    return records.length > 0;
   }
 
   decode(buffer: Pinned, length: number, sink: Sink): void {

@@ -27,6 +27,9 @@ const LONGEST_RECORD = 4096;
 /** Bytes of some four of inotify's records: what a file that is saved makes of events is no burst, and worth a wake-up of its own. */
 const LONE = 128;
 
+/** How often what happens in new directories is read at once. */
+const TURNS = 16;
+
 /** Milliseconds of a slice of scanning. */
 const SLICE = 4;
 
@@ -205,11 +208,17 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   protected override receive(): Batch<WatchEvent> {
-    const began = Date.now();
     const buffer = readBuffer();
-    const length = read_nonblock(this.fd, buffer);
+    let began: number;
+    let length: number;
+    let turns = 0;
+    do {
+      began = Date.now();
+      length = Math.max(0, read_nonblock(this.fd, buffer));
+      length = this.#backend.follow(buffer, length, this.#engine);
+      this.#backend.decode(buffer, length, this.#engine);
+    } while (this.#engine.handed() && ++turns < TURNS);
     const more = length > buffer.byteLength - LONGEST_RECORD;
-    this.#backend.decode(buffer, Math.max(length, 0), this.#engine);
     if (!more) {
       this.#backend.emptied(this.#engine);
       this.#engine.emptied(began);

@@ -13,7 +13,8 @@ import { type Paths, reach } from "./paths.ts";
 import type { Teller } from "./teller.ts";
 import { FLAG, type Node, type Tree } from "./tree.ts";
 
-const OPEN = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK;
+/** How a directory is opened, unless a link to it is followed: without `NOFOLLOW` then. */
+export const OPEN = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK | O.NOFOLLOW;
 
 /** Errors of a limit, which are told once and not for each directory. */
 const LIMITS = new Set(["ENOSPC", "EMFILE", "ENFILE", "ENOMEM"]);
@@ -67,7 +68,7 @@ export class Watches {
     const follow = this.#tree.has(node, FLAG.ANCHOR | FLAG.FOLLOWED);
     let fd = -1;
     try {
-      const flags = OPEN | (follow ? 0 : O.NOFOLLOW);
+      const flags = follow ? OPEN & ~O.NOFOLLOW : OPEN;
       fd = reach(this.#paths.real(node), (dirfd, path) => openat(dirfd, path, flags));
       return { fd, handle: this.#backend.watch(fd, interest) };
     } catch (error) {
