@@ -7,6 +7,7 @@ import {
   close,
   DT,
   getdents64,
+  getdents64_quietly,
   O,
   openat,
   pinned,
@@ -117,4 +118,20 @@ test("a name without a NUL ends with its record, and lengths beyond the memory a
   expect(read_linux_dirent64(dirp, 20, 24)).toBeUndefined();
   expect(() => read_linux_dirents64(dirp, 25, () => {})).toThrow(RangeError);
   expect(() => read_linux_dirent64(dirp, -1, 24)).toThrow(RangeError);
+});
+
+test("getdents64_quietly() gives what getdents64() does, and -1 for what that throws for", () => {
+  using dir = tempDir();
+  mkdirSync(dir.at("sub"));
+  using dirp = pinned(4096);
+  const fd = openat(AT.FDCWD, dir.at("sub"), O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+  try {
+    expect(getdents64_quietly(fd, dirp)).toBe(48);
+    expect(getdents64_quietly(fd, dirp)).toBe(0);
+    rmdirSync(dir.at("sub"));
+    expect(getdents64_quietly(fd, dirp)).toBe(-1);
+  } finally {
+    close(fd);
+  }
+  expect(getdents64_quietly(-1, dirp)).toBe(-1);
 });

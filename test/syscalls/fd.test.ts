@@ -160,6 +160,19 @@ describe("read_nonblock()", () => {
     expect(read_nonblock(reader, buf)).toBe(0);
   });
 
+  test("leaves what is before its place as it is", () => {
+    using fds = new Fds();
+    const [reader, writer] = fds.pipe();
+    using buf = pinned(4);
+    write(writer, bytes(1, 2, 3, 4));
+    expect(read_nonblock(reader, buf, 3)).toBe(1);
+    expect([...buf.bytes]).toEqual([0, 0, 0, 1]);
+    expect(read_nonblock(reader, buf, 1)).toBe(3);
+    expect([...buf.bytes]).toEqual([0, 2, 3, 4]);
+    expect(() => read_nonblock(reader, buf, 5)).toThrow(RangeError);
+    expect(() => read_nonblock(reader, buf, -1)).toThrow(RangeError);
+  });
+
   test("throws for everything else", () => {
     using buf = pinned(4);
     using fds = new Fds();

@@ -4,7 +4,19 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 import { ValueError } from "bun-butter";
-import { AT, close, F, fcntl, FD, fd_name, O, openat, read, write } from "bun-butter/syscalls";
+import {
+  AT,
+  close,
+  F,
+  fcntl,
+  FD,
+  fd_name,
+  O,
+  openat,
+  openat_quietly,
+  read,
+  write,
+} from "bun-butter/syscalls";
 
 import { tempDir } from "../support/temp.ts";
 
@@ -68,4 +80,16 @@ test("openat() says why it can't", () => {
   }
   expect(() => openat(-1, "relative", O.RDONLY)).toThrow(ValueError);
   expect(() => openat(AT.FDCWD, "/tmp\0x", O.RDONLY)).toThrow("NUL");
+});
+
+test("openat_quietly() opens what openat() does, and gives -1 for what that throws for", () => {
+  using dir = tempDir();
+  writeFileSync(dir.at("file"), "");
+  opened(openat_quietly(AT.FDCWD, dir.path, O.PATH | O.DIRECTORY | O.CLOEXEC), (sub) => {
+    expect(opened(openat_quietly(sub, "file", O.RDONLY), fd_name)).toBe(dir.at("file"));
+    expect(openat_quietly(sub, "none", O.RDONLY)).toBe(-1);
+    expect(openat_quietly(sub, "file", O.DIRECTORY)).toBe(-1);
+  });
+  expect(openat_quietly(-1, "relative", O.RDONLY)).toBe(-1);
+  expect(() => openat_quietly(AT.FDCWD, "/tmp\0x", O.RDONLY)).toThrow("NUL");
 });

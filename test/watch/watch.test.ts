@@ -1,6 +1,6 @@
 /** What watch() takes, and what its watcher does beside telling of changes. */
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 import { changesSince, snapshot, watch, type Watcher, type WatchOptions } from "bun-butter";
@@ -160,4 +160,44 @@ describe("snapshot()", () => {
     expect(event).toMatchObject({ type: "change", path: `${dir.path}/\uFFFD` });
     expect(Buffer.from(event?.pathBytes ?? [])).toEqual(bytes);
   });
+});
+
+test.each([
+  ["what a function leaves out", { ignore: ["out"] }],
+  ["what is too deep", { depth: 2 }],
+])("new directories are entered at once, but not %s", async (_, options) => {
+  using dir = tempDir();
+  using watcher = watch(dir.path, { backend: "inotify", ...options });
+  const before = watcher.watched.directories;
+  mkdirSync(dir.at("a/b/out/x"), { recursive: true });
+  writeFileSync(dir.at("a/b/out/x/file"), "");
+  await watcher.sync();
+  expect(watcher.watched.directories - before).toBe(2);
+});
+
+test("more new directories than are entered at once, with more in them than is read at once", async () => {
+  using dir = tempDir();
+  using watcher = watch(dir.path, { backend: "inotify" });
+  const before = descriptorCount();
+  const expected: string[] = [];
+  for (let at = 0; at < 50; at++) {
+    expected.push(dir.at(`${at}`), dir.at(`${at}/sub`), dir.at(`${at}/sub/file`));
+    mkdirSync(dir.at(`${at}/sub`), { recursive: true });
+    writeFileSync(dir.at(`${at}/sub/file`), "");
+  }
+  for (let at = 0; at < 500; at++) {
+    const path = dir.at(`0/sub/a-name-of-some-length-${at}`);
+    writeFileSync(path, "");
+    expected.push(path);
+  }
+  renameSync(dir.at("1"), dir.at("sub"));
+  await watcher.sync();
+  const paths = new Set<string>();
+  for (const { type, path } of watcher.readEventsSync()) {
+    if (type === "create") expect([path, paths.has(path)]).toEqual([path, false]);
+    if (type === "create" || type === "rename") paths.add(path);
+  }
+  const shown = expected.map((path) => path.replace(/\/1(?=$|\/sub)/, "/sub"));
+  for (const path of shown) expect([path, paths.has(path)]).toEqual([path, true]);
+  expect(descriptorCount()).toBe(before);
 });
