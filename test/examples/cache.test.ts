@@ -18,7 +18,7 @@ test.skipIf(!triggers || !canStarve)(
     mkdirSync(dir.at("files"));
     writeFileSync(dir.at("secret"), "");
     for (const name of ["a", "b", "c", "d"]) writeFileSync(dir.at("files", name), name);
-    await using cache = Butter.start(["files", "1"], { cwd: dir.path, program: [bun, example] });
+    await using cache = Butter.start(["files", "20"], { cwd: dir.path, program: [bun, example] });
     const text = await cache.stdout.until((printed) => printed.endsWith("\n"));
     const [url = ""] = /http:\S+/.exec(text) ?? [];
     const get = async (path: string): Promise<readonly [string | null, string]> => {

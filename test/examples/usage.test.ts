@@ -8,6 +8,9 @@ import { bun, run } from "../support/child.ts";
 const root = new URL("../..", import.meta.url).pathname;
 const examples = [...new Bun.Glob("*.ts").scanSync(`${root}/examples`)].toSorted();
 
+/** Milliseconds: all of them start at once. */
+const PATIENCE = 30_000;
+
 /** What each can't do anything with. What is not here takes none. */
 const wrong: Readonly<Record<string, readonly string[]>> = {
   "cache.ts": [".", "-1"],
@@ -32,6 +35,7 @@ test.concurrent.each(examples.filter((name) => !anything.has(name)))(
     const [, call = ""] = /`(?:sudo )?bun examples\/([^`]*)`/.exec(textOf(name)) ?? [];
     expect(stderr.split("\n")[0]).toBe(`usage: ${call}`);
   },
+  PATIENCE,
 );
 
 test("the index links every example, and nothing else", () => {
