@@ -1,6 +1,6 @@
 /** The table, and the file. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import type { Result, Row, Verdict } from "./harness.ts";
 
@@ -60,15 +60,17 @@ export function summary(results: readonly Result[]): string {
   return `${met} of ${verdicts.length} targets met`;
 }
 
-/** Writes `results/<date>.json`, and tells where that is. */
-export function save(report: {
+/** A run, as it is written. */
+export interface Report {
   readonly date: string;
   readonly machine: Readonly<Record<string, string | number>>;
   readonly results: readonly Result[];
-}): string {
-  const directory = join(import.meta.dir, "results");
-  mkdirSync(directory, { recursive: true });
-  const path = join(directory, `${report.date.replaceAll(":", "-")}.json`);
+}
+
+/** Writes a run to a file, `results/<date>.json` unless another one is named, and tells where that is. */
+export function save(report: Report, file?: string): string {
+  const path = file ?? join(import.meta.dir, "results", `${report.date.replaceAll(":", "-")}.json`);
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`);
   return path;
 }

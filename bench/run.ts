@@ -1,6 +1,6 @@
 /**
- * `bun run bench [--rounds N] [name …]`: measures, prints a table for each benchmark and writes all of it
- * to `results/`. A missed target is a line of the table; only a side that breaks makes it fail.
+ * `bun run bench [--rounds N] [--json FILE] [name …]`: measures, prints a table for each benchmark and writes all of it
+ * to FILE, or to `results/`. A missed target is a line of the table; only a side that breaks makes it fail.
  */
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
@@ -47,24 +47,32 @@ const benchmarks: Readonly<Record<string, () => Benchmark>> = {
 
 function usage(problem: string): never {
   console.error(`bench: ${problem}`);
-  console.error(`usage: bun run bench [--rounds N] [${Object.keys(benchmarks).join("|")}]…`);
+  console.error(
+    `usage: bun run bench [--rounds N] [--json FILE] [${Object.keys(benchmarks).join("|")}]…`,
+  );
   process.exit(2);
 }
 
-function parse(): { readonly rounds: number; readonly names: readonly string[] } {
+interface Asked {
+  readonly rounds: number;
+  readonly names: readonly string[];
+  readonly json: string | undefined;
+}
+
+function parse(): Asked {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { rounds: { type: "string", default: "5" } },
+      options: { rounds: { type: "string", default: "5" }, json: { type: "string" } },
     });
     const names = positionals.length === 0 ? Object.keys(benchmarks) : positionals;
-    return { rounds: Number(values.rounds), names };
+    return { rounds: Number(values.rounds), names, json: values.json };
   } catch (error) {
     usage(error instanceof Error ? error.message : String(error));
   }
 }
 
-const { rounds, names } = parse();
+const { rounds, names, json } = parse();
 if (!(Number.isInteger(rounds) && rounds > 0)) usage("--rounds takes an integer of at least 1");
 for (const name of names)
   if (benchmarks[name] === undefined) usage(`there is no benchmark ${name}`);
@@ -93,6 +101,6 @@ for (const name of names) {
   console.log(table(result));
 }
 const date = new Date().toISOString().replace(/\..*/, "Z");
-const path = save({ date, machine: facts, results });
+const path = save({ date, machine: facts, results }, json);
 console.log(`${summary(results)}; all figures are in ${relative(process.cwd(), path)}`);
 process.exit(results.some(({ failures }) => failures.length > 0) ? 1 : 0);
