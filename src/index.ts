@@ -1,7 +1,7 @@
 /**
  * Linux's file descriptor features for Bun: typed sources of events, straight from the kernel.
  *
- * @module
+ * @module bun-butter
  */
 export {
   ERRNO,

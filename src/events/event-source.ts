@@ -271,6 +271,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     this.shut();
   }
 
+  /** Does what {@linkcode close} does. */
   [Symbol.dispose](): void {
     this.close();
   }

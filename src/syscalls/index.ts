@@ -3,7 +3,7 @@
  * out-parameters become results, C strings become JavaScript strings; nothing is retried, cached
  * or chosen for you.
  *
- * @module
+ * @module bun-butter/syscalls
  */
 export { pinned, type Address, type FdLike, type PathLike, type Pinned } from "../libc.ts";
 export * from "./aio.ts";

@@ -51,6 +51,7 @@ export abstract class PipeEnd extends OwnedFd {
     return (fcntl(this.fileno(), F.GETFL) & O.NONBLOCK) === 0;
   }
 
+  /** For everybody who has this end: it is the open file's, not the descriptor's. */
   set blocking(blocking: boolean) {
     const flags = fcntl(this.fileno(), F.GETFL);
     fcntl(this.fileno(), F.SETFL, blocking ? flags & ~O.NONBLOCK : flags | O.NONBLOCK);
@@ -130,6 +131,7 @@ export class Pipe implements Disposable {
     return this.#open.capacity;
   }
 
+  /** As {@linkcode PipeEnd.capacity} of either end. */
   set capacity(bytes: number) {
     this.#open.capacity = bytes;
   }

@@ -2,7 +2,7 @@
  * For test files that assert what a program does to a directory: trees of files, records of what happens in them, matchers,
  * signals and timers. Everything is real, nothing is faked.
  *
- * @module
+ * @module bun-butter/testing
  */
 export type { EmittedEvent, EmittedPath, EmittedType } from "./emitted.ts";
 export { type ButterMatchers, matchers } from "./matchers.ts";

@@ -161,10 +161,12 @@ export class Recorder implements AsyncDisposable, Disposable {
     this.#watcher.close();
   }
 
+  /** Does what {@linkcode close} does. */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** Does what {@linkcode close} does, but the event loop goes on meanwhile. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end();
     await this.#watcher[Symbol.asyncDispose]();

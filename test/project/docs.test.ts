@@ -1,50 +1,14 @@
 /** The examples in the documentation run and print what they say, and every export is documented. */
 import { describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
 
-import { can, emulated, kernel } from "../support/capabilities.ts";
 import { bun, run } from "../support/child.ts";
+import { type Fence, fencesOf, lacks } from "../support/fences.ts";
 import { parallel } from "../support/parallel.ts";
 import { entryPoints, exportsOf, filesOf, textOf } from "../support/source.ts";
 import { tempDir } from "../support/temp.ts";
 
-/** A fence of TypeScript: `ts`, then what it needs beyond Bun: `CAP_SYS_ADMIN`, `linux-6.13`, `/proc/pressure/memory`. */
-interface Example {
-  /** `README.md:12` */
-  readonly at: string;
-  readonly needs: readonly string[];
-  readonly code: string;
-}
-
-const fence = /^(?<margin> *(?:\* )?)```ts\b(?<needs>.*)\n(?<code>[\s\S]*?)^ *(?:\* )?```$/gm;
-
-function examplesOf(file: string): readonly Example[] {
-  const text = textOf(file);
-  return [...text.matchAll(fence)].map(({ index, groups = {} }) => {
-    const { margin = "", needs = "", code = "" } = groups;
-    const lines = code.split("\n").map((line) => line.slice(margin.length));
-    return {
-      at: `${file}:${text.slice(0, index).split("\n").length}`,
-      needs: needs.split(" ").filter((word) => word !== ""),
-      code: lines.join("\n"),
-    };
-  });
-}
-
 const files = [...filesOf("src/**/*.ts"), ...filesOf("*.md"), ...filesOf("docs/**/*.md")];
-const examples = files.flatMap(examplesOf);
-
-/** What is not here of what an example needs. */
-function lacks(needs: readonly string[]): readonly string[] {
-  return needs.filter((need) => {
-    const [, major, minor] = /^linux-(\d+)\.(\d+)$/.exec(need) ?? [];
-    // qemu's user-mode emulation has the host's release, and not all of its calls.
-    if (major !== undefined) return emulated || !kernel(Number(major), Number(minor));
-    if (need.startsWith("/")) return !existsSync(need);
-    if (need === "CAP_SYS_ADMIN" && Bun.which("unshare") === null) return true;
-    return !can(need as Parameters<typeof can>[0]);
-  });
-}
+const examples = files.flatMap(fencesOf).filter(({ language }) => language === "ts");
 
 /** What its `console.log(…); // output` lines say that they print. */
 function outputsOf(code: string): readonly string[] {
@@ -66,17 +30,17 @@ interface Outcome {
 }
 
 /** As text, so that there is no file; the package is found by its own name. */
-async function runExample({ code, needs }: Example): Promise<Outcome> {
+async function runExample({ code, words }: Fence): Promise<Outcome> {
   using dir = tempDir();
   // What an example makes in /tmp goes where it is removed again, and what it mounts is gone with it.
-  const unshare = needs.includes("CAP_SYS_ADMIN") ? ["unshare", "--mount"] : [];
+  const unshare = words.includes("CAP_SYS_ADMIN") ? ["unshare", "--mount"] : [];
   const text = code.replaceAll(/(["'`])\/tmp\//g, `$1${dir.path}/`);
   const { stdout, stderr, exitCode } = await run([...unshare, bun, "--eval", text]);
   return { stdout, stderr, exitCode };
 }
 
 describe("examples", async () => {
-  const runnable = examples.filter(({ needs }) => lacks(needs).length === 0);
+  const runnable = examples.filter((example) => lacks(example).length === 0);
   const outcomes = new Map(
     await parallel(runnable, async (example) => [example.at, await runExample(example)] as const),
   );
@@ -85,10 +49,12 @@ describe("examples", async () => {
     const found = new Set(examples.map(({ at }) => at.split(":")[0]));
     expect(found).toContain("src/events/inotify.ts");
     expect(found).toContain("README.md");
+    expect(found).toContain("docs/guides/getting-started.md");
   });
 
-  for (const { at, needs, code } of examples) {
-    const lacking = lacks(needs);
+  for (const example of examples) {
+    const { at, code } = example;
+    const lacking = lacks(example);
     const why = lacking.length === 0 ? "" : ` (needs ${lacking.join(", ")})`;
     test.skipIf(lacking.length > 0)(`${at} runs, and prints what it says${why}`, () => {
       const { stdout = "", stderr, exitCode } = outcomes.get(at) ?? {};

@@ -1,0 +1,21 @@
+/** The page of examples: each program with what its doc comment says. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dir, "../examples");
+
+/** As Markdown. */
+export function examples(): string {
+  const files = [...new Bun.Glob("**/*.ts").scanSync({ cwd: root })].toSorted();
+  return ["", ...files.flatMap(sectionOf)].join("\n");
+}
+
+function sectionOf(file: string): readonly string[] {
+  const text = readFileSync(join(root, file), "utf8");
+  const [comment = ""] = /^\/\*\*[\s\S]*?\*\/\n/.exec(text) ?? [];
+  const said = comment
+    .replaceAll(/^\/\*\*|\*\/$/gm, "")
+    .replaceAll(/^ \* ?/gm, "")
+    .trim();
+  return [`## ${file}`, "", said, "", "```ts", text.slice(comment.length).trim(), "```", ""];
+}
