@@ -4,10 +4,14 @@ import { join } from "node:path";
 
 const root = join(import.meta.dir, "../examples");
 
-/** As Markdown. */
+/** As Markdown: the table of tasks, whose links lead to the programs below it. */
 export function examples(): string {
   const files = [...new Bun.Glob("**/*.ts").scanSync({ cwd: root })].toSorted();
-  return ["", ...files.flatMap(sectionOf)].join("\n");
+  const tasks = readFileSync(join(root, "README.md"), "utf8")
+    .replace(/^# .*\n/, "")
+    .replaceAll(/\]\(([^)]+\.ts)\)/g, (_, file: string) => `](#${file.replaceAll(/[./]/g, "")})`)
+    .replaceAll(/\[([^\]]+)\]\((?!#)[^)]+\)/g, "$1");
+  return ["", tasks, "# The programs", "", ...files.flatMap(sectionOf)].join("\n");
 }
 
 function sectionOf(file: string): readonly string[] {

@@ -98,7 +98,7 @@ export async function site(): Promise<Application> {
     hideGenerator: true,
     githubPages: false,
     disableGit: true,
-    disableSources: false,
+    disableSources: true,
     excludeExternals: true,
     excludePrivate: true,
     excludeProtected: false,
@@ -150,7 +150,7 @@ function entitle(document: DocumentReflection): void {
   document.frontmatter["group"] = guide?.section ?? "None";
   first.text = first.text.slice(heading.length);
   if (guide?.file.endsWith("/examples.md") === true)
-    document.content.push({ kind: "text", text: examples() });
+    document.content = [{ kind: "text", text: examples() }];
 }
 
 /** What a module exports is a category for each family of files. */
@@ -160,7 +160,7 @@ function categorize(project: ProjectReflection): void {
     if (tag.name === "[toStringTag]") project.removeReflection(tag);
   for (const module of project.getChildrenByKind(ReflectionKind.Module)) {
     for (const child of module.children ?? []) {
-      const file = child.sources?.[0]?.fullFileName ?? "";
+      const file = project.getSymbolIdFromReflection(child)?.packagePath ?? "";
       const [word = ""] = basename(file, ".ts").split("-");
       categoryOf(child, families[word] ?? word);
       // What a call's errors become is what its @throws say: the type of the table would repeat it in pages.
