@@ -142,6 +142,16 @@ export function copy_file_range(
 }
 
 /**
+ * `copy_file_range(fd_in, NULL, fd_out, NULL, len, 0)` of which nobody knows yet whether the kernel can copy one to the other: an
+ * exception takes longer than a small file.
+ *
+ * @returns How many bytes, 0 at the end, -1 for each errno that {@linkcode copy_file_range} throws for.
+ */
+export function copy_file_range_or_not(fd_in: FdLike, fd_out: FdLike, len: number): number {
+  return Number(c.copy_file_range(fileno(fd_in), null, fileno(fd_out), null, size(len, "len"), 0));
+}
+
+/**
  * `sendfile(out_fd, in_fd, offset, count)`: sends from what is like a file to any descriptor.
  *
  * @param offset Where to read from, which leaves the file's position alone; `null` is at that position.

@@ -13,7 +13,24 @@ import { isWrongWay, unless, type Waits, type Way } from "./pump-way.ts";
 const RELAY_SIZE = 2 ** 20;
 
 /** Bytes of one read. Larger ones leave the processor's cache. */
-export const LOOP_SIZE = 2 ** 17;
+const LOOP_SIZE = 2 ** 17;
+
+/**
+ * The buffer of a loop that is over, for the next one of this thread: to make one takes longer than to move a small file. Who has it has it
+ * alone, and writes nothing of it but what was read meanwhile.
+ */
+let spare: Pinned | undefined;
+
+function takeBuffer(): Pinned {
+  const taken = spare ?? pinned(LOOP_SIZE);
+  spare = undefined;
+  return taken;
+}
+
+function giveBuffer(buffer: Pinned): void {
+  if (spare === undefined) spare = buffer;
+  else buffer[Symbol.dispose]();
+}
 
 /** Into a pipe of our own, and out of it: neither end is a pipe. */
 export class Relay implements Way {
@@ -85,17 +102,16 @@ export class Loop implements Way {
   readonly #from: FdLike;
   readonly #to: FdLike;
   readonly #held: Disposable | undefined;
-  readonly #buffer: Pinned;
+  #buffer: Pinned | undefined;
   #start = 0;
   #end = 0;
 
-  /** @param size Bytes of one read, {@linkcode LOOP_SIZE} at most. */
-  constructor(from: FdLike, to: FdLike, held: Disposable | undefined, size: number = LOOP_SIZE) {
+  constructor(from: FdLike, to: FdLike, held: Disposable | undefined) {
     this.#from = from;
     this.#to = to;
     this.#held = held;
     try {
-      this.#buffer = pinned(Math.min(size, LOOP_SIZE));
+      this.#buffer = takeBuffer();
     } catch (error) {
       held?.[Symbol.dispose]();
       throw error;
@@ -107,22 +123,26 @@ export class Loop implements Way {
   }
 
   step(limit: number): number | Waits {
+    const buffer = this.#buffer;
+    if (buffer === undefined) return 0;
     if (this.pending === 0) {
-      const count = Math.min(limit, this.#buffer.byteLength);
-      const filled = unless("from", () => read(this.#from, this.#buffer, count));
+      const count = Math.min(limit, buffer.byteLength);
+      const filled = unless("from", () => read(this.#from, buffer, count));
       if (typeof filled === "string" || filled === 0) return filled;
       this.#start = 0;
       this.#end = filled;
     }
     const moved = unless("to", () => {
-      return write(this.#to, this.#buffer.bytes.subarray(this.#start, this.#end));
+      return write(this.#to, buffer.bytes.subarray(this.#start, this.#end));
     });
     if (typeof moved === "number") this.#start += moved;
     return moved;
   }
 
   [Symbol.dispose](): void {
-    this.#buffer[Symbol.dispose]();
+    const buffer = this.#buffer;
+    this.#buffer = undefined;
+    if (buffer !== undefined) giveBuffer(buffer);
     this.#held?.[Symbol.dispose]();
   }
 }

@@ -7,7 +7,7 @@ import type { FdLike } from "../libc.ts";
 import { copy_file_range, sendfile } from "../syscalls/copy.ts";
 import { SPLICE_F, splice_nonblock } from "../syscalls/splice.ts";
 import type { End, Kind } from "./pump-end.ts";
-import { Loop, LOOP_SIZE, Relay } from "./pump-loop.ts";
+import { Loop, Relay } from "./pump-loop.ts";
 import { type PumpWay, unless, type Waits, type Way } from "./pump-way.ts";
 import { Unblocked } from "./unblocked.ts";
 
@@ -15,8 +15,11 @@ import { Unblocked } from "./unblocked.ts";
 export function waysFor({ from: source, to: target }: Ends): readonly PumpWay[] {
   const [from, to] = [source.kind, target.kind];
   if (from === "file" && to === "file") {
-    // Less is there sooner by one read and one write.
-    return source.size < LOOP_SIZE ? ["read"] : ["copy_file_range", "sendfile", "read"];
+    // Those of /proc say that they have no bytes, and are copied as if it were so.
+    if (source.size === 0) return ["read"];
+    // What is sent is read before it is written, which is not so clear in one file.
+    if (source.id === target.id) return ["copy_file_range", "read"];
+    return ["copy_file_range", "sendfile", "read"];
   }
   if (from === "pipe" || to === "pipe") return ["splice", "read"];
   return from === "file" || from === "device" ? ["sendfile", "read"] : ["relay", "read"];
@@ -55,8 +58,7 @@ export function openWay(
     case "relay":
       return new Relay(from, to, patient(...ends));
     case "read":
-      // One byte more than there is, to see the end.
-      return new Loop(from, to, patient(...ends), source.size === 0 ? LOOP_SIZE : source.size + 1);
+      return new Loop(from, to, patient(...ends));
   }
 }
 

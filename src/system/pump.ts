@@ -8,11 +8,12 @@
  */
 import { ERRNO, ValueError } from "../errors.ts";
 import { type FdLike, size } from "../libc.ts";
-import { POLL, poll as look } from "../syscalls/poll.ts";
-import { Readiness, turn } from "./again.ts";
+import { turn } from "./again.ts";
 import { endOf, isEndless } from "./pump-end.ts";
-import { isWrongWay, type PumpWay, type Waits, type Way } from "./pump-way.ts";
-import { type Ends, openWay, waysFor } from "./pump-ways.ts";
+import { copyFiles } from "./pump-files.ts";
+import { moveInSteps } from "./pump-steps.ts";
+import type { PumpWay } from "./pump-way.ts";
+import { type Ends, waysFor } from "./pump-ways.ts";
 
 /** Options of {@linkcode pump}. */
 export interface PumpOptions {
@@ -27,15 +28,6 @@ export interface PumpOptions {
   /** Ends it between two pieces when it aborts. */
   readonly signal?: AbortSignal;
 }
-
-/** The first piece, in bytes: under a millisecond of the slowest way. */
-const PIECE = 2 ** 20;
-
-/** The largest, where one of half of it took no time, as on a file system that shares blocks instead of copying them. */
-const LARGEST_PIECE = 2 ** 26;
-
-/** Milliseconds for which the event loop may wait. */
-const PATIENCE = 4;
 
 /**
  * Moves bytes from one descriptor to another, until the end of the first: two files by `copy_file_range` unless the first is small, a file to a
@@ -75,84 +67,28 @@ export async function pump(from: FdLike, to: FdLike, options: PumpOptions = {}):
   if (onProgress !== undefined && typeof onProgress !== "function")
     throw new TypeError("Cannot take onProgress: expected a function");
   signal?.throwIfAborted();
+  const { moved, over } = copyFiles(from, to, length, onProgress, signal);
+  return over ? moved : await moveOn(from, to, length, moved, onProgress, signal);
+}
+
+/** Moves what is not moved yet. */
+async function moveOn(
+  from: FdLike,
+  to: FdLike,
+  length: number,
+  moved: number,
+  onProgress: ((moved: number, way: PumpWay) => void) | undefined,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  if (moved > 0) await turn();
   const ends: Ends = { from: endOf(from, "read"), to: endOf(to, "write") };
-  if (length === Infinity && isEndless(from, ends.from, to, ends.to)) {
+  if (moved === 0 && length === Infinity && isEndless(from, ends.from, to, ends.to)) {
     throw new ValueError(ERRNO.EINVAL[0], {
       syscall: "pump",
       hint: "both are the same file or pipe, which gets longer all the time: give a length",
     });
   }
-  const [first, ...others] = waysFor(ends);
-  if (first === undefined || length === 0) return 0;
-  using readiness = new Readiness();
-  let way: Way = openWay(first, from, to, ends);
-  let moved = 0;
-  let piece = PIECE;
-  let turned = performance.now();
-  try {
-    while (moved < length) {
-      // What was taken already is delivered, if that takes no wait.
-      if (way.pending === 0) signal?.throwIfAborted();
-      const began = performance.now();
-      const step = attempt(way, Math.min(piece, length - moved), others.length > 0);
-      if (typeof step === "string") {
-        await wait(readiness, step, from, to, signal);
-        turned = performance.now();
-        continue;
-      }
-      if (step === undefined) {
-        const next = others.shift();
-        if (next === undefined) break;
-        way[Symbol.dispose]();
-        way = openWay(next, from, to, ends);
-        continue;
-      }
-      if (step === 0) break;
-      moved += step;
-      onProgress?.(moved, way.name);
-      const now = performance.now();
-      if (now - began < PATIENCE / 16 && step === piece) piece = Math.min(piece * 2, LARGEST_PIECE);
-      else if (now - began > PATIENCE) piece = Math.max(piece / 2, PIECE);
-      if (now - turned > PATIENCE) {
-        await turn();
-        turned = performance.now();
-      }
-    }
-    return moved;
-  } finally {
-    way[Symbol.dispose]();
-  }
-}
-
-/** One step, or `undefined` if another way is to be tried. */
-function attempt(way: Way, limit: number, others: boolean): number | Waits | undefined {
-  try {
-    return way.step(limit);
-  } catch (error) {
-    if (others && way.pending === 0 && isWrongWay(error)) return undefined;
-    throw error;
-  }
-}
-
-async function wait(
-  readiness: Readiness,
-  waits: Waits,
-  from: FdLike,
-  to: FdLike,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if (waits === "both") {
-    const [reads = 0, writes = 0] = look(
-      [
-        { fd: from, events: POLL.IN },
-        { fd: to, events: POLL.OUT },
-      ],
-      0,
-    );
-    // Interrupted, if both are ready.
-    if (reads !== 0 && writes !== 0) return await turn();
-    return await wait(readiness, reads === 0 ? "from" : "to", from, to, signal);
-  }
-  if (waits === "from") await readiness.of(from, "in", signal);
-  else await readiness.of(to, "out", signal);
+  if (length === 0) return 0;
+  const ways = waysFor(ends);
+  return await moveInSteps({ from, to, ends, ways, length, moved, onProgress, signal });
 }

@@ -128,6 +128,7 @@ const tables: Readonly<Record<string, TableRow>> = {
     newer: { TSYNC_ESRCH: "5.7", WAIT_KILLABLE_RECV: "5.19" },
   },
   SECCOMP_RET: { headers: ["linux/seccomp.h"] },
+  SEEK: { headers: ["unistd.h"] },
   SFD: { headers: ["sys/signalfd.h"] },
   SI: { headers: ["signal.h"] },
   SPLICE_F: { headers: ["fcntl.h"] },

@@ -192,6 +192,9 @@ export const injections: {
       call: () => syscalls.rt_tgsigqueueinfo(FD, FD, 0, info),
     },
   },
+  lseek_errors: {
+    lseek: { syscall: "lseek", argument0: FD, call: () => syscalls.lseek(FD, 0, 0) },
+  },
   memfd_errors: {
     memfd_create: {
       syscall: "memfd_create",

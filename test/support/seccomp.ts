@@ -45,6 +45,7 @@ export const syscallNumbers = {
   ioctl: [16, 29],
   kill: [62, 129],
   listmount: [458, 458],
+  lseek: [8, 62],
   memfd_create: [319, 279],
   memfd_secret: [447, 447],
   mmap: [9, 222],
