@@ -6,6 +6,8 @@ export type Sample = Readonly<Record<string, number>>;
 /** One way to do what a benchmark measures, in a process of its own. */
 export interface Side {
   readonly name: string;
+  /** Whether it does less than is measured, and shows what part of it can't be saved. No target is compared with it. */
+  readonly isFloor?: boolean;
   run(): Promise<Sample>;
 }
 
@@ -21,8 +23,8 @@ export interface Target {
   readonly metric: string;
   readonly side: string;
   readonly atMost: number;
-  /** What `atMost` is: so many times the base's, so much more than that, or the figure itself. */
-  readonly as: "ratio" | "difference" | "value";
+  /** What `atMost` is: so many times the base's, so much more than that, the figure itself, or so many times that of the best other side. */
+  readonly as: "ratio" | "difference" | "value" | "fastest";
   /** What limits it, from what was measured beside it. For the table, if the target is missed. */
   readonly limit?: (median: (side: string, metric?: string) => number) => string;
 }
@@ -104,6 +106,12 @@ function rowsOf(
 ): Row[] {
   const valuesOf = (side: string, metric: string): number[] =>
     (samples.get(side) ?? []).flatMap((sample) => sample[metric] ?? []);
+  const best = (side: string, metric: string): number =>
+    Math.min(
+      ...sides
+        .filter(({ name, isFloor }) => name !== side && isFloor !== true)
+        .map(({ name }) => median(valuesOf(name, metric))),
+    );
   const rows: Row[] = [];
   for (const { key, label } of metrics) {
     const first = median(valuesOf(base, key));
@@ -122,7 +130,12 @@ function rowsOf(
         ratio: first > 0 ? middle / first : undefined,
         target:
           target &&
-          verdict(target, middle, first, (side, metric = key) => median(valuesOf(side, metric))),
+          verdict(
+            target,
+            middle,
+            target.as === "fastest" ? best(name, key) : first,
+            (side, metric = key) => median(valuesOf(side, metric)),
+          ),
       });
     }
   }
@@ -135,7 +148,7 @@ function verdict(
   first: number,
   medianOf: (side: string, metric?: string) => number,
 ): Verdict {
-  const value = as === "ratio" ? middle / first : as === "difference" ? middle - first : middle;
+  const value = as === "value" ? middle : as === "difference" ? middle - first : middle / first;
   const met = value <= atMost;
   return { atMost, as, value, met, limit: met ? undefined : limit?.(medianOf) };
 }

@@ -10,6 +10,7 @@ import { compiled, directory, scratch } from "./machine.ts";
 const files = { small: [500, 4096], medium: [50, 2 ** 20], large: [3, 2 ** 26] } as const;
 
 const OURS = "pump()";
+const FLOOR = "copy_file_range alone, awaited";
 
 function copies(where: string, dir: string): Benchmark {
   for (const [size, [count, length]] of Object.entries(files)) {
@@ -32,13 +33,21 @@ function copies(where: string, dir: string): Benchmark {
       side("cp -r, its start shared out", "cp"),
       side("read and write, 128 KiB", "loop"),
       side(OURS, "pump"),
+      { ...side(FLOOR, "bare"), isFloor: true },
     ],
     metrics: [
       { key: "small", label: "4 KiB, 500 of them" },
       { key: "medium", label: "1 MiB, 50 of them" },
       { key: "large", label: "64 MiB, 3 of them" },
     ],
-    targets: Object.keys(files).map((metric) => ({ metric, side: OURS, atMost: 1, as: "ratio" })),
+    targets: Object.keys(files).map((metric) => ({
+      metric,
+      side: OURS,
+      atMost: 1.03,
+      as: "fastest",
+      limit: (median) =>
+        `${median(FLOOR).toFixed(1)} µs are the two calls that copy and see the end, behind a promise`,
+    })),
   };
 }
 

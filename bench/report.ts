@@ -42,7 +42,12 @@ function figures(row: Row): string {
 }
 
 function judged({ atMost, as, value, met }: Verdict): string {
-  const limit = as === "ratio" ? `${atMost.toFixed(1)}x` : number(atMost);
+  const limit =
+    as === "fastest"
+      ? `${atMost.toFixed(2)}x the best (${value.toFixed(2)}x)`
+      : as === "ratio"
+        ? `${atMost.toFixed(1)}x`
+        : number(atMost);
   const over = as === "difference" ? ` more (${number(value)})` : "";
   return `<= ${limit}${over}: ${met ? "met" : "MISSED"}`;
 }

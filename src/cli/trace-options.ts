@@ -86,8 +86,8 @@ Output:
   are lost.
   A line is always one line: names and paths are escaped as butter watch --help says.
   With --json it is one JSON object: time, pid, command, events, path, oldPath of a rename,
-  name, directory; why there is no path as missing; pathBytes, nameBytes and commandBytes,
-  arrays of numbers, if they are not UTF-8.
+  name, directory; why there is no path as missing; pathBytes, oldPathBytes, nameBytes and
+  commandBytes, arrays of numbers, if they are not UTF-8.
 
 Exit codes:
   0  an event came that --count or --once waited for, it was interrupted, or nobody reads

@@ -9,29 +9,31 @@ import { type Doer, doerData, leadOf } from "./process-name.ts";
 
 /** One event, and who did it. */
 export function traceRow(event: FanotifyEvent, doer: Doer): Row {
-  const { oldPath, isDir } = event;
+  const { isDir } = event;
   const [events, brief] = wordsOf(event.events);
   const path = pathOf(event);
   const renamed = event.events.has("rename");
+  const oldPath = event.oldPathBytes ?? event.oldPath ?? "?";
   return {
     lead: leadOf(doer),
     words: isDir ? [...brief, "ISDIR"] : brief,
     brief,
-    subject: renamed ? arrow(oldPath ?? "?", path) : path,
-    columns: renamed ? [oldPath ?? "?", path] : [path],
+    subject: renamed ? arrow(oldPath, path) : path,
+    columns: renamed ? [oldPath, path] : [path],
     suffix: isDir && path !== "/" ? "/" : undefined,
     colour: colourOf(event),
     get data() {
-      const { pathBytes, nameBytes, name } = event;
+      const { pathBytes, oldPathBytes, nameBytes, name } = event;
       return {
         ...doerData(doer),
         events,
         path: event.path,
-        oldPath,
+        oldPath: event.oldPath,
         name,
         directory: isDir,
         missing: event.missing.path,
         ...(pathBytes && { pathBytes: [...pathBytes] }),
+        ...(oldPathBytes && { oldPathBytes: [...oldPathBytes] }),
         ...(nameBytes && { nameBytes: [...nameBytes] }),
       };
     },
@@ -86,7 +88,7 @@ function pathOf(event: FanotifyEvent): string | Uint8Array {
   return name.length === 0 ? "?" : Buffer.concat([Buffer.from("?/"), Buffer.from(name)]);
 }
 
-function arrow(from: string, to: string | Uint8Array): Uint8Array {
+function arrow(from: string | Uint8Array, to: string | Uint8Array): Uint8Array {
   return Buffer.concat([from, " -> ", to].map((part) => Buffer.from(part)));
 }
 

@@ -166,8 +166,12 @@ export class FanotifyEvent implements Disposable {
 
   /** Of a rename: where it was. `undefined` if that is not marked, or not known. */
   get oldPath(): string | undefined {
-    const { oldDirectory, oldName } = this.#raw;
-    return oldDirectory && oldName && join(oldDirectory, oldName).text;
+    return this.#oldPath()?.text;
+  }
+
+  /** A copy of the exact bytes of an old path that is not UTF-8, else `undefined`. */
+  get oldPathBytes(): Uint8Array | undefined {
+    return this.#oldPath()?.bytes?.slice();
   }
 
   /** Of a rename: where it is. `undefined` if that is not marked, or not known. */
@@ -315,13 +319,18 @@ export class FanotifyEvent implements Disposable {
   }
 
   #path(): Name | undefined {
-    const { directory, name, oldDirectory, oldName, fd } = this.#raw;
+    const { directory, name, fd } = this.#raw;
     if (directory !== undefined) return name === undefined ? directory : join(directory, name);
-    if (oldDirectory !== undefined && oldName !== undefined && name === undefined)
-      return join(oldDirectory, oldName);
+    const oldPath = name === undefined ? this.#oldPath() : undefined;
+    if (oldPath !== undefined) return oldPath;
     if (fd < 0 || this.#link !== undefined) return this.#link;
     const { fd: open } = this;
     return open === undefined ? undefined : (this.#link = truePathOf(open));
+  }
+
+  #oldPath(): Name | undefined {
+    const { oldDirectory, oldName } = this.#raw;
+    return oldDirectory && oldName && join(oldDirectory, oldName);
   }
 
   #decision(by: string): Decision {

@@ -30,12 +30,13 @@ export interface PumpOptions {
 }
 
 /**
- * Moves bytes from one descriptor to another, until the end of the first: two files by `copy_file_range` unless the first is small, a file to a
+ * Moves bytes from one descriptor to another, until the end of the first: two files by `copy_file_range`, a file to a
  * socket by `sendfile`, from or to a pipe by `splice`, other two by `splice` through a pipe of its own, and by
  * reading and writing what allows nothing else. It begins at the positions of files, and moves them.
  *
  * Both are borrowed: they must stay open, are not closed, and are nobody else's meanwhile. It never blocks the event loop for
- * longer than one piece takes: files are moved in pieces, others are waited for. A socket, a terminal or another blocking descriptor
+ * longer than one piece takes: files are moved in pieces, a small one at once in this call; others are waited for. While much comes through pipes and
+ * sockets, it first leaves the processor to who shares it, for a moment, as `sched_yield` does. A socket, a terminal or another blocking descriptor
  * is made non-blocking until it is over, for whoever shares it; one that several calls move bytes from or to, until all of them are.
  *
  * If it fails or is aborted, `onProgress` has told how much was delivered. What was taken from a socket or terminal and is on its way then is
@@ -44,7 +45,7 @@ export interface PumpOptions {
  *
  * @returns How many bytes were moved.
  * @throws {ValueError} `EBADF`: not open, or not open for that. `EISDIR`: a directory. `EINVAL`: the same file or pipe twice,
- * without a `length`.
+ * without a `length`, unless the end of a file is moved to its own start.
  * @throws {OSError} `EPIPE`: nobody reads. `ENOSPC`, `EIO`, and others.
  * @throws What `signal` was aborted with.
  *

@@ -110,18 +110,19 @@ describe.skipIf(!canEnter)("rows (needs CAP_SYS_ADMIN, no emulation)", () => {
   test("escape names that are not text, and have them raw in JSON", async () => {
     using dir = tempDir();
     const { path } = dir;
-    const script = String.raw`cd ${path}; printf x >"$(printf 'a\nb\033[2J')"; printf x >"$(printf 'raw\377')"`;
-    await using plain = await start(path, ["--events", "create", path]);
+    const script = String.raw`cd ${path}; printf x >"$(printf 'a\nb\033[2J')"; printf x >"$(printf 'raw\377')"; mv "$(printf 'raw\377')" raw`;
+    await using plain = await start(path, ["--events", "create,rename", path]);
     await sh(plain.pid, script);
     const rows = await until(plain, `${path}/end`);
     expect(rows.map(short)).toEqual([
       String.raw`CREATE ${path}/a\nb\x1B[2J`,
       String.raw`CREATE ${path}/raw\xFF`,
+      String.raw`RENAME ${path}/raw\xFF -> ${path}/raw`,
     ]);
-    await using json = await start(path, ["--json", "--events", "create", path]);
+    await using json = await start(path, ["--json", "--events", "create,rename", path]);
     await sh(json.pid, script);
     await until(json, `${path}/end`);
-    const [text, raw] = json.stdout.text
+    const [text, raw, renamed] = json.stdout.text
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line));
@@ -139,6 +140,13 @@ describe.skipIf(!canEnter)("rows (needs CAP_SYS_ADMIN, no emulation)", () => {
       nameBytes: [...Buffer.from("raw"), 0xff],
       pathBytes: [...Buffer.from(`${path}/raw`), 0xff],
     });
+    expect(renamed).toMatchObject({
+      events: ["rename"],
+      path: `${path}/raw`,
+      oldPath: `${path}/raw\uFFFD`,
+      oldPathBytes: [...Buffer.from(`${path}/raw`), 0xff],
+    });
+    expect(renamed).not.toHaveProperty("pathBytes");
   });
 
   test("are of a PATH that is not text", async () => {

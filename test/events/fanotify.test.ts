@@ -188,6 +188,25 @@ describe.skipIf(emulated)("Fanotify (no emulation)", () => {
     );
   });
 
+  test("old names of renames that are not UTF-8 keep their bytes", () => {
+    using dir = tempDir();
+    using fanotify = new Fanotify({ own: true });
+    const odd = Buffer.from(`${dir.path}/odd\xff`, "latin1");
+    writeFileSync(odd, "");
+    fanotify.mark(dir.path, "rename");
+    renameSync(odd, dir.at("plain"));
+    renameSync(dir.at("plain"), odd);
+    const [there, back] = fanotify.readEventsSync();
+    expect(there).toMatchObject({ oldPath: dir.at("odd\ufffd"), path: dir.at("plain") });
+    expect(there?.oldPathBytes).toEqual(new Uint8Array(odd));
+    expect(there?.pathBytes).toBeUndefined();
+    expect(back?.oldPathBytes).toBeUndefined();
+    expect(back?.pathBytes).toEqual(new Uint8Array(odd));
+    // A copy, which is the caller's.
+    there?.oldPathBytes?.fill(0);
+    expect(there?.oldPathBytes).toEqual(new Uint8Array(odd));
+  });
+
   test("this process's own events are told only with own", () => {
     using dir = tempDir();
     using others = new Fanotify();

@@ -5,6 +5,7 @@ import { fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { OSError, ValueError } from "bun-butter";
 import {
   copy_file_range,
+  copy_file_range_or_not,
   ftruncate,
   pinned,
   pread,
@@ -73,6 +74,21 @@ describe("copy_file_range()", () => {
     expectErrno(() => copy_file_range(from, null, to, null, 1, 64), ValueError, "EINVAL");
     writeFileSync(dir.at("to"), "0123456789");
     expectErrno(() => copy_file_range(to, 0, to, 2, 4, 0), ValueError, "EINVAL");
+  });
+
+  test("tells by -1 what it can't copy, if it is asked so", () => {
+    using dir = tempDir();
+    using fds = new Fds();
+    const { from, to } = filled(fds, dir);
+    const [reader, writer] = fds.pipe();
+    expect(copy_file_range_or_not(reader, to, 1)).toBe(-1);
+    expect(copy_file_range_or_not(from, writer, 1)).toBe(-1);
+    expect(copy_file_range_or_not(to, from, 1)).toBe(-1);
+    expect(copy_file_range_or_not(from, to, 100)).toBe(10);
+    expect(copy_file_range_or_not(from, to, 100)).toBe(0);
+    expect(copy_file_range_or_not(2 ** 30, to, 1)).toBe(-1);
+    expectRefusal(() => copy_file_range_or_not("3" as unknown as number, to, 1), TypeError);
+    expectRefusal(() => copy_file_range_or_not(from, to, -1), RangeError);
   });
 
   test("takes nothing of another type or range, before the kernel is asked", () => {

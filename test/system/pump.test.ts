@@ -181,6 +181,88 @@ describe("pump()", () => {
     expect(await pumped(empty, to)).toEqual({ moved: 0, ways: [] });
   });
 
+  test("goes on where a file ends that has something", async () => {
+    using dir = tempDir();
+    using fds = new Fds();
+    writeFileSync(dir.at("one"), "one");
+    writeFileSync(dir.at("two"), data);
+    const to = fds.add(openSync(dir.at("to"), "w"));
+    for (const name of ["one", "two", "one"]) await pump(fds.add(openSync(dir.at(name), "r")), to);
+    const one = Buffer.from("one");
+    expect(digest(readFileSync(dir.at("to")))).toBe(digest(Buffer.concat([one, data, one])));
+  });
+
+  test("moves the end of a file to its own start, unless they overlap", async () => {
+    using dir = tempDir();
+    using fds = new Fds();
+    for (const skipped of [5, 1_200_000, 2_000_000]) {
+      writeFileSync(dir.at("file"), data);
+      const from = fds.add(openSync(dir.at("file"), "r"));
+      const to = fds.add(openSync(dir.at("file"), "r+"));
+      read(from, new Uint8Array(skipped));
+      const over = pump(from, to);
+      if (skipped === 5) {
+        expect(await rejection(over)).toMatchObject({ code: "EINVAL", syscall: "pump" });
+        expect(digest(readFileSync(dir.at("file")))).toBe(digest(data));
+        continue;
+      }
+      const rest = data.subarray(skipped);
+      expect(await over).toBe(rest.byteLength);
+      const expected = Buffer.concat([rest, data.subarray(rest.byteLength)]);
+      expect(digest(readFileSync(dir.at("file")))).toBe(digest(expected));
+    }
+  });
+
+  test("reads for several at once, and after one that failed, without a byte of another", async () => {
+    using dir = tempDir();
+    using fds = new Fds();
+    const [broken, feeding] = fds.pipe();
+    write(feeding, noise(60_000));
+    const full = fds.add(openSync("/dev/full", "w"));
+    expect(await rejection(pump(broken, full))).toMatchObject({ code: "ENOSPC" });
+    const names = ["a", "b", "c"];
+    const pipes = names.map(() => fds.pipe());
+    const over = names.map((name, at) =>
+      pumped(pipes[at]?.[0] ?? -1, fds.add(openSync(dir.at(name), "a"))),
+    );
+    for (let round = 0; round < 20; round++) {
+      for (const [at, name] of names.entries())
+        write(pipes[at]?.[1] ?? -1, Buffer.alloc(1000 * (at + 1), name));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const [, writer] of pipes) fds.close(writer);
+    for (const [at, name] of names.entries()) {
+      const moved = 20_000 * (at + 1);
+      expect(await over[at]).toEqual({ moved, ways: ["read"] });
+      expect(readFileSync(dir.at(name), "latin1")).toBe(name.repeat(moved));
+    }
+  });
+
+  test.each(["pipe", "socket"])(
+    "moves everything from one process to another by %ss",
+    async (kind) => {
+      using dir = tempDir();
+      using fds = new Fds();
+      writeFileSync(dir.at("from"), data);
+      const ends = (): [number, number] => {
+        if (kind === "socket") return sockets(fds, 0);
+        const both = fds.pipe();
+        for (const fd of both) fcntl(fd, F.SETFL, 0);
+        return both;
+      };
+      const [from, feeding] = ends();
+      const [draining, to] = ends();
+      const reader = Bun.spawn(["cat"], { stdin: draining, stdout: Bun.file(dir.at("to")) });
+      const writer = Bun.spawn(["cat", dir.at("from")], { stdout: feeding });
+      fds.close(feeding);
+      fds.close(draining);
+      expect(await pump(from, to)).toBe(data.byteLength);
+      fds.close(to);
+      expect([await writer.exited, await reader.exited]).toEqual([0, 0]);
+      expect(digest(readFileSync(dir.at("to")))).toBe(digest(data));
+    },
+  );
+
   const elsewhere = ["/dev/shm", "/tmp"].find(
     (path) => existsSync(path) && statfsSync(path).type !== statfsSync(tmpdir()).type,
   );
