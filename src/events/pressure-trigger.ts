@@ -107,7 +107,9 @@ function explained(error: OSError, path: string): OSError {
   return new UnsupportedError(
     ERRNO.ENOENT[0],
     details(
-      "this kernel keeps no pressure stall information: it needs Linux 5.2, built with CONFIG_PSI and started without psi=0",
+      builtin("node:fs").existsSync("/proc/sys")
+        ? "this kernel keeps no pressure stall information: it needs Linux 5.2, built with CONFIG_PSI and started without psi=0"
+        : "/proc has processes alone, or is not mounted: mount it without subset=pid",
     ),
   );
 }

@@ -31,9 +31,7 @@ export function spawnElsewhere(options: Options, plan: SpawnPlan): Subprocess {
   // Where Bun can't hold its children by a pidfd, it starts a thread for them, and not everywhere that can be done.
   own(pidfd_open(getpid(), 0));
   const rooted = plan.mounts[0]?.target === "/" || plan.joined.some(({ kind }) => kind === "mount");
-  // What a child that reads or writes nothing opens itself otherwise, where it may not be.
-  const nothing = rooted ? own(openat(AT.FDCWD, "/dev/null", O.RDWR | O.CLOEXEC)) : -1;
-  const prepared = rooted ? forRoot(options, nothing) : options;
+  const prepared = rooted ? forRoot(options, () => own(openNothing())) : options;
   let child: Subprocess | undefined;
   try {
     try {
@@ -84,19 +82,26 @@ function start(options: Options, pid: number | undefined, home: Home): Subproces
     : call_in_pid_namespace(pid, home.pid, native, options);
 }
 
+/** What a child that reads or writes nothing opens itself otherwise, where it may not be. */
+function openNothing(): number {
+  return openat(AT.FDCWD, "/dev/null", O.RDWR | O.CLOEXEC);
+}
+
 /** Options that mean the same where there may be no `/dev/null` and no such working directory. */
-function forRoot(options: Options, nothing: number): Options {
+function forRoot(options: Options, open: () => number): Options {
   const { cwd = "/" } = options;
   const rooted = { ...options, cwd: cwd.startsWith("/") ? cwd : `/${cwd}` };
   if (options.terminal !== undefined) return rooted;
+  let nothing: number | undefined;
+  const replaced = <T>(one: T, at: number): T | number =>
+    isNothing(one, at) ? (nothing ??= open()) : one;
   const { stdio, stdin, stdout, stderr } = options;
-  if (stdio === undefined) {
-    const replaced = [stdin, stdout, stderr].map((one, at) => (isNothing(one, at) ? nothing : one));
-    return { ...rooted, stdin: replaced[0], stdout: replaced[1], stderr: replaced[2] } as Options;
-  }
+  if (stdio !== undefined) return { ...rooted, stdio: stdio.map(replaced) } as Options;
   return {
     ...rooted,
-    stdio: stdio.map((one, at) => (isNothing(one, at) ? nothing : one)),
+    stdin: replaced(stdin, 0),
+    stdout: replaced(stdout, 1),
+    stderr: replaced(stderr, 2),
   } as Options;
 }
 

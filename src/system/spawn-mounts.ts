@@ -26,8 +26,7 @@ import type { SpawnMount } from "./spawn-options.ts";
  */
 export function mountAll(mounts: readonly SpawnMount[], pid: number | undefined): void {
   using fds = new DisposableStack();
-  // Nothing of what follows is to appear outside.
-  mount(null, "/", null, MS.REC | MS.PRIVATE, null);
+  isolate();
   // All before the root changes: sources are what this process sees.
   const trees = mounts.map((one) => ({ one, tree: detached(one, pid, fds) }));
   for (const { one, tree } of trees) {
@@ -37,6 +36,18 @@ export function mountAll(mounts: readonly SpawnMount[], pid: number | undefined)
   const [first] = mounts;
   // Only now, because places for the others had to be made in it.
   if (first?.target === "/" && first.type !== undefined) restrict(AT.FDCWD, "/", 0, first);
+}
+
+/** Nothing of what follows is to appear outside. */
+function isolate(): void {
+  try {
+    mount(null, "/", null, MS.REC | MS.PRIVATE, null);
+  } catch (error) {
+    if (!(error instanceof ValueError && error.code === "EINVAL")) throw error;
+    const hint =
+      "this process is in a chroot that is no mount: bind that directory onto itself before";
+    throw new ValueError(ERRNO.EINVAL[0], { syscall: "mount", path: "/", hint });
+  }
 }
 
 /** What is to be mounted, nowhere yet. */

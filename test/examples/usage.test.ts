@@ -4,25 +4,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 
 import { bun, run } from "../support/child.ts";
-
-const root = new URL("../..", import.meta.url).pathname;
-const examples = [...new Bun.Glob("*.ts").scanSync(`${root}/examples`)].toSorted();
+import { anything, examples, root, wrong } from "../support/examples.ts";
 
 /** Milliseconds: all of them start at once. */
 const PATIENCE = 30_000;
-
-/** What each can't do anything with. What is not here takes none. */
-const wrong: Readonly<Record<string, readonly string[]>> = {
-  "cache.ts": [".", "-1"],
-  "eventfd-workers.ts": ["-1"],
-  "pidfd.ts": ["0"],
-  "pressure.ts": ["disk"],
-  "shutdown.ts": ["65536"],
-  "timer.ts": ["-1"],
-  "wheel.ts": ["soon"],
-};
-/** Every command line means something to it. */
-const anything = new Set(["container.ts"]);
 
 test.concurrent.each(examples.filter((name) => !anything.has(name)))(
   "examples/%s says how it is called when it is called wrongly",
