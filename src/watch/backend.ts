@@ -20,7 +20,7 @@ export type RawSelf =
   /** It is not watched any more. */
   | "gone";
 
-/** One event of a directory's entry. */
+/** One event of a directory's entry, valid for the call alone. */
 export interface RawEvent {
   /** What {@linkcode Backend.watch} returned for the directory. */
   readonly handle: number;
@@ -30,6 +30,8 @@ export interface RawEvent {
   readonly cookie: number;
   /** What {@linkcode Backend.watch} would return for the directory that the entry is, or 0 if that is not known. All that happens in it is told. */
   readonly child: number;
+  /** Whether the entry was deleted already, so that it can't be looked at. The event of that follows. */
+  readonly isGone: boolean;
   /** Valid for the call alone. */
   readonly name: NameBytes;
   /** Who did it, if that is known. */

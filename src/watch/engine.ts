@@ -84,8 +84,11 @@ export class Engine implements Sink, Disposable {
   // --- Events ------------------------------------------------------------------
 
   entry(event: RawEvent): void {
+    const { handles } = this.directories.watches;
     this.#teller.pid = event.pid;
-    for (const node of this.directories.watches.handles.of(event.handle)) this.#at(node, event);
+    const node = handles.only(event.handle);
+    if (node !== NONE) this.#at(node, event);
+    else for (const each of handles.of(event.handle)) this.#at(each, event);
     this.#teller.pid = undefined;
   }
 
@@ -144,19 +147,7 @@ export class Engine implements Sink, Disposable {
   emptied(at: number): void {
     this.#emptied = at;
     this.#ahead.emptied();
-    const limit = performance.now() - HOLD;
-    for (const [node, since] of this.#replacing) {
-      if (since > limit) break;
-      this.#replacing.delete(node);
-    }
-    for (const [node, loud] of this.#lost) {
-      this.#lost.delete(node);
-      this.directories.enter(node, "new", loud);
-    }
-    for (const [dir, names] of this.#doubts) {
-      this.#doubts.delete(dir);
-      for (const name of names) this.#verify(dir, nameOf(Buffer.from(name, "latin1")));
-    }
+    if (this.#replacing.size + this.#lost.size + this.#doubts.size > 0) this.#catchUp();
     if (!this.#isConfused) return this.#looked.clear();
     this.#isConfused = false;
     for (const node of this.#looked) this.#ascertain(node);
@@ -164,6 +155,7 @@ export class Engine implements Sink, Disposable {
 
   /** Looks at what something happened to, for a reason that is not known yet. */
   settle(): void {
+    if (this.#suspects.size + this.roots.suspectCount === 0) return;
     for (const node of this.#suspects) {
       this.#suspects.delete(node);
       this.#examine(node);
@@ -221,14 +213,14 @@ export class Engine implements Sink, Disposable {
     this.directories.afterEvent(dir, name);
   }
 
-  #created(dir: Node, { name, isDirectory, child }: RawEvent): void {
+  #created(dir: Node, { name, isDirectory, child, isGone }: RawEvent): void {
     let known = this.#known(dir, name, isDirectory);
     if (known !== NONE && child !== 0 && ![0, child].includes(this.#tree.handle(known))) {
       this.directories.drop(known, true);
       known = NONE;
     }
     if (known === NONE) {
-      this.#make(dir, name, isDirectory, true, child);
+      this.#make(dir, name, isDirectory, true, child, isGone);
       return;
     }
     // A scan has met it.
@@ -384,24 +376,28 @@ export class Engine implements Sink, Disposable {
     return NONE;
   }
 
-  /** @param child What it is watched by, if it was made a moment ago and is empty. */
+  /**
+   * @param child What it is watched by, if it was made a moment ago and is empty.
+   * @param isGone Whether it is deleted already, and that is told in a moment.
+   */
   #make(
     dir: Node,
     name: NameBytes,
     isDirectory: boolean,
     loud: boolean = true,
     child: number = 0,
+    isGone: boolean = false,
   ): Node {
-    const now = child === 0 ? look(this.#paths.real(dir, name)) : undefined;
-    const isAnother = now === undefined || (now.kind === KIND.DIRECTORY) !== isDirectory;
     const kind = isDirectory ? KIND.DIRECTORY : KIND.FILE;
-    const node = this.directories.make(
-      dir,
-      name,
-      isAnother ? kind : now.kind,
-      isAnother ? 0 : now.ino,
-    );
-    this.#remember(node, now);
+    const node = this.directories.make(dir, name, kind, 0);
+    if (child === 0 && !isGone) {
+      const now = look(this.#paths.place(node));
+      if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
+        this.#tree.setKind(node, now.kind);
+        this.#tree.setIno(node, now.ino);
+      }
+      this.#remember(node, now);
+    }
     this.roots.arrived(dir, name, node);
     if (loud) this.directories.tellMade(node);
     if (child === 0 || !this.directories.adopt(node, child)) this.#enter(node, name, "new", loud);
@@ -478,6 +474,23 @@ export class Engine implements Sink, Disposable {
     if (this.#tree.isDirectory(node)) return;
     this.#looked.add(node);
     if (now === undefined) this.#isConfused = true;
+  }
+
+  /** Does what waited until nothing was left to read. */
+  #catchUp(): void {
+    const limit = performance.now() - HOLD;
+    for (const [node, since] of this.#replacing) {
+      if (since > limit) break;
+      this.#replacing.delete(node);
+    }
+    for (const [node, loud] of this.#lost) {
+      this.#lost.delete(node);
+      this.directories.enter(node, "new", loud);
+    }
+    for (const [dir, names] of this.#doubts) {
+      this.#doubts.delete(dir);
+      for (const name of names) this.#verify(dir, nameOf(Buffer.from(name, "latin1")));
+    }
   }
 
   /** Looks again, when paths are what they are said to be. */

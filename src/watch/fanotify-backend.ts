@@ -190,7 +190,8 @@ export class FanotifyBackend implements Backend {
     this.#renamed.clear();
     for (const { handle, name, child, pid } of this.#late.splice(0)) {
       if (!sink.knows(child)) continue;
-      sink.entry({ handle, change: "delete", isDirectory: true, cookie: 0, child, name, pid });
+      const about = { isDirectory: true, cookie: 0, child, isGone: true, name, pid };
+      sink.entry({ handle, change: "delete", ...about });
       this.#settle(child, sink);
     }
     this.#table.recycle();
@@ -275,8 +276,18 @@ export class FanotifyBackend implements Backend {
     const to = this.#table.rank(handle) >= least ? handle : 0;
     const from = this.#table.rank(this.#old.handle) >= least ? this.#old.handle : 0;
     const child = isDirectory && isNames ? this.#childOf(to !== 0 || from !== 0) : 0;
+    const isBoth = (mask & CREATE) !== 0 && (mask & DELETE) !== 0;
     const one = (change: RawChange, cookie: number = 0, at: Spot = this.#place): void =>
-      sink.entry({ handle: at.handle, change, isDirectory, cookie, child, name: at.name, pid });
+      sink.entry({
+        handle: at.handle,
+        change,
+        isDirectory,
+        cookie,
+        child,
+        isGone: isBoth,
+        name: at.name,
+        pid,
+      });
     if ((mask & RENAME) !== 0) {
       const cookie = from !== 0 && to !== 0 ? this.#nextCookie() : 0;
       if (from !== 0) one("moved-from", cookie, this.#old);
@@ -286,7 +297,6 @@ export class FanotifyBackend implements Backend {
     } else if (to !== 0) {
       if ((mask & CREATE) !== 0) one("create");
       for (const [bit, change] of changes) if ((mask & bit) !== 0) one(change);
-      const isBoth = (mask & CREATE) !== 0 && (mask & DELETE) !== 0;
       if (isBoth && child !== 0) this.#late.push({ handle: to, name: copyOf(name), child, pid });
       else if ((mask & DELETE) !== 0) one("delete");
       if (isNames && (isBoth || this.#isNoted(to, name))) sink.doubt(to, name, isDirectory);

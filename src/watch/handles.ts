@@ -26,6 +26,12 @@ export class Handles {
     return node === undefined ? NOBODY : [node];
   }
 
+  /** The entry, or `NONE` if there is none, or more than one. */
+  only(handle: number): Node {
+    if (this.#all.size > 0 && this.#all.has(handle)) return NONE;
+    return this.#first.get(handle) ?? NONE;
+  }
+
   add(handle: number, node: Node): void {
     if (!this.#first.has(handle)) {
       this.#first.set(handle, node);

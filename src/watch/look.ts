@@ -32,10 +32,17 @@ let shared: Pinned | undefined;
 const IDENTITY = STATX.TYPE | STATX.INO;
 const CHANGED = STATX.MTIME | STATX.CTIME;
 
-function ask(path: Uint8Array, follow: boolean, mask: number, from?: number): Pinned | undefined {
+function ask(
+  path: string | Uint8Array,
+  follow: boolean,
+  mask: number,
+  from?: number,
+): Pinned | undefined {
   const buffer = (shared ??= pinned(STATX_SIZE));
   const flags = AT.NO_AUTOMOUNT | (follow ? 0 : AT.SYMLINK_NOFOLLOW);
   try {
+    if (typeof path === "string")
+      return statx_succeeds(AT.FDCWD, path, flags, mask, buffer) ? buffer : undefined;
     const isThere =
       from === undefined
         ? reach(path, (dirfd, rest) => statx_succeeds(dirfd, rest, flags, mask, buffer))
@@ -48,8 +55,8 @@ function ask(path: Uint8Array, follow: boolean, mask: number, from?: number): Pi
   }
 }
 
-/** What is there, or `undefined`. */
-export function look(path: Uint8Array, follow: boolean = false): Look | undefined {
+/** What is there, or `undefined`. Text is shorter than the kernel's limit. */
+export function look(path: string | Uint8Array, follow: boolean = false): Look | undefined {
   return lookOf(ask(path, follow, IDENTITY));
 }
 

@@ -64,6 +64,16 @@ export class Paths {
   readonly #tree: Tree;
   readonly #anchors = new Map<Node, Anchor>();
   readonly #above: Node[] = [];
+  /** The directory of what was asked for last, as what its entries' paths begin with: a moment's events are of one, mostly. */
+  #dir: Node = NONE;
+  #dirPlaces = -1;
+  #dirShown: string | undefined;
+  #dirReal: string | undefined;
+  /** What was asked for last, and its name. */
+  #node: Node = NONE;
+  #nodeRenewals = -1;
+  #nodeName: string | undefined;
+  #nodeShown: PathName | undefined;
 
   constructor(tree: Tree) {
     this.#tree = tree;
@@ -71,19 +81,39 @@ export class Paths {
 
   /** Lets the path of an entry begin there. */
   anchor(node: Node, anchor: Anchor): void {
+    this.#dirPlaces = this.#nodeRenewals = -1;
     this.#anchors.set(node, anchor);
     this.#tree.set(node, FLAG.ANCHOR);
   }
 
   /** Lets the path of an entry follow from its parent's again. */
   release(node: Node): void {
+    this.#dirPlaces = this.#nodeRenewals = -1;
     this.#anchors.delete(node);
     this.#tree.clear(node, FLAG.ANCHOR);
   }
 
   /** As the user calls it: joined with the path that was given. */
   shown(node: Node): PathName {
-    return pathName(this.#join(node, "shown"));
+    const name = this.#name(node);
+    if (this.#nodeShown !== undefined) return this.#nodeShown;
+    const isText = name !== undefined && this.#dirShown !== undefined;
+    const shown = isText
+      ? { text: this.#dirShown + name, bytes: undefined }
+      : pathName(this.#join(node, "shown"));
+    this.#nodeShown = shown;
+    return shown;
+  }
+
+  /** As the kernel finds it: text, if it is short and UTF-8, which is the faster way. */
+  place(node: Node): string | Uint8Array {
+    const name = this.#name(node);
+    if (name !== undefined && this.#dirReal !== undefined) {
+      const path = this.#dirReal + name;
+      // No character takes more bytes.
+      if (path.length * 3 <= PATH_MAX) return path;
+    }
+    return this.#join(node, "real");
   }
 
   /** As the kernel finds it: absolute, joined with a name in it if there is one. The bytes are the caller's. */
@@ -112,6 +142,31 @@ export class Paths {
       level++;
     }
     return level;
+  }
+
+  /** The name of an entry, if it is UTF-8 and its path follows from that of its directory, which is kept at hand. */
+  #name(node: Node): string | undefined {
+    const tree = this.#tree;
+    if (
+      node === this.#node &&
+      tree.renewals === this.#nodeRenewals &&
+      tree.places === this.#dirPlaces
+    )
+      return this.#nodeName;
+    this.#node = node;
+    this.#nodeShown = this.#nodeName = undefined;
+    const dir = tree.parent(node);
+    if (dir !== this.#dir || tree.places !== this.#dirPlaces) {
+      this.#dir = dir;
+      this.#dirPlaces = tree.places;
+      this.#dirShown = dir === NONE ? undefined : prefix(this.#join(dir, "shown"));
+      this.#dirReal = dir === NONE ? undefined : prefix(this.#join(dir, "real"));
+    }
+    this.#nodeRenewals = tree.renewals;
+    if (dir === NONE || tree.has(node, FLAG.ANCHOR)) return undefined;
+    const name = lenient.decode(tree.name(node));
+    this.#nodeName = name.includes("\uFFFD") ? undefined : name;
+    return this.#nodeName;
   }
 
   #join(node: Node, from: keyof Anchor | undefined, name?: NameBytes): Uint8Array {
@@ -146,6 +201,13 @@ export class Paths {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** What the paths of a directory's entries begin with, if that is UTF-8. */
+function prefix(dir: Uint8Array): string | undefined {
+  const { text, bytes } = pathName(dir);
+  if (bytes !== undefined) return undefined;
+  return text === "" || text.endsWith("/") ? text : `${text}/`;
+}
 
 /**
  * Calls `use` with a directory and a path from it that the kernel takes. A longer one is walked in parts.

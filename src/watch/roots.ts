@@ -179,6 +179,11 @@ export class Roots {
     if (root !== undefined) this.#suspects.add(root);
   }
 
+  /** How many are to be looked at. */
+  get suspectCount(): number {
+    return this.#suspects.size;
+  }
+
   /** Looks at those that something happened to. */
   settle(): void {
     for (const root of this.#suspects) {

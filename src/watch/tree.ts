@@ -70,10 +70,22 @@ export class Tree {
   #free: Node[] = [];
   #used = 1;
   #size = 0;
+  #renewals = 0;
+  #places = 0;
 
   /** How many entries there are. */
   get size(): number {
     return this.#size;
+  }
+
+  /** How often a number was given back, or got another name: what is kept of one may be of another since then. */
+  get renewals(): number {
+    return this.#renewals;
+  }
+
+  /** How often that was one which others may be below, or may be from now on. */
+  get places(): number {
+    return this.#places;
   }
 
   /** Bytes that it takes, for the curious. */
@@ -102,6 +114,7 @@ export class Tree {
 
   /** Removes an entry without children. */
   remove(node: Node): void {
+    this.#renew(node);
     this.#unlink(node);
     this.#names.drop(node);
     this.#free.push(node);
@@ -116,6 +129,7 @@ export class Tree {
 
   /** Moves an entry with all below it. The caller has made sure that the new parent is not below it. */
   move(node: Node, parent: Node, name: NameBytes): void {
+    this.#renew(node);
     this.#unlink(node);
     this.#names.drop(node);
     this.#names.name(node, name);
@@ -163,6 +177,7 @@ export class Tree {
   }
 
   setKind(node: Node, kind: Kind): void {
+    if (this.kind(node) !== kind) this.#places++;
     this.#bits[node] = ((this.#bits[node] ?? 0) & ~KIND_BITS) | kind;
   }
 
@@ -201,6 +216,11 @@ export class Tree {
     let at = node;
     while (at !== NONE && at !== above) at = this.parent(at);
     return at === above;
+  }
+
+  #renew(node: Node): void {
+    this.#renewals++;
+    if (this.kind(node) !== KIND.FILE || this.first(node) !== NONE) this.#places++;
   }
 
   #link(node: Node, parent: Node, name: NameBytes): void {
