@@ -29,21 +29,59 @@ interface Outcome {
   readonly exitCode: number | null;
 }
 
-/** As text, so that there is no file; the package is found by its own name. */
-async function runExample({ code, words }: Fence): Promise<Outcome> {
+/** Examples of one process: starting one costs more than most of them. */
+const SHARE = 10;
+
+/** What is printed before each example, on both streams. */
+const mark = (at: number): string => `\0${at}\n`;
+
+/**
+ * Runs examples one after another in one process, and those of a process in which something went wrong each in its own. They
+ * are text, so that there is no file; the package is found by its own name.
+ */
+async function runExamples(list: readonly Fence[]): Promise<(readonly [string, Outcome])[]> {
+  const [{ words } = { words: [] }] = list;
   using dir = tempDir();
   // What an example makes in /tmp goes where it is removed again, and what it mounts is gone with it.
-  const unshare = words.includes("CAP_SYS_ADMIN") ? ["unshare", "--mount"] : [];
-  const text = code.replaceAll(/(["'`])\/tmp\//g, `$1${dir.path}/`);
-  const { stdout, stderr, exitCode } = await run([...unshare, bun, "--eval", text]);
-  return { stdout, stderr, exitCode };
+  const unshare = isPrivileged({ words }) ? ["unshare", "--mount"] : [];
+  const codes = list.map(({ code }) => code.replaceAll(/(["'`])\/tmp\//g, `$1${dir.path}/`));
+  const script = `
+    const codes = ${JSON.stringify(codes)};
+    Bun.plugin({ name: "examples", setup: (build) => codes.forEach((contents, at) =>
+      build.module("example:" + at, () => ({ contents, loader: "ts" }))) });
+    for (const at of codes.keys()) {
+      await Bun.write(Bun.stdout, "\\0" + at + "\\n");
+      await Bun.write(Bun.stderr, "\\0" + at + "\\n");
+      await import("example:" + at);
+    }
+  `;
+  const { stdout, stderr, exitCode } = await run([...unshare, bun, "--eval", script]);
+  const outcomes = list.map(({ at }, index) => {
+    const [out, err] = [stdout, stderr].map((text) => text.split(mark(index))[1]?.split("\0")[0]);
+    return [at, { stdout: out ?? "", stderr: err ?? stderr, exitCode }] as const;
+  });
+  const isClean = outcomes.every(([, outcome]) => outcome.stderr === "" && exitCode === 0);
+  if (isClean || list.length === 1) return outcomes;
+  return (await Promise.all(list.map((one) => runExamples([one])))).flat();
+}
+
+function isPrivileged({ words }: Pick<Fence, "words">): boolean {
+  return words.includes("CAP_SYS_ADMIN");
+}
+
+/** In portions of those that are run in the same way. */
+function portions(list: readonly Fence[]): readonly (readonly Fence[])[] {
+  return Object.values(Object.groupBy(list, (one) => `${isPrivileged(one)}`)).flatMap(
+    (alike = []) =>
+      Array.from({ length: Math.ceil(alike.length / SHARE) }, (_, at) =>
+        alike.slice(at * SHARE, (at + 1) * SHARE),
+      ),
+  );
 }
 
 describe("examples", async () => {
   const runnable = examples.filter((example) => lacks(example).length === 0);
-  const outcomes = new Map(
-    await parallel(runnable, async (example) => [example.at, await runExample(example)] as const),
-  );
+  const outcomes = new Map((await parallel(portions(runnable), runExamples)).flat());
 
   test("are found in the source and in the documents", () => {
     const found = new Set(examples.map(({ at }) => at.split(":")[0]));
