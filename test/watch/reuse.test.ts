@@ -1,0 +1,132 @@
+/** Row 12: numbers of watches that are used again, while events of those that had them before are still to be read. */
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+
+import { watch, type Watcher } from "bun-butter";
+
+import { FileProgram } from "../support/file-program.ts";
+import { canSetNextWd, setNextWd, wdOf, wdsOf } from "../support/next-wd.ts";
+import { parallel } from "../support/parallel.ts";
+import { seeds } from "../support/replay.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { line, listed, Model, treeOf } from "../support/watch.ts";
+
+async function linesOf(watcher: Watcher, dir: TempDir): Promise<string[]> {
+  await watcher.sync();
+  return watcher.readEventsSync().map((event) => line(event, dir.path));
+}
+
+describe.skipIf(!canSetNextWd)("inotify (needs CONFIG_CHECKPOINT_RESTORE)", () => {
+  test("row 12: events of a watch that was removed are not those of the next one with its number", async () => {
+    using dir = tempDir();
+    for (const name of ["kept", "old", "new"]) mkdirSync(dir.at(name));
+    await using watcher = watch([dir.at("kept"), dir.at("old")], { backend: "inotify" });
+    const wd = wdOf(watcher.fd, dir.at("old")) ?? 0;
+    for (let round = 0; round < 3; round++) {
+      mkdirSync(dir.at("old/stale"));
+      rmSync(dir.at("old/stale"), { recursive: true });
+      expect(watcher.remove(dir.at("old"))).toBe(true);
+      setNextWd(watcher.fd, wd);
+      watcher.add(dir.at("new"));
+      expect(wdOf(watcher.fd, dir.at("new"))).toBe(wd);
+      mkdirSync(dir.at(`new/fresh${round}`));
+      // Nothing was read meanwhile.
+      expect(await linesOf(watcher, dir)).toEqual([`create new/fresh${round}/`]);
+      watcher.remove(dir.at("new"));
+      setNextWd(watcher.fd, wd);
+      watcher.add(dir.at("old"));
+      mkdirSync(dir.at("old/again"));
+      expect(await linesOf(watcher, dir)).toEqual(["create old/again/"]);
+      rmSync(dir.at("old/again"), { recursive: true });
+      await watcher.sync();
+      watcher.readEventsSync();
+    }
+  });
+
+  test("row 12: nor are those of a directory that was deleted", async () => {
+    using dir = tempDir();
+    for (const name of ["root/old", "new"]) mkdirSync(dir.at(name), { recursive: true });
+    await using watcher = watch(dir.at("root"), { backend: "inotify", initial: true });
+    const model = new Model();
+    const wd = wdOf(watcher.fd, dir.at("root/old")) ?? 0;
+    writeFileSync(dir.at("root/old/stale"), "");
+    rmSync(dir.at("root/old"), { recursive: true });
+    setNextWd(watcher.fd, wd);
+    watcher.add(dir.at("new"));
+    expect(wdOf(watcher.fd, dir.at("new"))).toBe(wd);
+    writeFileSync(dir.at("new/fresh"), "");
+    await watcher.sync();
+    const [, root, ...events] = watcher.readEventsSync();
+    expect(root?.path).toBe(dir.at("root/old"));
+    model.apply(events.filter(({ path }) => path.startsWith(dir.at("new"))));
+    expect([...model.entries.keys()]).toEqual([dir.at("new"), dir.at("new/fresh")]);
+    mkdirSync(dir.at("new/later"));
+    expect(await linesOf(watcher, dir)).toEqual(["create new/later/"]);
+  });
+
+  test("row 12: numbers begin anew after the last one", async () => {
+    using dir = tempDir();
+    const names = Array.from({ length: 20 }, (_, at) => `${at}`);
+    for (const name of names) mkdirSync(dir.at("root", name), { recursive: true });
+    await using watcher = watch(dir.at("root"), { backend: "inotify" });
+    const before = Math.max(...wdsOf(watcher.fd).values());
+    setNextWd(watcher.fd, 2 ** 31 - 3);
+    for (const name of names) mkdirSync(dir.at("root", name, "deep"));
+    await watcher.sync();
+    watcher.readEventsSync();
+    const wds = [...wdsOf(watcher.fd).values()];
+    expect(new Set(wds).size).toBe(watcher.watched.directories);
+    expect(wds).toContain(2 ** 31 - 1);
+    expect(wds.filter((wd) => wd > before && wd < 2 ** 31 - 3)).toHaveLength(17);
+    for (const name of names) mkdirSync(dir.at("root", name, "deep/er"));
+    const made = names.map((name) => `create root/${name}/deep/er/`);
+    expect((await linesOf(watcher, dir)).toSorted()).toEqual(made.toSorted());
+  });
+
+  test("row 12: a directory that comes and goes has one number all the time, and each time its own events", async () => {
+    using dir = tempDir();
+    mkdirSync(dir.at("root"));
+    await using watcher = watch(dir.at("root"), { backend: "inotify" });
+    for (let round = 0; round < 60; round++) {
+      setNextWd(watcher.fd, 1000);
+      mkdirSync(dir.at("root/d"));
+      await watcher.sync();
+      expect(wdOf(watcher.fd, dir.at("root/d"))).toBe(1000);
+      mkdirSync(dir.at(`root/d/${round}`));
+      renameSync(dir.at("root/d"), dir.at("outside"));
+      expect(await linesOf(watcher, dir)).toEqual([
+        "create root/d/",
+        `create root/d/${round}/`,
+        `delete root/d/${round}/`,
+        "delete root/d/",
+      ]);
+      // Nobody's any more, whoever has the number next.
+      mkdirSync(dir.at("outside/unseen"));
+      rmSync(dir.at("outside"), { recursive: true });
+    }
+    expect(await linesOf(watcher, dir)).toEqual([]);
+  });
+
+  test("row 12: replaying events of a random program makes its tree, with the lowest numbers used again and again", async () => {
+    const outcomes = await parallel(seeds, async (seed) => {
+      using dir = tempDir();
+      const [root, outside] = [dir.at("root"), dir.at("outside")];
+      for (const path of [root, outside]) mkdirSync(path);
+      const program = new FileProgram(root, outside, seed);
+      program.run(40);
+      await using watcher = watch(root, { backend: "inotify", initial: true });
+      const model = new Model();
+      for (let burst = 0; burst < 12; burst++) {
+        program.run(1 + ((seed + burst * 7) % 40));
+        setNextWd(watcher.fd, 1);
+        if (burst % 3 === 0) await watcher.sync();
+        model.apply(watcher.readEventsSync());
+      }
+      await watcher.sync();
+      model.apply(watcher.readEventsSync());
+      return [seed, model.wrong, listed(model.entries), listed(treeOf(root))];
+    });
+    for (const [seed, wrong, told, there] of outcomes)
+      expect([seed, wrong, told]).toEqual([seed, [], there]);
+  }, 60_000);
+});
