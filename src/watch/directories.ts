@@ -55,7 +55,6 @@ export class Directories implements Reader, Disposable {
     this.#tree = tree;
     this.#paths = paths;
     this.watches = new Watches(tree, paths, backend, teller);
-    this.watches.onRecovered = (node, since) => this.enter(node, "compare", true, since);
     this.#ignore = ignore;
     this.#teller = teller;
     this.#options = options;
@@ -204,7 +203,12 @@ export class Directories implements Reader, Disposable {
     const { node } = scan;
     const { fd, handle, error } = this.watches.watch(node, "tree");
     if (error !== undefined) this.watches.fail(node, error, fd !== -1, scan.loud);
-    else this.watches.recover(node);
+    else {
+      const since = this.watches.recover(node);
+      // Nobody told what happened in it meanwhile, whatever it is entered for.
+      if (since !== Infinity) scan.mode = "compare";
+      scan.since = Math.min(scan.since, since);
+    }
     if (fd === -1) return -1;
     if (handle !== 0) {
       const bound = this.watches.bind(node, handle);

@@ -74,6 +74,10 @@ export class Engine implements Sink, Disposable {
     this.directories.watches.onSuspect = (node) => this.#suspects.add(node);
     this.roots = new Roots(tree, paths, this.directories);
     this.#ahead = new Ahead(tree, paths, backend, this.directories);
+    this.directories.watches.onRecovered = (node, since) => {
+      if (tree.has(node, FLAG.GUARD)) this.roots.suspect(node);
+      else this.directories.enter(node, "compare", true, since);
+    };
   }
 
   /** How many entries left and are waited for. */

@@ -324,9 +324,11 @@ export class Roots {
     closeQuietly(fd);
     if (error === undefined && handle !== 0) {
       this.#directories.watches.bind(node, handle);
+      this.#directories.watches.recover(node);
       return "watched";
     }
     this.#directories.watches.unbind(node);
+    this.#directories.watches.failAbove(node, error);
     const isGone = error instanceof OSError && ["ENOENT", "ENOTDIR"].includes(error.code);
     return fd === -1 && isGone ? "missing" : "closed";
   }

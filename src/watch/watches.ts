@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OSError } from "../errors.ts";
+import { OSError, type OSErrorClass } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
 import { O } from "../syscalls/fd.ts";
 import { openat } from "../syscalls/open.ts";
@@ -11,7 +11,7 @@ import type { Backend, Interest } from "./backend.ts";
 import { Handles } from "./handles.ts";
 import { type Paths, reach } from "./paths.ts";
 import type { Teller } from "./teller.ts";
-import { FLAG, type Node, type Tree } from "./tree.ts";
+import { FLAG, type Node, NONE, type Tree } from "./tree.ts";
 
 /** How a directory is opened, unless a link to it is followed: without `NOFOLLOW` then. */
 export const OPEN = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK | O.NOFOLLOW;
@@ -37,6 +37,11 @@ export class Watches {
   /** Directories that could not be opened or watched because of a limit, and when: milliseconds since 1970. */
   readonly #limited = new Map<Node, number>();
   #retryAt = Infinity;
+  /** Tried again, to find out whether the others should be, and how many may follow it if it is not there. */
+  #probed: Node = NONE;
+  #probes = 0;
+  /** Whether all of them are tried again, since one of them met no limit. */
+  #isOver = false;
   #failed = 0;
   #ended = false;
   /** Called for a directory that is not where it is said to be: its rename, or that of one above it, is still to be read. */
@@ -72,7 +77,7 @@ export class Watches {
       fd = reach(this.#paths.real(node), (dirfd, path) => openat(dirfd, path, flags));
       return { fd, handle: this.#backend.watch(fd, interest) };
     } catch (error) {
-      return { fd, handle: 0, error };
+      return { fd, handle: 0, error: fd === -1 ? error : this.#named(node, error) };
     }
   }
 
@@ -106,34 +111,48 @@ export class Watches {
   /** Tells of a directory that can't be opened, or watched although it is there. */
   fail(node: Node, error: unknown, isThere: boolean, loud: boolean): void {
     if (!(error instanceof OSError)) throw error;
-    if (!isThere && GONE.has(error.code)) return this.onLost(node, loud);
-    if (!this.#tree.has(node, FLAG.FAILED)) this.#failed++;
-    this.#tree.set(node, FLAG.FAILED);
-    if (LIMITS.has(error.code)) {
-      if (!this.#limited.has(node)) this.#limited.set(node, Date.now());
-      this.#retryAt = Math.min(this.#retryAt, performance.now() + RETRY);
-      if (this.#limits.has(error.code)) return;
-      this.#limits.add(error.code);
+    const isProbed = node === this.#probed;
+    if (isProbed) this.#probed = NONE;
+    if (!isThere && GONE.has(error.code)) {
+      if (isProbed) this.#probe();
+      return this.onLost(node, loud);
     }
+    this.#mark(node);
+    if (LIMITS.has(error.code) && !this.#limit(node, error)) return;
     this.#teller.failed(this.#paths.shown(node), this.#tree.kind(node), error);
   }
 
-  /** A directory that could not be opened or watched is. */
-  recover(node: Node): void {
-    if (!this.#tree.has(node, FLAG.FAILED)) return;
-    this.#tree.clear(node, FLAG.FAILED);
-    this.#failed--;
-    if (!this.#limited.delete(node)) return;
+  /** The same of one above a root: only a limit is told, for all else is the root's to tell. */
+  failAbove(node: Node, error: unknown): void {
+    if (!(error instanceof OSError) || !LIMITS.has(error.code)) return;
+    this.#mark(node);
+    if (this.#limit(node, error))
+      this.#teller.failed(this.#paths.shown(node), this.#tree.kind(node), error);
+  }
+
+  /**
+   * A directory that could not be opened or watched is.
+   *
+   * @returns Since when a limit was in its way, or `Infinity` if none was.
+   */
+  recover(node: Node): number {
+    if (!this.#tree.has(node, FLAG.FAILED)) return Infinity;
+    this.#unmark(node);
+    const since = this.#limited.get(node);
+    if (since === undefined) return Infinity;
+    this.#limited.delete(node);
     this.#limits.clear();
-    const others = [...this.#limited];
-    if (others.length === 0) this.#retryAt = Infinity;
-    for (const [other, since] of others) this.onRecovered(other, since);
+    if (this.#limited.size === 0) this.#retryAt = Infinity;
+    if (this.#isOver) return since;
+    this.#isOver = true;
+    for (const other of [...this.#limited]) this.onRecovered(...other);
+    return since;
   }
 
   /** An entry is gone. */
   forget(node: Node): void {
     this.unbind(node);
-    if (this.#tree.has(node, FLAG.FAILED)) this.#failed--;
+    this.#unmark(node);
     this.#limited.delete(node);
   }
 
@@ -145,11 +164,11 @@ export class Watches {
   /** Tries one of the directories that met a limit. If that goes well, the others follow. */
   retry(now: number): void {
     if (now < this.#retryAt) return;
-    this.#retryAt = Infinity;
-    const [first] = this.#limited;
-    if (first === undefined) return;
-    this.#retryAt = performance.now() + RETRY;
-    this.onRecovered(...first);
+    const { size } = this.#limited;
+    this.#retryAt = size === 0 ? Infinity : performance.now() + RETRY;
+    this.#probes = size;
+    this.#isOver = false;
+    this.#probe();
   }
 
   /** Limits that were told of are told of again. */
@@ -160,6 +179,47 @@ export class Watches {
   /** Touches the backend no more. */
   end(): void {
     this.#ended = true;
+  }
+
+  /** The same error, of the directory and not of the descriptor by which it is watched. */
+  #named(node: Node, error: unknown): unknown {
+    if (!(error instanceof OSError)) return error;
+    const { code, errno, syscall, message } = error;
+    const [, hint] = message.split(`(${code}): `);
+    const Class = error.constructor as OSErrorClass;
+    return new Class(-errno, { syscall, path: this.#paths.shown(node).text, hint });
+  }
+
+  #mark(node: Node): void {
+    if (!this.#tree.has(node, FLAG.FAILED | FLAG.GUARD)) this.#failed++;
+    this.#tree.set(node, FLAG.FAILED);
+  }
+
+  #unmark(node: Node): void {
+    const isCounted = this.#tree.has(node, FLAG.FAILED) && !this.#tree.has(node, FLAG.GUARD);
+    if (isCounted) this.#failed--;
+    this.#tree.clear(node, FLAG.FAILED);
+  }
+
+  /** Remembers what met a limit. @returns Whether nobody was told of that limit yet. */
+  #limit(node: Node, { code }: OSError): boolean {
+    if (!this.#limited.has(node)) this.#limited.set(node, Date.now());
+    this.#retryAt = Math.min(this.#retryAt, performance.now() + RETRY);
+    this.#isOver = false;
+    if (this.#limits.has(code)) return false;
+    this.#limits.add(code);
+    return true;
+  }
+
+  /** Tries one of those that met a limit; next time it is another one, for this one may not be there any more. */
+  #probe(): void {
+    const [first] = this.#limited;
+    if (first === undefined || this.#probes-- <= 0) return;
+    const [node, since] = first;
+    this.#limited.delete(node);
+    this.#limited.set(node, since);
+    this.#probed = node;
+    this.onRecovered(node, since);
   }
 
   /** Whether a directory is still found by its path. */

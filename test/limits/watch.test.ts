@@ -65,7 +65,7 @@ describe.each(ways)("replaying $backend's events of a random program makes its t
   test("when the queue overflows", async () => {
     const models = new Map(seeds.map((seed) => [seed, new Model()]));
     const outcomes = await parallel([...models], ([seed, model]) =>
-      inBursts(seed, way, model, {}, 16),
+      inBursts(seed, way, model, { queue: 16 }),
     );
     expect(outcomes).toEqual(seeds.map(right));
     expect([...models.values()].filter(({ overflows }) => overflows === 0)).toEqual([]);

@@ -66,23 +66,38 @@ async function outcome(
   };
 }
 
+/** How a program is watched. */
+export interface Circumstances {
+  readonly options?: WatchOptions;
+  /** The longest queue that the kernel keeps. */
+  readonly queue?: number;
+  /** Called when a burst is over, before it is read. */
+  readonly before?: (watcher: Watcher, burst: number) => void;
+  /** Called when it was read. */
+  readonly after?: () => void;
+}
+
+/** How many bursts there are. */
+export const BURSTS = 12;
+
 /** Runs a program in bursts, whose events are read when all of a burst is over. */
 export async function inBursts(
   seed: number,
   way: Way,
   model: Model,
-  options: WatchOptions = {},
-  queue?: number,
+  { options = {}, queue, before, after }: Circumstances = {},
 ): Promise<Outcome> {
   using where = place(way);
   const { root, outside } = where;
   const program = new FileProgram(root, outside, seed);
   program.run(40);
   await using watcher = open(root, way, options, queue);
-  for (let burst = 0; burst < 12; burst++) {
+  for (let burst = 0; burst < BURSTS; burst++) {
     program.run(1 + ((seed + burst * 7) % 40));
+    before?.(watcher, burst);
     if (burst % 3 === 0) await watcher.sync();
     model.apply(watcher.readEventsSync());
+    after?.();
   }
   return await outcome(seed, watcher, model, root);
 }

@@ -32,6 +32,8 @@ export class Model {
   /** Events that don't fit what came before them. */
   readonly wrong: string[] = [];
   overflows = 0;
+  /** How often a limit was told of. */
+  limits = 0;
 
   apply(events: readonly WatchEvent[]): void {
     for (const event of events) this.#apply(event);
@@ -64,8 +66,9 @@ export class Model {
         this.overflows++;
         break;
       case "error":
-        // Tests beside this one lower the machine's limits for a moment. It goes on when they are what they were.
-        if (event.error.code !== "ENOSPC") this.wrong.push(`error ${path} ${event.error.message}`);
+        // It goes on when it is at a limit no more.
+        if (["ENOSPC", "EMFILE"].includes(event.error.code)) this.limits++;
+        else this.wrong.push(`error ${path} ${event.error.message}`);
     }
   }
 

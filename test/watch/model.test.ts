@@ -1,9 +1,29 @@
 /** Random programs run while a watcher watches: its events alone make the tree that is on the disk at the end. */
 import { describe, expect, test } from "bun:test";
 
+import { bun, run } from "../support/child.ts";
+import { canLimitWatches } from "../support/limited.ts";
 import { parallel } from "../support/parallel.ts";
-import { beside, inBursts, right, seeds } from "../support/replay.ts";
-import { Model, ways } from "../support/watch.ts";
+import { beside, inBursts, type Outcome, right, seeds } from "../support/replay.ts";
+import { Model, type Way, ways } from "../support/watch.ts";
+
+/** Runs programs in another process, which is at a limit again and again. */
+async function limited(
+  kind: string,
+  { backend, base }: Way,
+  ...through: string[]
+): Promise<readonly Outcome[]> {
+  const script = new URL("../support/limited-child.ts", import.meta.url).pathname;
+  const cmd = [...through, bun, script, kind, backend, base, ...seeds.map(String)];
+  const { stdout, stderr } = await run(cmd, { timeout: 100_000 });
+  expect(stderr).toBe("");
+  const { outcomes, told } = JSON.parse(stdout) as {
+    readonly outcomes: readonly Outcome[];
+    readonly told: number;
+  };
+  expect(told).toBeGreaterThan(0);
+  return outcomes;
+}
 
 describe.each(ways)("replaying $backend's events of a random program makes its tree", (way) => {
   test("when they are read after each burst", async () => {
@@ -24,9 +44,25 @@ describe.each(ways)("replaying $backend's events of a random program makes its t
   ])(
     "when saves are told of %s",
     async (_, options) => {
-      const outcomes = await parallel(seeds, (seed) => inBursts(seed, way, new Model(), options));
+      const outcomes = await parallel(seeds, (seed) =>
+        inBursts(seed, way, new Model(), { options }),
+      );
       expect(outcomes).toEqual(seeds.map(right));
     },
     120_000,
   );
+
+  test.skipIf(way.backend !== "inotify" || !canLimitWatches)(
+    "when it is at the limit of watches again and again (needs CAP_SYS_ADMIN, /proc/sys/user)",
+    async () => {
+      const unshare = ["unshare", "--user", "--map-root-user"];
+      expect(await limited("watches", way, ...unshare)).toEqual(seeds.map(right));
+    },
+    120_000,
+  );
+
+  test("when it has no descriptor left again and again", async () => {
+    const few = ["sh", "-c", 'ulimit -n 256; exec "$@"', "sh"];
+    expect(await limited("descriptors", way, ...few)).toEqual(seeds.map(right));
+  }, 120_000);
 });

@@ -1,15 +1,15 @@
 /** Row 12: numbers of watches that are used again, while events of those that had them before are still to be read. */
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 
 import { watch, type Watcher } from "bun-butter";
 
-import { FileProgram } from "../support/file-program.ts";
 import { canSetNextWd, setNextWd, wdOf, wdsOf } from "../support/next-wd.ts";
 import { parallel } from "../support/parallel.ts";
-import { seeds } from "../support/replay.ts";
+import { inBursts, right, seeds } from "../support/replay.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { line, listed, Model, treeOf } from "../support/watch.ts";
+import { line, Model } from "../support/watch.ts";
 
 async function linesOf(watcher: Watcher, dir: TempDir): Promise<string[]> {
   await watcher.sync();
@@ -108,25 +108,9 @@ describe.skipIf(!canSetNextWd)("inotify (needs CONFIG_CHECKPOINT_RESTORE)", () =
   });
 
   test("row 12: replaying events of a random program makes its tree, with the lowest numbers used again and again", async () => {
-    const outcomes = await parallel(seeds, async (seed) => {
-      using dir = tempDir();
-      const [root, outside] = [dir.at("root"), dir.at("outside")];
-      for (const path of [root, outside]) mkdirSync(path);
-      const program = new FileProgram(root, outside, seed);
-      program.run(40);
-      await using watcher = watch(root, { backend: "inotify", initial: true });
-      const model = new Model();
-      for (let burst = 0; burst < 12; burst++) {
-        program.run(1 + ((seed + burst * 7) % 40));
-        setNextWd(watcher.fd, 1);
-        if (burst % 3 === 0) await watcher.sync();
-        model.apply(watcher.readEventsSync());
-      }
-      await watcher.sync();
-      model.apply(watcher.readEventsSync());
-      return [seed, model.wrong, listed(model.entries), listed(treeOf(root))];
-    });
-    for (const [seed, wrong, told, there] of outcomes)
-      expect([seed, wrong, told]).toEqual([seed, [], there]);
+    const before = ({ fd }: Watcher): boolean => setNextWd(fd, 1);
+    const way = { backend: "inotify", base: tmpdir() } as const;
+    const outcomes = await parallel(seeds, (seed) => inBursts(seed, way, new Model(), { before }));
+    expect(outcomes).toEqual(seeds.map(right));
   }, 60_000);
 });

@@ -576,6 +576,37 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     );
 
     test.skipIf(!hasUserLimit)(
+      "row 5: what is above a path meets the limit as well, and is watched when it is raised (needs CAP_SYS_ADMIN, /proc/sys/user)",
+      async () => {
+        const lines = await script(
+          `
+        const limit = (count) => writeFileSync("/proc/sys/user/max_inotify_watches", String(count));
+        limit(0);
+        using watcher = watch(root, { backend: "${backend}" });
+        const [{ path, error }, ...others] = watcher.readEventsSync();
+        console.log(path, error.path, error.code, others.length, watcher.watched.failed);
+        limit(100);
+        await tell(watcher);
+        console.log(watcher.watched.failed);
+        rmSync(root, { recursive: true });
+        mkdirSync(root);
+        mkdirSync(root + "/new");
+        await tell(watcher);
+        `,
+          "--user",
+          "--map-root-user",
+        );
+        expect(lines).toEqual([
+          "/ / ENOSPC 0 1",
+          "0",
+          "delete root",
+          "create root",
+          "create root/new",
+        ]);
+      },
+    );
+
+    test.skipIf(!hasUserLimit)(
       "row 5: at the limit of instances watch() throws and names the setting (needs CAP_SYS_ADMIN, /proc/sys/user)",
       async () => {
         const lines = await script(
