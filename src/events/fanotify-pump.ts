@@ -5,6 +5,7 @@
  */
 import { OSError } from "../errors.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
+import { Courtesy } from "./courtesy.ts";
 import { Poller, type Wait } from "./poller.ts";
 
 /**
@@ -35,6 +36,7 @@ export class Pump<Source extends object> implements Disposable {
   /** @param read Takes what is there, and tells how many events that were; -1 if it did not work. */
   begin(fd: number, source: Source, read: (source: Source) => number): void {
     const weak = new WeakRef(source);
+    const courtesy = new Courtesy();
     let until = 0;
     const look = (): void => {
       this.#soon = undefined;
@@ -47,6 +49,8 @@ export class Pump<Source extends object> implements Disposable {
       const now = performance.now();
       if (events > 0) until = now + LINGER;
       if (now >= until) return this.#arm();
+      // Who was answered may wait for this processor, and would ask again.
+      if (events === 0) courtesy.yield();
       this.#soon = setImmediate(look);
       this.#soon.unref();
     };

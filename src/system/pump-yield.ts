@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sched_yield } from "../syscalls/sched.ts";
+import { Courtesy } from "../events/courtesy.ts";
 
 /** Bytes since the last wait from which on more are likely to come at once. */
 const BULK = 2 ** 15;
@@ -11,19 +11,16 @@ const BULK = 2 ** 15;
 /** How often in a row the processor is left to others, which takes less than one wait if there are none. */
 const YIELDS = 4;
 
-/** Milliseconds: longer than it takes to fill a pipe and to empty another, so that somebody else must have had the processor. */
-const LONG = 0.25;
-
-/** The most waits in a row for which yielding is not tried, after it was in vain, or long. */
-const MOST_SKIPPED = 255;
+/** The most waits in a row for which yielding is not tried, after it was in vain. */
+const MOST_SKIPPED = 63;
 
 /**
  * Those at the other ends of two pipes often share the processor with who moves bytes between them. When it has nothing to do, it
  * leaves the processor to them, and finds a full pipe afterwards; a wait through the event loop ends with the first bytes
- * instead, takes longer than they do, and is made again for the next ones. Where the processor is wanted by others too, a yield
- * takes milliseconds, and is seldom tried again.
+ * instead, takes longer than they do, and is made again for the next ones.
  */
 export class Yielding {
+  readonly #courtesy = new Courtesy();
   #bytes = 0;
   #tries = 0;
   #skipped = 0;
@@ -43,25 +40,14 @@ export class Yielding {
       this.#left--;
       return false;
     }
-    if (this.#tries++ === YIELDS) {
-      this.#skip(this.#skipped * 2 + 1);
-      return false;
-    }
-    const began = performance.now();
-    sched_yield();
-    if (performance.now() - began > LONG) {
-      this.#tries = 0;
-      this.#skip(MOST_SKIPPED);
-    }
-    return true;
+    if (this.#tries++ < YIELDS) return this.#courtesy.yield();
+    this.#skipped = Math.min(this.#skipped * 2 + 1, MOST_SKIPPED);
+    this.#left = this.#skipped;
+    return false;
   }
 
   /** Takes note of a wait. */
   waited(): void {
     this.#bytes = this.#tries = 0;
-  }
-
-  #skip(waits: number): void {
-    this.#skipped = this.#left = Math.min(waits, MOST_SKIPPED);
   }
 }
