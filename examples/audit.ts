@@ -13,7 +13,8 @@ if (files.length === 0) {
   process.exit(2);
 }
 
-function who(pid: number): string {
+function who(pid: number | undefined): string {
+  if (pid === undefined) return "a process of another container";
   try {
     const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
     const { uid } = statSync(`/proc/${pid}`);
@@ -29,7 +30,8 @@ process.once("SIGINT", () => fanotify.close());
 console.log("Auditing", ...files);
 
 for await (using event of fanotify) {
-  if (event.isOverflow) console.log("there were more opens than could be told");
-  else console.log(new Date().toISOString(), event.path, "by", who(event.pid ?? 0));
-  event.allow();
+  const { isOverflow, path, pid } = event;
+  if (isOverflow) console.log("more was opened at once than can be told");
+  else console.log(new Date().toISOString(), path, "by", who(pid));
+  // Disposed of at the end of this block, it lets the open go on.
 }

@@ -29,7 +29,7 @@ Start with:
   butter watch .            what changes here, until you press Ctrl-C
   butter timer --every 1s   a line each second
   butter pressure           how busy this machine is
-  butter doctor            what this system lets butter do
+  butter doctor             what this system lets butter do
   butter watch --help       all that a command takes, with examples
 
 Completion of commands and options: butter completion --help`;
