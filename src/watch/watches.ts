@@ -145,7 +145,9 @@ export class Watches {
     if (this.#limited.size === 0) this.#retryAt = Infinity;
     if (this.#isOver) return since;
     this.#isOver = true;
-    for (const other of [...this.#limited]) this.onRecovered(...other);
+    // Those of now: it may change meanwhile.
+    const others = [...this.#limited];
+    for (const other of others) this.onRecovered(...other);
     return since;
   }
 
