@@ -69,6 +69,7 @@ describe.skipIf(!canSetNextWd)("inotify (needs CONFIG_CHECKPOINT_RESTORE)", () =
     const names = Array.from({ length: 20 }, (_, at) => `${at}`);
     for (const name of names) mkdirSync(dir.at("root", name), { recursive: true });
     await using watcher = watch(dir.at("root"), { backend: "inotify" });
+    await watcher.ready;
     const before = Math.max(...wdsOf(watcher.fd).values());
     setNextWd(watcher.fd, 2 ** 31 - 3);
     for (const name of names) mkdirSync(dir.at("root", name, "deep"));
