@@ -21,6 +21,7 @@ describe.skipIf(!canSetNextWd)("inotify (needs CONFIG_CHECKPOINT_RESTORE)", () =
     using dir = tempDir();
     for (const name of ["kept", "old", "new"]) mkdirSync(dir.at(name));
     await using watcher = watch([dir.at("kept"), dir.at("old")], { backend: "inotify" });
+    await watcher.ready;
     const wd = wdOf(watcher.fd, dir.at("old")) ?? 0;
     for (let round = 0; round < 3; round++) {
       mkdirSync(dir.at("old/stale"));
@@ -47,6 +48,7 @@ describe.skipIf(!canSetNextWd)("inotify (needs CONFIG_CHECKPOINT_RESTORE)", () =
     using dir = tempDir();
     for (const name of ["root/old", "new"]) mkdirSync(dir.at(name), { recursive: true });
     await using watcher = watch(dir.at("root"), { backend: "inotify", initial: true });
+    await watcher.ready;
     const model = new Model();
     const wd = wdOf(watcher.fd, dir.at("root/old")) ?? 0;
     writeFileSync(dir.at("root/old/stale"), "");

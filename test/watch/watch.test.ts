@@ -168,6 +168,7 @@ test.each([
 ])("new directories are entered at once, but not %s", async (_, options) => {
   using dir = tempDir();
   using watcher = watch(dir.path, { backend: "inotify", ...options });
+  await watcher.ready;
   const before = watcher.watched.directories;
   mkdirSync(dir.at("a/b/out/x"), { recursive: true });
   writeFileSync(dir.at("a/b/out/x/file"), "");
@@ -178,6 +179,7 @@ test.each([
 test("more new directories than are entered at once, with more in them than is read at once", async () => {
   using dir = tempDir();
   using watcher = watch(dir.path, { backend: "inotify" });
+  await watcher.ready;
   const before = descriptorCount();
   const expected: string[] = [];
   for (let at = 0; at < 50; at++) {
