@@ -26,7 +26,7 @@ IPC and cgroup root, and leaves nothing running or mounted behind. It takes root
 Options:
   -r, --root DIR             make DIR its root
   -H, --hostname NAME        call the machine NAME
-  -n, --no-network           no network but a loopback device that is down
+  -n, --no-network           no network but a loopback device
   -w, --cwd DIR              begin in DIR, as it is seen there (default: here, or / with a root)
   -b, --bind SOURCE[:DIR]    show a file or directory of this system there, with what is
                              mounted below

@@ -31,6 +31,7 @@ export * from "./mman.ts";
 export * from "./namespace.ts";
 export * from "./mount-setattr.ts";
 export * from "./mount.ts";
+export * from "./netdevice.ts";
 export * from "./open-tree.ts";
 export * from "./open.ts";
 export * from "./pidfd.ts";

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { ValueError } from "../errors.ts";
+import { OSError, ValueError } from "../errors.ts";
 import { O } from "../syscalls/fd.ts";
 import { getpid, gettid } from "../syscalls/getpid.ts";
 import { call_in_pid_namespace, CLONE, new_pid_namespace, unshare } from "../syscalls/namespace.ts";
+import { AF, IFF, ioctl_siocsifflags, SOCK, socket } from "../syscalls/netdevice.ts";
 import { AT, openat } from "../syscalls/open.ts";
 import { PIDFD, pidfd_open } from "../syscalls/pidfd.ts";
 import { sethostname } from "../syscalls/uts.ts";
@@ -67,10 +68,22 @@ function pidNamespace(
 }
 
 /** Moves this thread, but for what its children's pid namespace is. */
-function leave({ flags, joined, hostname }: SpawnPlan): void {
+function leave({ flags, joined, hostname, loopback }: SpawnPlan): void {
   if (flags !== 0) unshare(flags);
+  if ((flags & CLONE.NEWNET) !== 0 && loopback !== false) bringUpLoopback(loopback === true);
   for (const namespace of joined) enter(namespace, kernelNames(namespace.kind).flag);
   if (hostname !== undefined) sethostname(hostname);
+}
+
+/** The kernel gives it its addresses then. */
+function bringUpLoopback(needed: boolean): void {
+  try {
+    using any = new ScopedFd(socket(AF.INET, SOCK.DGRAM | SOCK.CLOEXEC, 0));
+    ioctl_siocsifflags(any.fd, "lo", IFF.UP);
+  } catch (error) {
+    // Without the capability, or without IPv4, it is what it was.
+    if (needed || !(error instanceof OSError)) throw error;
+  }
 }
 
 /** Bun's own function: nothing may be around it. */

@@ -47,6 +47,13 @@ export interface SpawnNamespaceOptions {
   readonly namespaces?: readonly (SpawnNamespace | Namespace)[];
   /** What the machine is called there. It takes `"uts"`. */
   readonly hostname?: string;
+  /**
+   * Whether the loopback device of a new network namespace is brought up, by which the child's processes reach each other at
+   * 127.0.0.1 and ::1. `true` and `false` take `"net"`.
+   *
+   * @default Up if there is CAP_NET_ADMIN, else down as the kernel makes it
+   */
+  readonly loopback?: boolean;
   /** A directory that becomes the root, with what is mounted below. It takes `"mount"`. */
   readonly root?: string;
   /**
@@ -67,6 +74,8 @@ export interface SpawnPlan {
   /** The pid namespace to join, `"new"`, or `undefined` for this process's own. */
   readonly pid: Namespace | "new" | undefined;
   readonly hostname: string | undefined;
+  /** Whether to bring up the loopback device; `undefined`: if that may be done. */
+  readonly loopback: boolean | undefined;
   /** With the root, if it is another one, as the first. */
   readonly mounts: readonly SpawnMount[];
 }
@@ -78,7 +87,7 @@ export interface SpawnPlan {
  * @throws {TypeError} What is asked for makes no sense together, or is of a wrong type.
  */
 export function spawnPlan(options: SpawnNamespaceOptions): SpawnPlan | undefined {
-  const { namespaces = [], hostname, root, mounts = [] } = options;
+  const { namespaces = [], hostname, loopback, root, mounts = [] } = options;
   for (const [name, list] of Object.entries({ namespaces, mounts })) {
     if (!Array.isArray(list)) throw new TypeError(`Cannot take ${name}: it is not an array`);
   }
@@ -102,6 +111,11 @@ export function spawnPlan(options: SpawnNamespaceOptions): SpawnPlan | undefined
     needs("hostname", "uts", fresh);
     cstring(hostname, "hostname");
   }
+  if (loopback !== undefined) {
+    if (typeof loopback !== "boolean")
+      throw new TypeError("Cannot take loopback: expected true or false");
+    needs("loopback", "net", fresh);
+  }
   if (root !== undefined) {
     needs("root", "mount", fresh);
     cstring(root, "root");
@@ -116,6 +130,7 @@ export function spawnPlan(options: SpawnNamespaceOptions): SpawnPlan | undefined
     joined: joined.filter(({ kind }) => kind !== "pid"),
     pid: fresh.has("pid") ? "new" : joined.find(({ kind }) => kind === "pid"),
     hostname,
+    loopback,
     mounts: checkedMounts(root === undefined ? mounts : [{ source: root, target: "/" }, ...mounts]),
   };
 }

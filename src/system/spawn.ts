@@ -45,7 +45,7 @@ type Options = SpawnOptions & { cmd: string[] };
  *
  * - In a new pid namespace the child is process 1: signals that it does not handle do nothing to it, but for `SIGKILL` and `SIGSTOP`
  *   from here, which `killSignal` therefore is by default; and when it ends, all others in there are killed.
- * - A new network namespace has nothing but a loopback device that is down.
+ * - A new network namespace has nothing but a loopback device, which is brought up (see `loopback`).
  * - With another root, or in a mount namespace that it joins, the command is looked up there, `cwd` is `/` by default, and
  *   files for the child's standard streams are opened there.
  *
@@ -57,9 +57,11 @@ type Options = SpawnOptions & { cmd: string[] };
  *
  * A child lives on when this process dies. `bun --no-orphans` kills it then, and with process 1 all of its pid namespace.
  *
- * @throws {TypeError} The options make no sense together: a `hostname` without a `"uts"` namespace, a `root` without `"mount"`; or
+ * @throws {TypeError} The options make no sense together: a `hostname` without a `"uts"` namespace, a `root` without `"mount"`, a
+ * `loopback` without `"net"`; or
  * `stdin` is a stream, which would be read in the child's namespaces.
- * @throws {PermissionError} `EPERM`: without `CAP_SYS_ADMIN` (and `CAP_SYS_CHROOT`, for a mount namespace).
+ * @throws {PermissionError} `EPERM`: without `CAP_SYS_ADMIN` (and `CAP_SYS_CHROOT` for a mount namespace, `CAP_NET_ADMIN` for
+ * `loopback: true`).
  * @throws {ValueError} `ENOENT` and others: a mount's source is not there, a root that is none, a namespace that can't be joined.
  * @throws {UnsupportedError} A `"proc"` of another pid namespace, before Linux 6.18.
  * @throws {InternalError} `ENOTRECOVERABLE`: this thread is in the wrong namespaces. End the process.
@@ -101,10 +103,11 @@ export function spawn(first: string[] | Options, second: SpawnOptions = {}): Spa
   const given: Options = Array.isArray(first) ? { ...second, cmd: first } : first;
   if (typeof given !== "object" || given === null)
     throw new TypeError("Cannot take cmd: expected an array of words, or options with a cmd");
-  const { namespaces, hostname, root, mounts, ...options } = given;
+  const { namespaces, hostname, loopback, root, mounts, ...options } = given;
   const plan = spawnPlan({
     ...(namespaces !== undefined && { namespaces }),
     ...(hostname !== undefined && { hostname }),
+    ...(loopback !== undefined && { loopback }),
     ...(root !== undefined && { root }),
     ...(mounts !== undefined && { mounts }),
   });

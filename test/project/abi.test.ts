@@ -20,6 +20,7 @@ interface TableRow {
 }
 
 const tables: Readonly<Record<string, TableRow>> = {
+  AF: { headers: ["sys/socket.h"] },
   AT: { headers: ["fcntl.h"] },
   CAP: {
     headers: ["linux/capability.h"],
@@ -88,6 +89,7 @@ const tables: Readonly<Record<string, TableRow>> = {
   FSMOUNT: { headers: ["linux/mount.h"] },
   FSOPEN: { headers: ["linux/mount.h"] },
   FSPICK: { headers: ["linux/mount.h"] },
+  IFF: { headers: ["net/if.h"] },
   IN: { headers: ["sys/inotify.h"] },
   IN_REPORTED: { headers: ["sys/inotify.h"], prefix: "IN_" },
   IOCB_CMD: { headers: ["linux/aio_abi.h"] },
@@ -131,6 +133,7 @@ const tables: Readonly<Record<string, TableRow>> = {
   SEEK: { headers: ["unistd.h"] },
   SFD: { headers: ["sys/signalfd.h"] },
   SI: { headers: ["signal.h"] },
+  SOCK: { headers: ["sys/socket.h"] },
   SPLICE_F: { headers: ["fcntl.h"] },
   SIG: { headers: ["signal.h"], prefix: "SIG" },
   SIG_HANDLER: { headers: ["signal.h"], prefix: "SIG_" },

@@ -6,6 +6,7 @@ const capabilities = {
   CAP_DAC_READ_SEARCH: 2,
   CAP_KILL: 5,
   CAP_SETPCAP: 8,
+  CAP_NET_ADMIN: 12,
   CAP_SYS_CHROOT: 18,
   CAP_SYS_PTRACE: 19,
   CAP_SYS_ADMIN: 21,

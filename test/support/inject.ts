@@ -239,6 +239,15 @@ export const injections: {
     setns: { syscall: "setns", call: () => syscalls.setns(FD, 0) },
     ioctl: { syscall: "ioctl", argument0: FD, call: () => syscalls.ioctl_ns_get_nstype(FD) },
   },
+  netdevice_errors: {
+    // No family, as the descriptor of nobody is none.
+    socket: { syscall: "socket", argument0: FD, call: () => syscalls.socket(FD, 0, 0) },
+    ioctl: {
+      syscall: "ioctl",
+      argument0: FD,
+      call: () => syscalls.ioctl_siocgifflags(FD, "lo"),
+    },
+  },
   open_errors: {
     openat: {
       syscall: "openat",

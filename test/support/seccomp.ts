@@ -80,6 +80,7 @@ export const syscallNumbers = {
   sethostname: [170, 161],
   setns: [308, 268],
   signalfd4: [289, 74],
+  socket: [41, 198],
   splice: [275, 76],
   statfs: [137, 43],
   statmount: [457, 457],

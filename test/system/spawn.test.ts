@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { Namespace, spawn, type SpawnMount, type SpawnNamespaceOptions } from "bun-butter";
 import { gethostname, gettid } from "bun-butter/syscalls";
 
-import { kernel } from "../support/capabilities.ts";
+import { can, kernel } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { tempDir } from "../support/temp.ts";
@@ -51,6 +51,8 @@ describe("spawn() refuses, before anything is left,", () => {
     ["a hostname for this process's own", { hostname: "box" }, "hostname"],
     ["a hostname without a uts namespace", { namespaces: ["net"], hostname: "box" }, '"uts"'],
     ["a hostname with a NUL", { namespaces: ["uts"], hostname: "a\0b" }, "NUL"],
+    ["a loopback without a network namespace", { loopback: false }, '"net"'],
+    ["a loopback of another type", { loopback: 1 as unknown as boolean }, "loopback"],
     ["a root without a mount namespace", { namespaces: ["pid"], root: "/" }, '"mount"'],
     ["mounts without a mount namespace", { mounts: [proc] }, '"mount"'],
     ["a kind twice", { namespaces: ["net", "net"] }, "twice"],
@@ -145,9 +147,22 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
     expect([late.signalCode, aborted.signalCode]).toEqual(["SIGKILL", "SIGKILL"]);
   });
 
-  test("it has no network but a loopback that is down", async () => {
-    const look = "tail -n +3 /proc/net/dev | cut -d: -f1; cat /proc/net/fib_trie";
-    expect((await printed(look, { namespaces: ["net"] })).trim()).toBe("lo");
+  test("it has no network but a loopback, which is up if there is CAP_NET_ADMIN", async () => {
+    const look =
+      "tail -n +3 /proc/net/dev | cut -d: -f1; grep 127.0.0.1 /proc/net/fib_trie | wc -l";
+    const seen = async (options: SpawnNamespaceOptions): Promise<string[]> =>
+      (await printed(look, { namespaces: ["net"], ...options })).trim().split(/\s+/);
+    expect(await seen({ loopback: false })).toEqual(["lo", "0"]);
+    if (!can("CAP_NET_ADMIN")) {
+      expect(await seen({})).toEqual(["lo", "0"]);
+      expect(() => spawn(["true"], { namespaces: ["net"], loopback: true })).toThrow("EPERM");
+      return;
+    }
+    for (const options of [{}, { loopback: true }]) {
+      const [device, count] = await seen(options);
+      expect(device).toBe("lo");
+      expect(Number(count)).toBeGreaterThan(0);
+    }
   });
 
   test("it joins a namespace that is there, together with new ones", async () => {
