@@ -1,5 +1,7 @@
 /** Rounds, medians, ratios and targets. */
 
+import { countOthers } from "./others.ts";
+
 /** What one run of a side measured, by metric. */
 export type Sample = Readonly<Record<string, number>>;
 
@@ -72,6 +74,8 @@ export interface Result {
   readonly rounds: number;
   /** How long all of them took, the preparation not counted. */
   readonly seconds: number;
+  /** How many percent of the processors other programs used meanwhile. */
+  readonly others: number;
   readonly rows: readonly Row[];
   readonly notes: readonly string[];
   /** Sides that broke, with why. */
@@ -84,6 +88,7 @@ export async function run(name: string, benchmark: Benchmark, rounds: number): P
   const samples = new Map<string, Sample[]>(sides.map((side) => [side.name, []]));
   const failures: string[] = [];
   const start = performance.now();
+  const others = countOthers();
   for (let round = 0; round < rounds * repeat; round++) {
     for (const side of sides) {
       if (failures.some((failure) => failure.startsWith(`${side.name}: `))) continue;
@@ -97,7 +102,8 @@ export async function run(name: string, benchmark: Benchmark, rounds: number): P
   }
   progress("");
   const seconds = Math.round((performance.now() - start) / 1e3);
-  return { name, title, rounds, seconds, rows: rowsOf(benchmark, samples), notes, failures };
+  const rows = rowsOf(benchmark, samples);
+  return { name, title, rounds, seconds, others: others(), rows, notes, failures };
 }
 
 function rowsOf(

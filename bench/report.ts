@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import type { Result, Row, Verdict } from "./harness.ts";
 
 /** One benchmark as text. */
-export function table({ name, title, rounds, seconds, rows, notes, failures }: Result): string {
+export function table(result: Result): string {
+  const { name, title, rounds, seconds, others, rows, notes, failures } = result;
   const lines = [`${name}: ${title} (${rounds} rounds, ${seconds} s)`];
   const sides = rows.map((row) => row.side.length);
   const width = Math.max(...sides, ...rows.map((row) => row.metric.length), 0) + 2;
@@ -25,10 +26,14 @@ export function table({ name, title, rounds, seconds, rows, notes, failures }: R
       lines.push(`  ${row.side}, ${row.metric}: ${row.target.limit}`);
   }
   if (rounds < 5) lines.push(`  ${rounds} rounds only: figures to compare need 5`);
+  if (others > BUSY) lines.push(`  Other programs used ${others} % of the processors meanwhile`);
   for (const note of notes) lines.push(`  ${note}`);
   for (const failure of failures) lines.push(`  FAILED ${failure}`);
   return `${lines.join("\n")}\n`;
 }
+
+/** Percent of the processors that a quiet machine needs for itself. */
+const BUSY = 3;
 
 const columns = [10, 20, 8] as const;
 

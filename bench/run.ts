@@ -1,6 +1,6 @@
 /**
  * `bun run bench [--rounds N] [--json FILE] [name …]`: measures, prints a table for each benchmark and writes all of it
- * to FILE, or to `results/`. A missed target is a line of the table; only a side that breaks makes it fail.
+ * to FILE, to a file for each in FILE if that ends with a slash, or to `results/`. A missed target is a line of the table; only a side that breaks makes it fail.
  */
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
@@ -99,8 +99,14 @@ for (const name of names) {
   const result = await run(name, benchmark(), rounds);
   results.push(result);
   console.log(table(result));
+  if (json?.endsWith("/") === true)
+    save({ date: now(), machine: facts, results: [result] }, `${json}${name}.json`);
 }
-const date = new Date().toISOString().replace(/\..*/, "Z");
-const path = save({ date, machine: facts, results }, json);
+const path =
+  json?.endsWith("/") === true ? json : save({ date: now(), machine: facts, results }, json);
 console.log(`${summary(results)}; all figures are in ${relative(process.cwd(), path)}`);
 process.exit(results.some(({ failures }) => failures.length > 0) ? 1 : 0);
+
+function now(): string {
+  return new Date().toISOString().replace(/\..*/, "Z");
+}

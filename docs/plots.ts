@@ -13,6 +13,8 @@ const directory = join(import.meta.dir, "performance");
 const WIDTH = 720;
 const NAMES = 230;
 const FIGURES = 130;
+/** Letters of a title that fit into a line. */
+const LETTERS = 95;
 const BAR = 14;
 const LINE = 22;
 const SCALE = WIDTH - NAMES - FIGURES;
@@ -38,8 +40,8 @@ export function plot(name: string): string {
     y += LINE;
     parts.push(`<text class="${style}" x="0" y="${y - 6}">${content}</text>`);
   };
-  for (const { title, rounds, rows } of results) {
-    line(Bun.escapeHTML(title), "plot-title");
+  for (const { title, rounds, others, rows } of results) {
+    for (const part of wrap(title)) line(Bun.escapeHTML(part), "plot-title");
     for (const metric of new Set(rows.map((row) => row.metric))) {
       const these = rows.filter((row) => row.metric === metric);
       const [{ median = 0 } = {}] = these;
@@ -55,9 +57,10 @@ export function plot(name: string): string {
         y += LINE;
       }
     }
-    const at = `${date.slice(0, 10)}, Linux ${machine["kernel"]}, Bun ${machine["bun"]}, ${machine["cpu"]} (${machine["cpus"]} processors)`;
     y += 4;
-    line(`Median of ${rounds} rounds, smallest to largest as a line. ${at}`, "plot-note");
+    line(`Median of ${rounds} rounds, smallest to largest as a line`, "plot-note");
+    const where = `Linux ${release(machine["kernel"])}, Bun ${machine["bun"]}, ${machine["cpu"]} (${machine["cpus"]} processors)`;
+    line(`${date.slice(0, 10)}, ${where}; others used ${others} % of them`, "plot-note");
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 ${WIDTH} ${y}" role="img">`,
@@ -81,6 +84,7 @@ const style = `
 .plot .plot-c { opacity: 0.6; }
 .plot .plot-ours { fill: var(--plot-ours); opacity: 1; }
 .plot path { stroke: currentColor; fill: none; }
+.plot .plot-ours + path { stroke: color-mix(in srgb, var(--plot-ours), currentColor 70%); }
 `;
 
 function bar({ side, median, min, max, ratio }: Row, top: number, most: number): string {
@@ -101,6 +105,22 @@ function isOurs(side: string): boolean {
   return /^(?:batches\(\)|for await|watch\(\)|bun-butter|import|one file|Timerfd|Eventfd|pump\(\)|ours|Fanotify)/.test(
     side,
   );
+}
+
+/** In lines that fit. */
+function wrap(text: string): readonly string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (longer.length <= LETTERS) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** Without what its builder calls it. */
+function release(kernel: string | number | undefined): string {
+  return `${kernel}`.replace(/-.*/, "");
 }
 
 /** Four digits, without an exponent. */

@@ -69,6 +69,7 @@ const inner = [
 /** A TypeDoc that fails on its warnings, and is told everything but where to write. */
 export async function site(): Promise<Application> {
   const guidesInOrder = contents();
+  const sections = [...new Set(guidesInOrder.map(({ section }) => section))];
   const app = await Application.bootstrap({
     name: "bun-butter",
     entryPoints: ["src/index.ts", "src/testing/index.ts", "src/syscalls/index.ts"],
@@ -81,10 +82,11 @@ export async function site(): Promise<Application> {
     headings: { readme: false, document: true },
     searchInComments: true,
     searchInDocuments: true,
+    searchGroupBoosts: Object.fromEntries(sections.map((section) => [section, 4])),
     sort: ["kind", "static-first", "alphabetical-ignoring-documents"],
     sortEntryPoints: false,
     categorizeByGroup: false,
-    groupOrder: ["None", ...new Set(guidesInOrder.map(({ section }) => section)), "Modules", "*"],
+    groupOrder: ["None", ...sections, "Modules", "*"],
     navigation: {
       includeGroups: true,
       includeCategories: true,
