@@ -40,8 +40,9 @@ export class Shortage implements AsyncDisposable {
     this.#cgroup = cgroup;
     for (const limit of limits.map((file) => `${cgroup}/${file}`))
       if (existsSync(limit)) writeFileSync(limit, `${8 * 2 ** 20}`);
+    // It ends with this process, whatever ends that.
     const script =
-      'echo $$ > "$1/cgroup.procs"; head -c 32M /dev/zero > "$2"; while :; do cat "$2" > /dev/null; done';
+      'echo $$ > "$1/cgroup.procs"; head -c 32M /dev/zero > "$2"; while kill -0 $PPID; do cat "$2"; done > /dev/null';
     this.#process = Bun.spawn(["sh", "-c", script, "sh", cgroup, this.#file]);
   }
 
