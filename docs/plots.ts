@@ -3,7 +3,7 @@
  * are dark where the reader's system is, and where a page holds them they have its colours.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import type { Row } from "../bench/harness.ts";
 import type { Report } from "../bench/report.ts";
@@ -26,8 +26,8 @@ export function writePlots(): void {
 
 /** The benchmarks that there are figures of. */
 export function plotted(): readonly string[] {
-  const files = [...new Bun.Glob("*.json").scanSync({ cwd: directory })];
-  return files.map((file) => file.replace(/\.json$/, "")).toSorted();
+  const files = [...new Bun.Glob("performance/*.json").scanSync({ cwd: import.meta.dir })];
+  return files.map((file) => basename(file, ".json")).toSorted();
 }
 
 /** A run of one benchmark as SVG. */
