@@ -5,6 +5,7 @@ import { basename, join, resolve } from "node:path";
 import {
   Application,
   Comment,
+  type CommentDisplayPart,
   CommentTag,
   Converter,
   type DeclarationReflection,
@@ -27,23 +28,19 @@ const families: Readonly<Record<string, string>> = {
   event: "event source",
   errors: "errors",
   handle: "file handles",
-  ignore: "watch",
   libc: "memory and arguments",
-  look: "watch",
+  mounts: "mount",
   names: "event source",
-  options: "watch",
   overlay: "mount",
   owned: "descriptors",
   pages: "pipe, pump, tee",
   pipe: "pipe, pump, tee",
   pump: "pipe, pump, tee",
-  snapshot: "watch",
   signal: "signalfd",
   spawn: "namespaces and spawn",
   namespace: "namespaces and spawn",
   tee: "pipe, pump, tee",
   unmasked: "namespaces and spawn",
-  watcher: "watch",
 };
 
 /** Types that a declaration is made of, and whose words it shows by itself. */
@@ -80,6 +77,7 @@ export async function site(): Promise<Application> {
     projectDocuments: [join(guides, "README.md"), ...guidesInOrder.map(({ file }) => file)],
     readme: join(top, "README.md"),
     headings: { readme: false, document: true },
+    preservedTypeAnnotationTags: ["@throws"],
     searchInComments: true,
     searchInDocuments: true,
     searchGroupBoosts: Object.fromEntries(sections.map((section) => [section, 4])),
@@ -136,7 +134,11 @@ export async function site(): Promise<Application> {
     treatWarningsAsErrors: true,
   });
   app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_, document) => entitle(document));
-  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => categorize(project));
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    categorize(project);
+    for (const { comment } of Object.values(project.reflections))
+      if (comment !== undefined) gatherErrors(project, comment);
+  });
   app.renderer.on(PageEvent.END, (page) => finish(app, page));
   return app;
 }
@@ -163,7 +165,9 @@ function categorize(project: ProjectReflection): void {
   for (const module of project.getChildrenByKind(ReflectionKind.Module)) {
     for (const child of module.children ?? []) {
       const file = project.getSymbolIdFromReflection(child)?.packagePath ?? "";
-      const [word = ""] = basename(file, ".ts").split("-");
+      const [word = ""] = file.startsWith("src/watch/")
+        ? ["watch"]
+        : basename(file, ".ts").split("-");
       categoryOf(child, families[word] ?? word);
       // What a call's errors become is what its @throws say: the type of the table would repeat it in pages.
       if (!child.name.endsWith("_errors") || child.type === undefined) continue;
@@ -183,6 +187,27 @@ function errorMaps(project: ProjectReflection): ReferenceType {
 function categoryOf(reflection: DeclarationReflection, category: string): void {
   const comment = (reflection.comment ??= new Comment());
   comment.blockTags.push(new CommentTag("@category", [{ kind: "text", text: category }]));
+}
+
+/** What a call throws is one list, each error with its class. */
+function gatherErrors(project: ProjectReflection, comment: Comment): void {
+  const thrown = comment.getTags("@throws");
+  if (thrown.length === 0) return;
+  const parts: CommentDisplayPart[] = [];
+  for (const { typeAnnotation = "", content } of thrown) {
+    const name = typeAnnotation.slice(1, -1);
+    const target = targetOf(project, name);
+    parts.push({ kind: "text", text: "- " });
+    if (target !== undefined)
+      parts.push({ kind: "inline-tag", tag: "@linkcode", text: name, target });
+    else if (name !== "") parts.push({ kind: "code", text: `\`${name}\`` });
+    if (name !== "") parts.push({ kind: "text", text: ": " });
+    for (const part of content) parts.push(part);
+    parts.push({ kind: "text", text: "\n" });
+  }
+  const at = comment.blockTags.findIndex(({ tag }) => tag === "@throws");
+  comment.removeTags("@throws");
+  comment.blockTags.splice(at, 0, new CommentTag("@throws", parts));
 }
 
 /** Words of prose that are exports lead to them; a plot takes the colours of the page. */
