@@ -8,6 +8,7 @@ import { basename } from "node:path";
 
 import type { FanotifyEvent } from "../index.ts";
 import type { GuardOptions } from "./guard-options.ts";
+import type { HomePath, HomePaths } from "./guard-path.ts";
 import type { Doer } from "./process-name.ts";
 import { realPath, Tree } from "./real-path.ts";
 
@@ -17,6 +18,7 @@ const LONGEST_NAME = 15;
 /** The rules of one `butter guard`. */
 export class Rules {
   readonly #tree: Tree;
+  readonly #homes: HomePaths;
   /** Of the name alone, and of the path from the directory on. */
   readonly #names: readonly Bun.Glob[];
   readonly #paths: readonly Bun.Glob[];
@@ -29,7 +31,8 @@ export class Rules {
    * @param directory As {@linkcode realPath} has it.
    * @throws {OSError} A program that is named by its path does not exist.
    */
-  constructor(directory: Uint8Array, { globs, allowed }: GuardOptions) {
+  constructor(directory: Uint8Array, homes: HomePaths, { globs, allowed }: GuardOptions) {
+    this.#homes = homes;
     this.#tree = new Tree(directory);
     const paths = globs
       .filter((glob) => glob.includes("/"))
@@ -43,15 +46,13 @@ export class Rules {
     }
   }
 
-  /** Whether a rule is about what is opened. */
-  concern({ path, pathBytes }: FanotifyEvent): boolean {
-    if (path === undefined) return false;
-    const name = basename(path);
-    if (this.#names.some((glob) => glob.match(name))) return true;
-    const below = this.#tree.relative(path, pathBytes);
-    if (below !== undefined) return this.#paths.some((glob) => glob.match(below));
-    // Opened through another mount, or in a directory that was moved away.
-    return this.#ends.some((glob) => glob.match(path));
+  /** Where what is opened is, if a rule is about that. */
+  concern({ path, pathBytes, fd }: FanotifyEvent): HomePath | undefined {
+    const seen = path === undefined ? undefined : { path, ...(pathBytes && { pathBytes }) };
+    if (seen !== undefined && this.#match(seen)) return seen;
+    if (this.#tree.relative(path, pathBytes) !== undefined) return undefined;
+    const home = fd === undefined ? undefined : this.#homes.of(fd);
+    return home !== undefined && this.#match(home) ? home : undefined;
   }
 
   /** Whether a process may open it nevertheless. */
@@ -64,6 +65,15 @@ export class Rules {
       // It was killed while it waited.
       return false;
     }
+  }
+
+  #match({ path, pathBytes }: HomePath): boolean {
+    const name = basename(path);
+    if (this.#names.some((glob) => glob.match(name))) return true;
+    const below = this.#tree.relative(path, pathBytes);
+    if (below !== undefined) return this.#paths.some((glob) => glob.match(below));
+    // Opened through another mount, or in a directory that was moved away.
+    return this.#ends.some((glob) => glob.match(path));
   }
 }
 

@@ -9,6 +9,7 @@ import { command } from "./command.ts";
 import type { Row } from "./format.ts";
 import { GuardMarks } from "./guard-marks.ts";
 import { GUARD_HELP, type GuardOptions, guardOptions } from "./guard-options.ts";
+import { HomePaths } from "./guard-path.ts";
 import { Rules } from "./guard-rules.ts";
 import { checkCapabilities } from "./privileges.ts";
 import { type Doer, doerData, leadOf, processName } from "./process-name.ts";
@@ -32,7 +33,8 @@ async function run(options: GuardOptions): Promise<number> {
     ["CAP_SYS_ADMIN", "to decide for others"],
     ["CAP_DAC_READ_SEARCH", "to find what is below the directory"],
   ]);
-  const rules = new Rules(directory, options);
+  using homes = new HomePaths(directory);
+  const rules = new Rules(directory, homes, options);
   using session = new Session({ name: "guard", nouns: ["open", "opens"] }, options);
   const log = new Log(session);
   using _running = unstoppable(log);
@@ -61,13 +63,14 @@ async function run(options: GuardOptions): Promise<number> {
 
 /** Refuses an open, if a rule says so, and tells what was done. */
 function decide(event: FanotifyEvent, rules: Rules): Row | undefined {
-  if (!rules.concern(event)) return undefined;
+  const where = rules.concern(event);
+  if (where === undefined) return undefined;
   const { pid } = event;
   const doer: Doer = { pid, name: pid === undefined ? undefined : processName(pid) };
   if (rules.except(doer)) return undefined;
   const late = !event.waits;
   if (!late) event.deny();
-  const { path = "?", pathBytes } = event;
+  const { path, pathBytes } = where;
   return {
     lead: leadOf(doer),
     words: [late ? "LATE" : "DENY"],

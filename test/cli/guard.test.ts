@@ -288,6 +288,29 @@ describe.skipIf(!able)("butter guard (needs CAP_SYS_ADMIN, no emulation)", () =>
     expect(await child.end()).toBe(0);
     expect(rowsOf(child.stdout.text)).toEqual([`cat DENY ${at}/view/secret`]);
   });
+
+  test.skipIf(!canEnter)("refuses through a mount that only another process has", async () => {
+    using dir = tempDir();
+    plant(dir.path, {
+      "real/sub/": "",
+      "real/sub/secret": "secret",
+      "real/other": "other",
+      "view/": "",
+      name: "",
+    });
+    await using child = await start([dir.at("real"), "-d", "sub/secret", "-n", "2"]);
+    const steps = [
+      "mount --bind real/sub view && cat view/secret || echo no",
+      "mount --bind real/sub/secret name && cat name || echo no",
+      "mount --bind real/other name && cat name",
+    ];
+    const hidden = ["unshare", "--mount", "--propagation", "private", "sh", "-c"];
+    const { stdout } = await run([...hidden, steps.join("\n")], { cwd: dir.path });
+    expect(stdout).toBe("no\nno\nother");
+    expect(await child.end()).toBe(0);
+    const secret = `cat DENY ${dir.at("real/sub/secret")}`;
+    expect(rowsOf(child.stdout.text)).toEqual([secret, secret]);
+  });
 });
 
 /** The process that a shell runs in a pipe. */
