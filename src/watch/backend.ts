@@ -30,8 +30,11 @@ export interface RawEvent {
   readonly cookie: number;
   /** What {@linkcode Backend.watch} would return for the directory that the entry is, or 0 if that is not known. All that happens in it is told. */
   readonly child: number;
-  /** Whether the entry was deleted already, so that it can't be looked at. The event of that follows. */
-  readonly isGone: boolean;
+  /**
+   * What of an entry that was made is known to have happened to it since, and is told in a moment: it was deleted, so that it can't be looked at,
+   * or somebody has written to it, so that it is a file.
+   */
+  readonly next: "delete" | "written" | undefined;
   /** Valid for the call alone. */
   readonly name: NameBytes;
   /** Who did it, if that is known. */

@@ -37,6 +37,8 @@ export class Engine implements Sink, Disposable {
   readonly #looked = new Set<Node>();
   /** Directories that were not where they are said to be, and whether what is in them is told as made. */
   readonly #lost = new Map<Node, boolean>();
+  /** Files that were made and written to a moment ago, and are looked at when that is told. */
+  readonly #unseen = new Set<Node>();
   /** Whether those paths may have led elsewhere: directories were renamed meanwhile. */
   #isConfused = false;
   /** Names to be looked at when nothing is left to read, by their directories. */
@@ -62,6 +64,7 @@ export class Engine implements Sink, Disposable {
     this.directories.onForget = (node) => {
       this.#suspects.delete(node);
       this.#looked.delete(node);
+      this.#unseen.delete(node);
       this.#lost.delete(node);
       this.#doubts.delete(node);
       this.#replacing.delete(node);
@@ -152,9 +155,26 @@ export class Engine implements Sink, Disposable {
     this.#emptied = at;
     this.#ahead.emptied();
     if (this.#replacing.size + this.#lost.size + this.#doubts.size > 0) this.#catchUp();
-    if (!this.#isConfused) return this.#looked.clear();
+    if (!this.#isConfused) {
+      if (this.#looked.size > 0) this.#looked.clear();
+      return;
+    }
     this.#isConfused = false;
     for (const node of this.#looked) this.#ascertain(node);
+  }
+
+  /** Whether there are files that {@linkcode lookBack} is to look at. */
+  get isBehind(): boolean {
+    return this.#unseen.size > 0;
+  }
+
+  /** Looks at files that were told of before that. */
+  lookBack(): void {
+    for (const node of this.#unseen) {
+      this.#unseen.delete(node);
+      this.#looked.add(node);
+      this.#ascertain(node);
+    }
   }
 
   /** Looks at what something happened to, for a reason that is not known yet. */
@@ -217,14 +237,14 @@ export class Engine implements Sink, Disposable {
     this.directories.afterEvent(dir, name);
   }
 
-  #created(dir: Node, { name, isDirectory, child, isGone }: RawEvent): void {
+  #created(dir: Node, { name, isDirectory, child, next }: RawEvent): void {
     let known = this.#known(dir, name, isDirectory);
     if (known !== NONE && child !== 0 && ![0, child].includes(this.#tree.handle(known))) {
       this.directories.drop(known, true);
       known = NONE;
     }
     if (known === NONE) {
-      this.#make(dir, name, isDirectory, true, child, isGone);
+      this.#make(dir, name, isDirectory, true, child, next);
       return;
     }
     // A scan has met it.
@@ -382,7 +402,7 @@ export class Engine implements Sink, Disposable {
 
   /**
    * @param child What it is watched by, if it was made a moment ago and is empty.
-   * @param isGone Whether it is deleted already, and that is told in a moment.
+   * @param next What is told of it in a moment.
    */
   #make(
     dir: Node,
@@ -390,11 +410,12 @@ export class Engine implements Sink, Disposable {
     isDirectory: boolean,
     loud: boolean = true,
     child: number = 0,
-    isGone: boolean = false,
+    next?: RawEvent["next"],
   ): Node {
     const kind = isDirectory ? KIND.DIRECTORY : KIND.FILE;
     const node = this.directories.make(dir, name, kind, 0);
-    if (child === 0 && !isGone) {
+    if (next === "written") this.#unseen.add(node);
+    else if (child === 0 && next === undefined) {
       const now = look(this.#paths.place(node));
       if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
         this.#tree.setKind(node, now.kind);
@@ -499,7 +520,7 @@ export class Engine implements Sink, Disposable {
 
   /** Looks again, when paths are what they are said to be. */
   #ascertain(node: Node): void {
-    const now = look(this.#paths.real(node));
+    const now = look(this.#paths.place(node));
     if (now === undefined || now.kind === KIND.DIRECTORY) {
       this.#isConfused = true;
       return;

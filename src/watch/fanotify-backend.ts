@@ -53,12 +53,13 @@ const CREATE = Number(FAN.CREATE);
 const DELETE = Number(FAN.DELETE);
 const RENAME = Number(FAN.RENAME);
 const ATTRIB = Number(FAN.ATTRIB);
+const CLOSE_WRITE = Number(FAN.CLOSE_WRITE);
 const DIR = Number(FAN.ONDIR);
 const OVERFLOW = Number(FAN_REPORTED.Q_OVERFLOW);
 
 const changes: readonly (readonly [bit: number, change: RawChange])[] = [
   [Number(FAN.MODIFY), "modified"],
-  [Number(FAN.CLOSE_WRITE), "written"],
+  [CLOSE_WRITE, "written"],
   [ATTRIB, "attributes"],
 ];
 
@@ -190,7 +191,7 @@ export class FanotifyBackend implements Backend {
     this.#renamed.clear();
     for (const { handle, name, child, pid } of this.#late.splice(0)) {
       if (!sink.knows(child)) continue;
-      const about = { isDirectory: true, cookie: 0, child, isGone: true, name, pid };
+      const about = { isDirectory: true, cookie: 0, child, next: undefined, name, pid };
       sink.entry({ handle, change: "delete", ...about });
       this.#settle(child, sink);
     }
@@ -284,7 +285,7 @@ export class FanotifyBackend implements Backend {
         isDirectory,
         cookie,
         child,
-        isGone: isBoth,
+        next: isBoth ? "delete" : (mask & CLOSE_WRITE) !== 0 ? "written" : undefined,
         name: at.name,
         pid,
       });

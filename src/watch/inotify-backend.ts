@@ -14,7 +14,7 @@ import {
   inotify_init1,
   inotify_rm_watch,
 } from "../syscalls/inotify.ts";
-import type { Backend, Interest, RawChange, Sink } from "./backend.ts";
+import type { Backend, Interest, RawChange, RawEvent, Sink } from "./backend.ts";
 
 const SELF = IN.DELETE_SELF | IN.MOVE_SELF | IN.ONLYDIR | IN.MASK_ADD;
 const NAMES = SELF | IN.CREATE | IN.DELETE | IN.MOVE | IN.ATTRIB;
@@ -29,7 +29,7 @@ const LONGEST_RECORD = 4096;
 const NO_ENTRY = IN_REPORTED.Q_OVERFLOW | IN_REPORTED.IGNORED;
 const SELVES = IN.MOVE_SELF | IN.DELETE_SELF | IN.ATTRIB;
 
-/** How many records behind that of a new entry are searched for its deletion. */
+/** How many records behind that of a new entry are searched for what became of it. */
 const NEAR = 8;
 
 function changeOf(mask: number): RawChange | undefined {
@@ -42,9 +42,10 @@ function changeOf(mask: number): RawChange | undefined {
   return (mask & IN.MOVED_TO) !== 0 ? "moved-to" : undefined;
 }
 
-/** Whether the entry that a record tells of is deleted by one that follows: positions are in units of four bytes. */
-function isDeleted(words: Int32Array, record: number, end: number): boolean {
+/** What the records that follow one of a new entry tell of it. Positions are in units of four bytes. */
+function nextOf(words: Int32Array, record: number, end: number): RawEvent["next"] {
   const size = RECORD_WORDS + ((words[record + 3] ?? 0) >>> 2);
+  let next: RawEvent["next"];
   let at = record + size;
   for (let count = 0; count < NEAR && at + size <= end; count++) {
     if (words[at] === words[record] && words[at + 3] === words[record + 3]) {
@@ -52,13 +53,15 @@ function isDeleted(words: Int32Array, record: number, end: number): boolean {
       while (same < size && words[at + same] === words[record + same]) same++;
       if (same === size) {
         const mask = words[at + 1] ?? 0;
-        if ((mask & IN.DELETE) !== 0) return true;
-        if ((mask & IN.MOVE) !== 0) return false;
+        if ((mask & IN.DELETE) !== 0) return "delete";
+        // From there on it has another name.
+        if ((mask & IN.MOVE) !== 0) return undefined;
+        if ((mask & IN.CLOSE_WRITE) !== 0) next = "written";
       }
     }
     at += RECORD_WORDS + ((words[at + 3] ?? 0) >>> 2);
   }
-  return false;
+  return next;
 }
 
 /** {@linkcode Backend} over inotify(7). */
@@ -75,7 +78,7 @@ export class InotifyBackend implements Backend {
     isDirectory: false,
     cookie: 0,
     child: 0,
-    isGone: false,
+    next: undefined as RawEvent["next"],
     name: { bytes: new Uint8Array(0), start: 0, end: 0 },
     pid: undefined,
   };
@@ -168,8 +171,8 @@ export class InotifyBackend implements Backend {
       event.change = change;
       event.isDirectory = (mask & IN_REPORTED.ISDIR) !== 0;
       event.cookie = words[record + 2] ?? 0;
-      event.isGone =
-        change === "create" && !event.isDirectory && isDeleted(words, record, length >>> 2);
+      event.next =
+        change === "create" && !event.isDirectory ? nextOf(words, record, length >>> 2) : undefined;
       sink.entry(event);
     }
   }

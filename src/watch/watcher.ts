@@ -208,6 +208,7 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   protected override receive(): Batch<WatchEvent> {
+    if (this.#engine.isBehind) this.#engine.lookBack();
     const buffer = readBuffer();
     let began: number;
     let length: number;
@@ -224,11 +225,14 @@ export class Watcher extends EventSource<WatchEvent> {
       this.#engine.emptied(began);
     }
     const { scanner, watches } = this.#engine.directories;
-    watches.retry(performance.now());
+    if (watches.retryAt !== Infinity) watches.retry(performance.now());
     // In a new directory things happen that nothing tells of until it is watched: the next one is not to wait.
     const burst = scanner.idle && length > LONE;
     this.#scan();
-    return { events: this.#take(), more, burst };
+    const events = this.#take();
+    // What is known by now is on its way first.
+    if (this.#engine.isBehind) process.nextTick(this.#lookBack);
+    return { events, more, burst };
   }
 
   /** `receive` does all of it: what a read says can need more than its bytes. */
@@ -260,7 +264,7 @@ export class Watcher extends EventSource<WatchEvent> {
   /** Reads directories for a while; if some are left, again in a later turn of the event loop. */
   #scan(): void {
     const { scanner } = this.#engine.directories;
-    scanner.run(performance.now() + SLICE);
+    if (!scanner.idle) scanner.run(performance.now() + SLICE);
     this.#engine.settle();
     if (!scanner.idle) return this.#later();
     if (this.#isReady) return;
@@ -280,8 +284,22 @@ export class Watcher extends EventSource<WatchEvent> {
     });
   }
 
+  readonly #lookBack = (): void => {
+    if (this.closed || !this.#engine.isBehind) return;
+    this.#engine.lookBack();
+    this.push(this.#take());
+  };
+
   /** What is to be told now. The rest is told by a timer. */
   #take(): WatchEvent[] {
+    // Nothing is held back, and nothing comes by itself: no time is of interest.
+    const isPlain = this.#settings.batch === 0 && this.#teller.due === Infinity;
+    if (
+      isPlain &&
+      this.#engine.waiting === 0 &&
+      this.#engine.directories.watches.retryAt === Infinity
+    )
+      return this.#teller.take();
     const now = performance.now();
     this.#teller.release(now);
     const { batch } = this.#settings;
