@@ -22,6 +22,10 @@ import { examples } from "./examples.ts";
 
 const top = resolve(import.meta.dir, "..");
 
+/** What README.md and the guides link to beside guides. */
+const beside = ["CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md"];
+const PROJECT = "Project";
+
 /** Families of files whose first word is no heading. */
 const families: Readonly<Record<string, string>> = {
   deadline: "event source",
@@ -74,7 +78,11 @@ export async function site(): Promise<Application> {
     basePath: top,
     // `bun check` has looked.
     skipErrorChecking: true,
-    projectDocuments: [join(guides, "README.md"), ...guidesInOrder.map(({ file }) => file)],
+    projectDocuments: [
+      join(guides, "README.md"),
+      ...guidesInOrder.map(({ file }) => file),
+      ...beside.map((file) => join(top, file)),
+    ],
     readme: join(top, "README.md"),
     headings: { readme: false, document: true },
     preservedTypeAnnotationTags: ["@throws"],
@@ -84,7 +92,7 @@ export async function site(): Promise<Application> {
     sort: ["kind", "static-first", "alphabetical-ignoring-documents"],
     sortEntryPoints: false,
     categorizeByGroup: false,
-    groupOrder: ["None", ...sections, "Modules", "*"],
+    groupOrder: ["None", ...sections, "Modules", PROJECT],
     navigation: {
       includeGroups: true,
       includeCategories: true,
@@ -149,9 +157,10 @@ function entitle(document: DocumentReflection): void {
   const [heading = "", title = ""] = /^\s*# (.+)\n+/.exec(first?.text ?? "") ?? [];
   if (first === undefined || title === "")
     throw new Error(`Cannot find a heading in ${document.name}`);
-  const guide = contents().find(({ file }) => document.name.endsWith(basename(file, ".md")));
+  const guide = contents().find(({ file }) => join(top, `${document.name}.md`) === file);
   document.name = title;
-  document.frontmatter["group"] = guide?.section ?? "None";
+  const other = title === "Guides" ? "None" : PROJECT;
+  document.frontmatter["group"] = guide?.section ?? other;
   first.text = first.text.slice(heading.length);
   if (guide?.file.endsWith("/examples.md") === true)
     document.content = [{ kind: "text", text: examples() }];
