@@ -10,6 +10,7 @@
  * @module
  */
 import {
+  ERRNO,
   InternalError,
   MemoryError,
   OSError,
@@ -17,7 +18,7 @@ import {
   UnsupportedError,
   ValueError,
 } from "../errors.ts";
-import { bind, type FdLike, fileno, int, since, sysctl } from "../libc.ts";
+import { bind, builtin, type FdLike, fileno, int, since, sysctl } from "../libc.ts";
 
 const oneThread =
   "user namespaces (CLONE.NEWUSER) take a process with one thread, and Bun has several: start a program that does it, such as unshare(1)";
@@ -115,7 +116,7 @@ const PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE = 0xff06;
  * `unshare(flags)`: moves the calling thread into new namespaces.
  *
  * With `NEWPID` (as with {@linkcode setns} to a pid namespace) the next thread that Bun starts aborts the process. So
- * go back before anything is awaited.
+ * go back before anything is awaited: if the thread has not when the turn is over, an `OSError` (`ENOTRECOVERABLE`) that nobody can catch says so.
  *
  * @param flags {@linkcode CLONE} members.
  * @throws {PermissionError} `EPERM`: without `CAP_SYS_ADMIN`.
@@ -124,6 +125,7 @@ const PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE = 0xff06;
  */
 export function unshare(flags: number): void {
   check("unshare", c.unshare(int(flags, "flags")));
+  if ((flags & CLONE.NEWPID) !== 0) expectReturn("unshare");
 }
 
 /**
@@ -136,6 +138,35 @@ export function unshare(flags: number): void {
  */
 export function setns(fd: FdLike, nstype: number): void {
   check("setns", c.setns(fileno(fd), int(nstype, "nstype")));
+  if (nstype === 0 || (nstype & CLONE.NEWPID) !== 0) expectReturn("setns");
+}
+
+/** The last call of this turn after which there may have to be a way back. */
+let leaving: OSError | undefined;
+
+/** The engine would say nothing but that it crashed, at some later time, and this says who began it. */
+function expectReturn(syscall: string): void {
+  const isFirst = leaving === undefined;
+  leaving = new OSError(ERRNO.ENOTRECOVERABLE[0], {
+    syscall,
+    hint: "children of this thread still get another pid namespace than its own, where Bun can start no thread and aborts: go back by setns before anything is awaited",
+  });
+  if (isFirst) queueMicrotask(expectHome);
+}
+
+function expectHome(): void {
+  const error = leaving;
+  leaving = undefined;
+  if (error !== undefined && link("pid") !== link("pid_for_children")) throw error;
+}
+
+/** `undefined` of a pid namespace without any process so far. */
+function link(file: string): string | undefined {
+  try {
+    return builtin("node:fs").readlinkSync(`/proc/thread-self/ns/${file}`);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -126,6 +126,47 @@ test.skipIf(emulated)(
 );
 
 test.skipIf(!root)(
+  "a pid namespace that is left open when the turn is over is an error of who opened it",
+  async () => {
+    const script = (away: string, back: string): string => `
+      import { openSync } from "node:fs";
+      import { CLONE, setns, unshare } from "bun-butter/syscalls";
+      process.on("uncaughtException", ({ name, code, syscall }) => {
+        console.log(name, code, syscall);
+        process.exit();
+      });
+      const home = openSync("/proc/self/ns/pid", "r");
+      ${away}
+      ${back}
+      await null;
+      console.log("home");
+    `;
+    const back = "setns(home, CLONE.NEWPID);";
+    const joined = `unshare(CLONE.NEWPID);
+      const child = Bun.spawn(["sleep", "1000"], { stdio: ["ignore", "ignore", "ignore"] });
+      child.unref();
+      setns(home, CLONE.NEWPID);
+      process.on("exit", () => child.kill("SIGKILL"));
+      setns(openSync("/proc/" + child.pid + "/ns/pid", "r"), 0);`;
+    const outcomes = await Promise.all(
+      [
+        script("unshare(CLONE.NEWPID);", ""),
+        script("unshare(CLONE.NEWPID | CLONE.NEWUTS);", back),
+        script(joined, ""),
+        script(joined, back),
+      ].map((text) => runScript(text)),
+    );
+    const error = "OSError ENOTRECOVERABLE";
+    expect(outcomes.map(({ stdout, stderr }) => stdout + stderr)).toEqual([
+      `${error} unshare\n`,
+      "home\n",
+      `${error} setns\n`,
+      "home\n",
+    ]);
+  },
+);
+
+test.skipIf(!root)(
   "ioctl_ns_get_parent() leads from a pid namespace to the one around it",
   async () => {
     using fds = new Fds();
