@@ -118,6 +118,10 @@ export class CalmTeller extends PlainTeller {
     super.overflow();
   }
 
+  override get held(): number {
+    return this.#pending.size + this.#renames.size + this.#deletes.size;
+  }
+
   override get due(): number {
     let due = Infinity;
     for (const pending of this.#pending.values()) due = Math.min(due, this.#dueOf(pending));

@@ -52,7 +52,8 @@ export interface WatchOptions extends EventSourceOptions {
    */
   readonly followSymlinks?: boolean;
   /**
-   * Tells of what is there at the start as made.
+   * Tells of what is there at the start as made. Who reads slowly gets it slowly: no more than some 16,384 events wait, unless nobody has
+   * begun to read.
    *
    * @default false
    */

@@ -66,6 +66,11 @@ export class PlainTeller implements Teller {
     return Infinity;
   }
 
+  /** How much is held. */
+  get held(): number {
+    return 0;
+  }
+
   /** Tells what was held until then. */
   release(_now: number): void {}
 

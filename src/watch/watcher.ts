@@ -33,6 +33,9 @@ const TURNS = 16;
 /** Milliseconds of a slice of scanning. */
 const SLICE = 4;
 
+/** Events that may wait for who reads them, as many as the kernel keeps by default: then directories are not read any further. */
+const MOST_UNREAD = 16_384;
+
 /** What a watcher watches. */
 export interface Watched {
   /** The paths, as they were given. */
@@ -69,6 +72,11 @@ export class Watcher extends EventSource<WatchEvent> {
   readonly #ready = Promise.withResolvers<void>();
   #isReady = false;
   #slice: NodeJS.Immediate | undefined;
+  /** Until who reads has caught up. */
+  #pause: NodeJS.Timeout | undefined;
+  /** Whether somebody has read, and how many were unread when that was last looked at. */
+  #isRead = false;
+  #unreadCount = 0;
   #timer: NodeJS.Timeout | undefined;
   /** When what is gathered is told. */
   #batchDue: number | undefined;
@@ -109,7 +117,7 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /**
    * Resolves when everything below the paths is watched, or its error told. It rejects if the watcher is closed before.
-   * Small trees are watched when the constructor returns. With fanotify all of what happens from then on is told in large ones as well, but
+   * Small trees are watched when the constructor returns. Who has begun to read, and has 16,384 events unread, holds it up. With fanotify all of what happens from then on is told in large ones as well, but
    * of a directory that is deleted or moved out before it was read not what was in it.
    */
   get ready(): Promise<void> {
@@ -240,11 +248,19 @@ export class Watcher extends EventSource<WatchEvent> {
     return [];
   }
 
+  protected override push(events: readonly WatchEvent[]): void {
+    const { queued } = this;
+    super.push(events);
+    this.#isRead ||= queued < this.#unreadCount || this.queued < queued + events.length;
+    this.#unreadCount = this.queued;
+  }
+
   protected override unread(): void {
     this.#engine[Symbol.dispose]();
     clearImmediate(this.#slice);
+    clearTimeout(this.#pause);
     clearTimeout(this.#timer);
-    this.#slice = this.#timer = undefined;
+    this.#slice = this.#pause = this.#timer = undefined;
     this.#ready.reject(
       new ValueError(ERRNO.EBADF[0], { syscall: "ready", path: "Watcher", hint: "it is closed" }),
     );
@@ -273,7 +289,8 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   #later(): void {
-    if (this.#slice !== undefined || this.closed) return;
+    if (this.#slice !== undefined || this.#pause !== undefined || this.closed) return;
+    if (this.#isFull()) return this.#wait();
     // It holds the process, as it ends by itself: Bun does not call it otherwise while a module waits for `ready`.
     this.#slice = setImmediate(() => {
       this.#slice = undefined;
@@ -289,6 +306,24 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#engine.lookBack();
     this.push(this.#take());
   };
+
+  /** Nothing tells when somebody reads. It does not hold the process: if nobody does, it never ends. */
+  #wait(): void {
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      if (this.closed) return this.unread();
+      this.#later();
+    }, SLICE);
+    this.#pause.unref();
+  }
+
+  /** Whether what is found would be more than who reads can take. If nobody has read yet, it is `ready` that is waited for, perhaps. */
+  #isFull(): boolean {
+    const { queued } = this;
+    if (queued < this.#unreadCount) this.#isRead = true;
+    if (this.#teller.held >= MOST_UNREAD) return true;
+    return (this.#isRead || this.#isReady) && queued + this.#teller.size >= MOST_UNREAD;
+  }
 
   /** What is to be told now. The rest is told by a timer. */
   #take(): WatchEvent[] {
@@ -325,6 +360,12 @@ export class Watcher extends EventSource<WatchEvent> {
   #tick(): void {
     this.#timer = undefined;
     if (this.closed) return this.unread();
+    if (this.queued >= MOST_UNREAD) {
+      // What it is about comes after those.
+      this.#timer = setTimeout(() => this.#tick(), HOLD);
+      this.#timer.unref();
+      return;
+    }
     const now = performance.now();
     try {
       // Another half, or a further change, may be there already.
