@@ -6,8 +6,12 @@ const root = join(import.meta.dir, "../examples");
 
 /** As Markdown: the table of tasks, whose links lead to the programs below it. */
 export function examples(): string {
-  const files = [...new Bun.Glob("**/*.ts").scanSync({ cwd: root })].toSorted();
-  const tasks = readFileSync(join(root, "README.md"), "utf8")
+  const index = readFileSync(join(root, "README.md"), "utf8");
+  // Of a program of many files the one that is run, which says where the others are.
+  const isListed = (file: string): boolean =>
+    !file.startsWith("dashboard/") || index.includes(`](${file})`);
+  const files = [...new Bun.Glob("**/*.ts").scanSync({ cwd: root })].filter(isListed).toSorted();
+  const tasks = index
     .replace(/^# .*\n/, "")
     .replaceAll(/\]\(([^)]+\.ts)\)/g, (_, file: string) => `](#${file.replaceAll(/[./]/g, "")})`)
     .replaceAll(/\[([^\]]+)\]\((?!#)[^)]+\)/g, "$1");
