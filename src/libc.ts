@@ -149,7 +149,7 @@ export type Calls<Family extends Record<string, FFIFunction>> = Library<Family>[
 export type Check<Errors> = <Result extends number | bigint>(
   call: keyof Errors & string,
   result: Result,
-  path?: PathLike,
+  path?: PathLike | PinnedString,
   dest?: PathLike,
 ) => Result;
 
@@ -301,7 +301,7 @@ export function failure(
   syscall: string,
   number: number,
   map: ErrorMap | undefined,
-  path?: PathLike,
+  path?: PathLike | PinnedString,
   dest?: PathLike,
 ): OSError {
   const rule: ErrorRule = map?.[errnoName(number) as ErrnoName] ?? UnknownError;
@@ -404,7 +404,16 @@ export function fileno(fd: FdLike): number {
  * A C string for one call. Text with a NUL inside would be cut there, and text
  * with half a surrogate pair would name another file: both are refused.
  */
-export function cstring(value: PathLike, name: string): string | Uint8Array {
+export function cstring(value: PathLike, name: string): string | Uint8Array;
+export function cstring(
+  value: PathLike | PinnedString,
+  name: string,
+): string | Uint8Array | Address;
+export function cstring(
+  value: PathLike | PinnedString,
+  name: string,
+): string | Uint8Array | Address {
+  if (value instanceof PinnedString) return value.address;
   if (typeof value === "string") {
     if (value.includes("\0"))
       throw new TypeError(`Cannot take ${name}: ${JSON.stringify(value)} contains a NUL`);
@@ -444,8 +453,9 @@ export function cstring(value: PathLike, name: string): string | Uint8Array {
 }
 
 /** A path as text, for messages and for joining. Bytes that are not UTF-8 become U+FFFD. */
-export function pathText(path: PathLike): string {
+export function pathText(path: PathLike | PinnedString): string {
   if (typeof path === "string") return path;
+  if (path instanceof PinnedString) return new TextDecoder().decode(path.bytes);
   return path instanceof URL ? Bun.fileURLToPath(path) : new TextDecoder().decode(path);
 }
 
@@ -545,6 +555,38 @@ export class Pinned implements Disposable {
     this.#address = 0 as Address;
     // Moving the buffer to nothing detaches every view and runs libc's free.
     if (!this.#buffer.detached) this.#buffer.transfer(0);
+  }
+}
+
+/** A C string that is in pinned memory already, so that a call takes its address and no copy of it. */
+export class PinnedString {
+  readonly #block: Pinned;
+  /** Where it begins. */
+  offset = 0;
+
+  /** @param block Who writes to it ends the string with a NUL. */
+  constructor(block: Pinned) {
+    this.#block = block;
+  }
+
+  /** Its bytes without the NUL, as long as nothing is written there. */
+  get bytes(): Uint8Array {
+    return this.#block.bytes.subarray(this.offset, this.#end());
+  }
+
+  /** Where it is. */
+  get address(): Address {
+    this.#end();
+    return (room(this.#block, "string") + this.offset) as Address;
+  }
+
+  /** Where its NUL is. */
+  #end(): number {
+    const { bytes } = this.#block;
+    let at = this.offset;
+    while (at < bytes.length && bytes[at] !== 0) at++;
+    if (this.offset >= 0 && at < bytes.length) return at;
+    throw new RangeError(`Cannot take string: no NUL ends it in its ${bytes.length} bytes`);
   }
 }
 

@@ -16,6 +16,7 @@ import {
 import fc from "fast-check";
 
 import {
+  type Address,
   bind,
   cstring,
   failure,
@@ -27,6 +28,7 @@ import {
   pathText,
   Pinned,
   pinned,
+  PinnedString,
   room,
   since,
   size,
@@ -135,6 +137,26 @@ describe("fileno()", () => {
     }
     expectRefusal(() => fileno({ fileno: 7 } as unknown as FdLike), TypeError);
   });
+});
+
+test("PinnedString is a C string where it is, and refuses one without an end", () => {
+  using block = pinned(8);
+  block.bytes.set(Buffer.from("/a\0/tmp"));
+  const string = new PinnedString(block);
+  expect(cstring(string, "path")).toBe(block.address);
+  expect(pathText(string)).toBe("/a");
+  string.offset = 3;
+  expect(string.address).toBe((block.address + 3) as Address);
+  expect(string.bytes).toEqual(new Uint8Array(Buffer.from("/tmp")));
+  block.bytes[7] = 0x78;
+  expect(() => cstring(string, "path")).toThrow("no NUL ends it");
+  string.offset = -1;
+  expect(() => string.address).toThrow(RangeError);
+  string.offset = 8;
+  expect(() => string.address).toThrow(RangeError);
+  string.offset = 0;
+  block[Symbol.dispose]();
+  expect(() => string.address).toThrow();
 });
 
 describe("cstring()", () => {

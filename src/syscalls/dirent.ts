@@ -147,6 +147,53 @@ export function read_linux_dirents64(
   return offset;
 }
 
+/** Numbers of a row, and bytes of the shortest record. */
+const ROW = 5;
+const SHORTEST = 24;
+
+/** Makes room for {@linkcode read_linux_dirents64_rows}: for all that one call can return in so many bytes. */
+export function linux_dirent64_rows(byteLength: number): Int32Array {
+  return new Int32Array(Math.floor(size(byteLength, "byteLength") / SHORTEST) * ROW);
+}
+
+/**
+ * Writes a row for each `struct linux_dirent64` of what one call returned, without `.` and `..`: what a
+ * {@linkcode LinuxDirent64Visitor} is called with, in that order, and the halves of `d_ino` as signed numbers. Some ten entries are
+ * read in the time of one call of a visitor.
+ *
+ * @param length How many bytes were written.
+ * @param rows Five numbers for each: `ino_low`, `ino_high`, `type`, `name`, `len`. What has no room is left out.
+ * @returns How many rows were written.
+ */
+export function read_linux_dirents64_rows(dirp: Pinned, length: number, rows: Int32Array): number {
+  room(dirp, "dirp", size(length, "length"));
+  const { bytes, words } = dirp;
+  const most = rows.length - ROW;
+  let row = 0;
+  for (let offset = 0; offset + LINUX_DIRENT64_SIZE < length && row <= most;) {
+    const reclen = (bytes[offset + 16] ?? 0) | ((bytes[offset + 17] ?? 0) << 8);
+    const end = offset + reclen;
+    // The kernel aligns records.
+    if (reclen <= LINUX_DIRENT64_SIZE || end > length || (reclen & 7) !== 0) break;
+    const name = offset + LINUX_DIRENT64_SIZE;
+    let nul = name;
+    while (nul < end && bytes[nul] !== 0) nul++;
+    const word = offset >>> 2;
+    const len = nul - name;
+    const isDot = bytes[name] === 0x2e && (len === 1 || (len === 2 && bytes[name + 1] === 0x2e));
+    if (!isDot) {
+      rows[row] = words[word] ?? 0;
+      rows[row + 1] = words[word + 1] ?? 0;
+      rows[row + 2] = bytes[offset + 18] ?? 0;
+      rows[row + 3] = name;
+      rows[row + 4] = len;
+      row += ROW;
+    }
+    offset = end;
+  }
+  return row / ROW;
+}
+
 /**
  * Reads the `struct linux_dirent64` at `offset` of what one call returned, with a copy of its name.
  *

@@ -5,7 +5,14 @@
  *
  * @module bun-butter/syscalls
  */
-export { pinned, type Address, type FdLike, type PathLike, type Pinned } from "../libc.ts";
+export {
+  pinned,
+  type Address,
+  type FdLike,
+  type PathLike,
+  type Pinned,
+  type PinnedString,
+} from "../libc.ts";
 export * from "./aio.ts";
 export * from "./capability.ts";
 export * from "./chdir.ts";

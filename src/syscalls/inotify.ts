@@ -15,6 +15,7 @@ import {
   int,
   type PathLike,
   type Pinned,
+  type PinnedString,
   room,
   since,
   size,
@@ -177,7 +178,11 @@ export function inotify_init1(flags: number): number {
  * @throws {OSError} `ENOSPC`: at fs.inotify.max_user_watches.
  * @throws {ValueError} `ENOENT`, `ENOTDIR`, `EEXIST`, `ELOOP`, `ENAMETOOLONG`, `EINVAL`, `EBADF`.
  */
-export function inotify_add_watch(fd: FdLike, pathname: PathLike, mask: number): number {
+export function inotify_add_watch(
+  fd: FdLike,
+  pathname: PathLike | PinnedString,
+  mask: number,
+): number {
   const result = c.inotify_add_watch(fileno(fd), cstring(pathname, "pathname"), uint(mask, "mask"));
   return check("inotify_add_watch", result, pathname);
 }

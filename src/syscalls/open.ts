@@ -11,6 +11,7 @@ import {
   fileno,
   int,
   type PathLike,
+  type PinnedString,
   since,
   sysctl,
   uint,
@@ -91,7 +92,12 @@ export const AT = {
  * @throws {ValueError} `ENOENT`, `ENOTDIR`, `EISDIR`, `EEXIST`, `ELOOP`, `ENAMETOOLONG`, `EINVAL`, `EBADF`.
  * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit. `ENOSPC`, `EROFS`, `EBUSY`, and others of the manual.
  */
-export function openat(dirfd: FdLike, pathname: PathLike, flags: number, mode: number = 0): number {
+export function openat(
+  dirfd: FdLike,
+  pathname: PathLike | PinnedString,
+  flags: number,
+  mode: number = 0,
+): number {
   return check(
     "openat",
     c.openat(fileno(dirfd), cstring(pathname, "pathname"), int(flags, "flags"), uint(mode, "mode")),

@@ -15,6 +15,7 @@ import {
   int,
   type PathLike,
   type Pinned,
+  type PinnedString,
   room,
   since,
   ssize_t,
@@ -152,7 +153,7 @@ export const STATX_SIZE = 256;
  */
 export function statx(
   dirfd: FdLike,
-  pathname: PathLike,
+  pathname: PathLike | PinnedString,
   flags: number,
   mask: number,
   statxbuf: Pinned,
@@ -168,7 +169,7 @@ export function statx(
  */
 export function statx_succeeds(
   dirfd: FdLike,
-  pathname: PathLike,
+  pathname: PathLike | PinnedString,
   flags: number,
   mask: number,
   statxbuf: Pinned,
@@ -178,7 +179,7 @@ export function statx_succeeds(
 
 function call(
   dirfd: FdLike,
-  pathname: PathLike,
+  pathname: PathLike | PinnedString,
   flags: number,
   mask: number,
   statxbuf: Pinned,

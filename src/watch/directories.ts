@@ -6,10 +6,19 @@
 import { closeQuietly } from "../events/intake.ts";
 import { close } from "../syscalls/fd.ts";
 import type { Backend } from "./backend.ts";
+import { brief } from "./brief.ts";
 import type { Ignore } from "./ignore.ts";
-import { changedAt, changedIn, kindOfType, look, lookIn } from "./look.ts";
+import {
+  changedAt,
+  changedIn,
+  kindOfType,
+  KINDS,
+  KINDS_WITHOUT_LINKS,
+  look,
+  lookIn,
+} from "./look.ts";
 import { type Anchor, nameOf, pathName, type Paths } from "./paths.ts";
-import { type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
+import { type Entries, type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
 import type { Teller } from "./teller.ts";
 import {
   FLAG,
@@ -19,6 +28,7 @@ import {
   type NameBytes,
   type Node,
   NONE,
+  ROW,
   type Tree,
 } from "./tree.ts";
 import { Watches } from "./watches.ts";
@@ -39,7 +49,11 @@ export class Directories implements Reader, Disposable {
   readonly #ignore: Ignore;
   readonly #teller: Teller;
   readonly #options: EngineOptions;
+  /** Directories that a read has found. */
+  readonly #met: Node[] = [];
   #closed = false;
+  /** Whether an entry left, and may come back elsewhere. */
+  isHeld: () => boolean = () => false;
   /** Called for each entry that goes. */
   onForget: (node: Node) => void = () => {};
   /** Called before an entry is added that a scan has met. */
@@ -58,6 +72,7 @@ export class Directories implements Reader, Disposable {
     this.#ignore = ignore;
     this.#teller = teller;
     this.#options = options;
+    brief(this.open, this.found, this.end, this.enter, closeQuietly, close);
   }
 
   /** Directories further below their root than this are not entered. */
@@ -223,14 +238,35 @@ export class Directories implements Reader, Disposable {
         path: this.#paths.relative(node),
       });
     }
-    this.#eachChild(node, (child) => this.#tree.set(child, FLAG.UNSEEN));
+    scan.hasUnseen = this.#tree.first(node) !== NONE;
+    if (scan.hasUnseen) this.#eachChild(node, (child) => this.#tree.set(child, FLAG.UNSEEN));
     return fd;
   }
 
-  found(scan: Scan, low: number, high: number, type: number, name: NameBytes): void {
+  found(scan: Scan, entries: Entries): void {
+    const { node: dir, mode, loud } = scan;
+    const { bytes, rows, count } = entries;
+    // Nobody wants to know of each.
+    const isPlain = mode === "new" && !loud && !this.#ignore.active && !this.isHeld();
+    const kinds = this.#options.followSymlinks ? KINDS_WITHOUT_LINKS : KINDS;
+    const directories = this.#met;
+    for (let at = 0; at < count && !scan.cancelled; at++) {
+      if (isPlain) at = this.#tree.fill(dir, bytes, rows, at, count, kinds, directories);
+      if (at < count) this.#foundOne(scan, bytes, rows, at * ROW.LENGTH);
+    }
+    if (directories.length === 0) return;
+    if (!scan.cancelled && this.#paths.level(dir) < this.#options.depth)
+      for (const node of directories) this.scanner.push(node, "new", false);
+    directories.length = 0;
+  }
+
+  #foundOne(scan: Scan, bytes: Uint8Array, rows: Int32Array, row: number): void {
     const { node: dir } = scan;
-    const ino = identity(low, high);
-    const kind = kindOfType(type) ?? lookIn(scan.fd, name)?.kind;
+    const start = rows[row + ROW.NAME] ?? 0;
+    const name = { bytes, start, end: start + (rows[row + ROW.BYTES] ?? 0) };
+    const low = (rows[row + ROW.INO_LOW] ?? 0) >>> 0;
+    const ino = identity(low, (rows[row + ROW.INO_HIGH] ?? 0) >>> 0);
+    const kind = kindOfType(rows[row + ROW.TYPE] ?? 0) ?? lookIn(scan.fd, name)?.kind;
     if (kind === undefined) return;
     let node = this.#tree.find(dir, name);
     if (this.isIgnored(dir, name, kind === KIND.DIRECTORY)) {
@@ -254,7 +290,8 @@ export class Directories implements Reader, Disposable {
       this.tellChanged(node);
   }
 
-  end({ node, mode, fd, since }: Scan): void {
+  end({ node, mode, fd, since, hasUnseen }: Scan): void {
+    if (!hasUnseen) return;
     // A name that changed while the directory was read can be missing: only what is really gone goes.
     const unseen: Node[] = [];
     this.#eachChild(node, (child) => {

@@ -73,6 +73,7 @@ export class Engine implements Sink, Disposable {
       this.roots.left(node);
     };
     this.directories.watches.onLost = (node, loud) => this.#lost.set(node, loud);
+    this.directories.isHeld = () => this.#moves.size > 0;
     this.directories.onMeet = (dir, name) => this.#vacate(dir, name);
     this.directories.watches.onSuspect = (node) => this.#suspects.add(node);
     this.roots = new Roots(tree, paths, this.directories);

@@ -4,7 +4,7 @@
  * @module
  */
 import { OSError } from "../errors.ts";
-import type { Pinned } from "../libc.ts";
+import { type Pinned, pinned, PinnedString } from "../libc.ts";
 import { read_nonblock } from "../syscalls/fd.ts";
 import {
   IN,
@@ -69,8 +69,6 @@ export class InotifyBackend implements Backend {
   readonly name = "inotify";
   readonly fd: number;
   readonly #masks: Readonly<Record<Interest, number>>;
-  /** Paths of open directories, by descriptor: few are open at once, and the same numbers come again. */
-  readonly #links: string[] = [];
   /** One for all. */
   readonly #event = {
     handle: 0,
@@ -97,8 +95,7 @@ export class InotifyBackend implements Backend {
 
   watch(dirfd: number, interest: Interest): number {
     // The directory that is open, whatever its path leads to by now, and however long that is.
-    const path = (this.#links[dirfd] ??= `/proc/self/fd/${dirfd}`);
-    return inotify_add_watch(this.fd, path, this.#masks[interest]);
+    return inotify_add_watch(this.fd, linkTo(dirfd), this.#masks[interest]);
   }
 
   unwatch(handle: number): void {
@@ -201,4 +198,28 @@ export class InotifyBackend implements Backend {
     else this.#leaving.set(handle, count - 1);
     return true;
   }
+}
+
+const LINK = Buffer.from("/proc/self/fd/");
+
+let link: PinnedString | undefined;
+let linkBytes: Uint8Array | undefined;
+let linked = -1;
+
+/** What leads to an open descriptor, for one call: few are open at once, and the same numbers come again and again. */
+function linkTo(fd: number): PinnedString {
+  if (link === undefined || linkBytes === undefined) {
+    const block = pinned(LINK.length + 16);
+    linkBytes = block.bytes;
+    linkBytes.set(LINK);
+    link = new PinnedString(block);
+  }
+  if (fd === linked) return link;
+  linked = fd;
+  let end = LINK.length + 1;
+  for (let rest = fd; rest >= 10; rest = Math.floor(rest / 10)) end++;
+  linkBytes[end] = 0;
+  for (let rest = fd, at = end - 1; at >= LINK.length; rest = Math.floor(rest / 10), at--)
+    linkBytes[at] = 0x30 + (rest % 10);
+  return link;
 }

@@ -135,6 +135,17 @@ export function kindOfType(type: number): Kind | undefined {
   }
 }
 
+/** The kind of each type, -1 for one that does not tell. */
+export const KINDS: Int8Array = Int8Array.from(
+  { length: 256 },
+  (_, type) => kindOfType(type) ?? -1,
+);
+
+/** The same, and -1 for links as well. */
+export const KINDS_WITHOUT_LINKS: Int8Array = KINDS.map((kind) =>
+  kind === KIND.SYMLINK ? -1 : kind,
+);
+
 function kindOfMode(mode: number): Kind {
   switch (mode & S.IFMT) {
     case S.IFREG:

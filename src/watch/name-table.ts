@@ -6,10 +6,17 @@
  *
  * @module
  */
+import { brief } from "./brief.ts";
 import { grown, type NameBytes, type Node, NONE } from "./tree.ts";
 
 /** Less than this is not worth moving the names together. */
 const LEAST_GARBAGE = 64 * 1024;
+
+/** Entries of a bucket, on the average. */
+const LOAD = 2;
+
+/** Buckets that are divided in one go. */
+const TURN = 64;
 
 /** Bytes of one block of names, so that more of them never means to copy those that are there. */
 const BLOCK = 1 << 20;
@@ -28,6 +35,10 @@ export class NameTable {
   #half = 16;
   #split = 0;
   #count = 0;
+
+  constructor() {
+    brief(this.take, this.copy, this.#divide, this.#room, this.#isNamed, hashOfBytes);
+  }
 
   get byteLength(): number {
     const blocks = this.#blocks.reduce((sum, block) => sum + block.length, 0);
@@ -88,17 +99,57 @@ export class NameTable {
     const length = end - start;
     let node = this.#buckets[this.#bucket(hash)] ?? NONE;
     while (node !== NONE) {
-      if (this.#hash[node] === hash && parents[node] === parent && this.#length[node] === length) {
-        const place = this.#at[node] ?? 0;
-        const block = this.#blocks[place >>> 20] ?? NOTHING;
-        const from = place & (BLOCK - 1);
-        let at = 0;
-        while (at < length && block[from + at] === bytes[start + at]) at++;
-        if (at === length) return node;
-      }
+      const isLikely = this.#hash[node] === hash && parents[node] === parent;
+      if (isLikely && this.#isNamed(node, bytes, start, length)) return node;
       node = this.#chain[node] ?? NONE;
     }
     return NONE;
+  }
+
+  /**
+   * Keeps a copy of a name and puts its entry into the table, in one go.
+   *
+   * @returns Whether it did: not if there is one of that name.
+   */
+  take(
+    node: Node,
+    parent: Node,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    parents: Int32Array,
+  ): boolean {
+    const end = start + length;
+    const hash = hashOfBytes(parent, bytes, start, end);
+    let bucket = hash & (this.#half - 1);
+    if (bucket < this.#split) bucket = hash & (this.#half * 2 - 1);
+    const first = this.#buckets[bucket] ?? NONE;
+    const hashes = this.#hash;
+    for (let other = first; other !== NONE; other = this.#chain[other] ?? NONE)
+      if (hashes[other] === hash && parents[other] === parent) {
+        if (this.#isNamed(other, bytes, start, length)) return false;
+      }
+    const at = this.#room(length);
+    const block = this.#blocks[at >>> 20] ?? NOTHING;
+    const to = (at & (BLOCK - 1)) - start;
+    for (let from = start; from < end; from++) block[to + from] = bytes[from] ?? 0;
+    this.#at[node] = at;
+    this.#length[node] = length;
+    hashes[node] = hash;
+    this.#chain[node] = first;
+    this.#buckets[bucket] = node;
+    if (++this.#count > (this.#half + this.#split) * LOAD) this.#divide();
+    return true;
+  }
+
+  #isNamed(node: Node, bytes: Uint8Array, start: number, length: number): boolean {
+    if (this.#length[node] !== length) return false;
+    const place = this.#at[node] ?? 0;
+    const block = this.#blocks[place >>> 20] ?? NOTHING;
+    const from = place & (BLOCK - 1);
+    let at = 0;
+    while (at < length && block[from + at] === bytes[start + at]) at++;
+    return at === length;
   }
 
   /** Puts an entry into the table, whose name is kept. */
@@ -107,7 +158,7 @@ export class NameTable {
     const bucket = this.#bucket(hash);
     this.#chain[node] = this.#buckets[bucket] ?? NONE;
     this.#buckets[bucket] = node;
-    if (++this.#count > this.#half + this.#split) this.#divide();
+    if (++this.#count > (this.#half + this.#split) * LOAD) this.#divide();
   }
 
   /** Takes an entry out of the table, and leaves its name. */
@@ -129,32 +180,37 @@ export class NameTable {
     return bucket < this.#split ? hash & (this.#half * 2 - 1) : bucket;
   }
 
-  /** Gives half of one bucket to a new one. */
+  /** Gives halves of some buckets to new ones. Many at a time, because that is several times faster than one by one. */
   #divide(): void {
-    const from = this.#split;
-    const half = this.#half;
-    const to = from + half;
-    if (to >= this.#buckets.length)
-      this.#buckets = grown(this.#buckets, new Int32Array(this.#buckets.length * 2));
-    let node = this.#buckets[from] ?? NONE;
-    let stay = NONE;
-    let go = NONE;
-    while (node !== NONE) {
-      const next = this.#chain[node] ?? NONE;
-      if (((this.#hash[node] ?? 0) & half) === 0) {
-        this.#chain[node] = stay;
-        stay = node;
-      } else {
-        this.#chain[node] = go;
-        go = node;
+    const hashes = this.#hash;
+    const chain = this.#chain;
+    for (let times = 0; times < TURN; times++) {
+      const from = this.#split;
+      const half = this.#half;
+      const to = from + half;
+      if (to >= this.#buckets.length)
+        this.#buckets = grown(this.#buckets, new Int32Array(to + (to >>> 1)));
+      const buckets = this.#buckets;
+      let node = buckets[from] ?? NONE;
+      let stay = NONE;
+      let go = NONE;
+      while (node !== NONE) {
+        const next = chain[node] ?? NONE;
+        if (((hashes[node] ?? 0) & half) === 0) {
+          chain[node] = stay;
+          stay = node;
+        } else {
+          chain[node] = go;
+          go = node;
+        }
+        node = next;
       }
-      node = next;
+      buckets[from] = stay;
+      buckets[to] = go;
+      if (++this.#split < half) continue;
+      this.#half *= 2;
+      this.#split = 0;
     }
-    this.#buckets[from] = stay;
-    this.#buckets[to] = go;
-    if (++this.#split < half) return;
-    this.#half *= 2;
-    this.#split = 0;
   }
 
   /** Where a name of that length can be kept. */
@@ -194,6 +250,10 @@ const NOTHING = new Uint8Array(0);
 
 /** What finds an entry. */
 export function hashOf(parent: Node, { bytes, start, end }: NameBytes): number {
+  return hashOfBytes(parent, bytes, start, end);
+}
+
+function hashOfBytes(parent: Node, bytes: Uint8Array, start: number, end: number): number {
   let hash = Math.imul(parent ^ 0x811c9dc5, 0x9e3779b1);
   for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
   hash ^= hash >>> 15;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Pinned, pinned, PinnedString } from "../libc.ts";
 import { close, O } from "../syscalls/fd.ts";
 import { AT, openat } from "../syscalls/open.ts";
 import { FLAG, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
@@ -58,6 +59,9 @@ export function pathName(bytes: Uint8Array): PathName {
     return { text, bytes: bytes.slice() };
   }
 }
+
+let callPath: Pinned | undefined;
+let callString: PinnedString | undefined;
 
 /** Paths of one tree. */
 export class Paths {
@@ -119,6 +123,34 @@ export class Paths {
   /** As the kernel finds it: absolute, joined with a name in it if there is one. The bytes are the caller's. */
   real(node: Node, name?: NameBytes): Uint8Array {
     return this.#join(node, "real", name);
+  }
+
+  /**
+   * The same for one call, in memory that is used again: `undefined` if it is longer than the kernel takes, and
+   * {@linkcode reach} walks it.
+   */
+  call(node: Node): PinnedString | undefined {
+    const path = (callPath ??= pinned(PATH_MAX + 1));
+    const { bytes } = path;
+    // From its end, so that nothing has to be measured before. The last byte stays the NUL.
+    let start = PATH_MAX;
+    let at = node;
+    for (; at !== NONE && !this.#tree.has(at, FLAG.ANCHOR); at = this.#tree.parent(at)) {
+      start -= this.#tree.nameLength(at) + 1;
+      if (start < 0) return undefined;
+      bytes[start] = SLASH;
+      this.#tree.copyName(at, bytes, start + 1);
+    }
+    const anchor = this.#anchors.get(at)?.real ?? NOTHING;
+    // The separator of what is below `/` is there already.
+    const isTop = anchor.length === 1 && at !== node;
+    const length = isTop ? 0 : anchor.length;
+    start -= length;
+    if (start < 0) return undefined;
+    for (let index = 0; index < length; index++) bytes[start + index] = anchor[index] ?? 0;
+    const string = (callString ??= new PinnedString(path));
+    string.offset = start;
+    return string;
   }
 
   /** Its path below its root, joined with a name in it: `""` for the root. */

@@ -6,8 +6,13 @@
  */
 import { closeQuietly } from "../events/intake.ts";
 import { type Pinned, pinned } from "../libc.ts";
-import { getdents64, read_linux_dirents64 } from "../syscalls/dirent.ts";
-import type { NameBytes, Node } from "./tree.ts";
+import {
+  getdents64_quietly,
+  linux_dirent64_rows,
+  read_linux_dirents64_rows,
+} from "../syscalls/dirent.ts";
+import { brief } from "./brief.ts";
+import type { Node } from "./tree.ts";
 
 /** Why a directory is read. */
 export type ScanMode =
@@ -28,23 +33,36 @@ export interface Scan {
   since: number;
   /** Of the directory, while it is read. */
   fd: number;
+  /** Whether there were entries before it was read. */
+  hasUnseen: boolean;
   /** Wished for again while it was read. */
   again: boolean;
   cancelled: boolean;
+}
+
+/** What one read returned. It is valid for the call alone. */
+export interface Entries {
+  /** Where the names are. */
+  readonly bytes: Uint8Array;
+  /** The numbers of each entry, as {@linkcode read_linux_dirents64_rows} writes them. */
+  readonly rows: Int32Array;
+  readonly count: number;
 }
 
 /** Who wants directories read. None of it may throw. */
 export interface Reader {
   /** Opens it. -1 if it is not to be read. */
   open(scan: Scan): number;
-  /** One entry. The name is valid for the call alone. */
-  found(scan: Scan, ino_low: number, ino_high: number, type: number, name: NameBytes): void;
+  /** Some of its entries, until the scan is cancelled. */
+  found(scan: Scan, entries: Entries): void;
   /** It was read to its end, and is still open. */
   end(scan: Scan): void;
 }
 
 /** Some hundred entries: what is found in one go, before events are looked at again. */
 const BUFFER_SIZE = 32 * 1024;
+
+const NO_ROWS = new Int32Array(0);
 
 const RANK: Readonly<Record<ScanMode, number>> = { check: 0, new: 1, compare: 2 };
 
@@ -54,11 +72,13 @@ export class Scanner implements Disposable {
   readonly #stack: Scan[] = [];
   readonly #scans = new Map<Node, Scan>();
   #buffer: Pinned | undefined;
+  #rows: Int32Array = NO_ROWS;
   #running = false;
   #visiting = false;
 
   constructor(reader: Reader) {
     this.#reader = reader;
+    brief(this.run, this.push, this.#step, this.#visit, this.#end, this.#release);
   }
 
   /** Whether there is nothing to be read. */
@@ -80,7 +100,16 @@ export class Scanner implements Disposable {
       known.again = known.fd !== -1;
       return;
     }
-    const scan = { node, mode, loud, since, fd: -1, again: false, cancelled: false };
+    const scan = {
+      node,
+      mode,
+      loud,
+      since,
+      fd: -1,
+      hasUnseen: false,
+      again: false,
+      cancelled: false,
+    };
     this.#scans.set(node, scan);
     // What a directory has in it waits until that is read to its end, so that few are open at once.
     const top = this.#visiting ? this.#stack.pop() : undefined;
@@ -128,8 +157,9 @@ export class Scanner implements Disposable {
     const scan = this.#stack[this.#stack.length - 1] as Scan;
     if (!scan.cancelled && scan.fd === -1) scan.fd = this.#reader.open(scan);
     if (scan.cancelled || scan.fd === -1) return this.#end(scan);
-    const length = this.#read(scan.fd);
-    if (length > 0) return this.#visit(scan, length);
+    // Nearly every directory is read by one call, and the next one says that it was all.
+    if (this.#visit(scan) && !scan.cancelled && this.#visit(scan)) return;
+    if (scan.cancelled) return this.#end(scan);
     this.#reader.end(scan);
     this.#end(scan);
     if (scan.again && !scan.cancelled) this.push(scan.node, scan.mode, scan.loud, scan.since);
@@ -149,35 +179,23 @@ export class Scanner implements Disposable {
     if (at !== -1) this.#stack.splice(at, 1);
   }
 
-  #read(fd: number): number {
-    this.#buffer ??= pinned(BUFFER_SIZE);
-    try {
-      return getdents64(fd, this.#buffer);
-    } catch {
-      // Deleted meanwhile, or its disk is broken: there is nothing more to read.
-      return 0;
-    }
-  }
-
-  #visit(scan: Scan, length: number): void {
-    const buffer = this.#buffer;
-    if (buffer === undefined) return;
-    const { bytes } = buffer;
-    const name = { bytes, start: 0, end: 0 };
+  /** @returns Whether there was anything to read. It was deleted meanwhile, or its disk is broken, if that fails. */
+  #visit(scan: Scan): boolean {
+    const buffer = (this.#buffer ??= pinned(BUFFER_SIZE));
+    const length = getdents64_quietly(scan.fd, buffer);
+    if (length <= 0) return false;
+    if (this.#rows.length === 0) this.#rows = linux_dirent64_rows(BUFFER_SIZE);
+    const rows = this.#rows;
+    const count = read_linux_dirents64_rows(buffer, length, rows);
     this.#visiting = true;
-    read_linux_dirents64(buffer, length, (low, high, type, start, len) => {
-      if (scan.cancelled) return;
-      const dot = bytes[start] === 0x2e && (len === 1 || (len === 2 && bytes[start + 1] === 0x2e));
-      if (dot) return;
-      name.start = start;
-      name.end = start + len;
-      this.#reader.found(scan, low, high, type, name);
-    });
+    this.#reader.found(scan, { bytes: buffer.bytes, rows, count });
     this.#visiting = false;
+    return true;
   }
 
   #release(): void {
     this.#buffer?.[Symbol.dispose]();
     this.#buffer = undefined;
+    this.#rows = NO_ROWS;
   }
 }

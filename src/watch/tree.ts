@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { brief } from "./brief.ts";
 import { hashOf, NameTable } from "./name-table.ts";
 
 /** An entry: a number that is used again after its removal. */
@@ -15,6 +16,9 @@ export const NONE: Node = 0;
 /** Kinds of entries, as two bits. */
 export const KIND = { FILE: 0, DIRECTORY: 1, SYMLINK: 2, OTHER: 3 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
+
+/** What the numbers of a row are: the halves of the inode number, a type, where the name is, and how long. */
+export const ROW = { INO_LOW: 0, INO_HIGH: 1, TYPE: 2, NAME: 3, BYTES: 4, LENGTH: 5 } as const;
 
 /** What else is known of an entry: bits beside its kind. */
 export const FLAG = {
@@ -73,6 +77,10 @@ export class Tree {
   #renewals = 0;
   #places = 0;
 
+  constructor() {
+    brief(this.fill, this.nameLength, this.copyName, this.#reserve, identity);
+  }
+
   /** How many entries there are. */
   get size(): number {
     return this.#size;
@@ -105,6 +113,63 @@ export class Tree {
     this.#link(node, parent, name);
     this.#size++;
     return node;
+  }
+
+  /**
+   * Adds entries of a directory that are not there yet.
+   *
+   * @param rows Numbers of each entry: those of `ROW`.
+   * @param kinds The kind of each type, or -1 for an entry that is not added.
+   * @param directories Takes those that are directories.
+   * @returns The first that was not added, of which one is there by its name already, or `count`.
+   */
+  fill(
+    dir: Node,
+    bytes: Uint8Array,
+    rows: Int32Array,
+    from: number,
+    count: number,
+    kinds: Int8Array,
+    directories: Node[],
+  ): number {
+    while (this.#used + count - from >= this.#ahead) this.#reserve(this.#ahead);
+    const parents = this.#parent;
+    const firsts = this.#first;
+    const nexts = this.#next;
+    const previous = this.#previous;
+    const handles = this.#handle;
+    const inos = this.#ino;
+    const bits = this.#bits;
+    const free = this.#free;
+    let first = firsts[dir] ?? NONE;
+    let at = from;
+    for (; at < count; at++) {
+      const row = at * ROW.LENGTH;
+      const kind = kinds[rows[row + ROW.TYPE] ?? 0] ?? -1;
+      if (kind < 0) break;
+      const isOld = free.length > 0;
+      const node = isOld ? (free[free.length - 1] ?? NONE) : this.#used;
+      const start = rows[row + ROW.NAME] ?? 0;
+      if (!this.#names.take(node, dir, bytes, start, rows[row + ROW.BYTES] ?? 0, parents)) break;
+      if (isOld) free.pop();
+      else this.#used = node + 1;
+      parents[node] = dir;
+      firsts[node] = NONE;
+      previous[node] = NONE;
+      nexts[node] = first;
+      previous[first] = node;
+      handles[node] = 0;
+      inos[node] = identity(
+        (rows[row + ROW.INO_LOW] ?? 0) >>> 0,
+        (rows[row + ROW.INO_HIGH] ?? 0) >>> 0,
+      );
+      bits[node] = kind;
+      first = node;
+      if (kind === KIND.DIRECTORY) directories.push(node);
+    }
+    firsts[dir] = first;
+    this.#size += at - from;
+    return at;
   }
 
   /** The entry of that name, or `NONE`. */
@@ -250,16 +315,18 @@ export class Tree {
   /** Makes room for an entry. Large arrays are enlarged ahead of time and one by one, because each takes milliseconds. */
   #reserve(node: Node): void {
     const { length } = this.#growers;
+    // By a half, because what is not used yet is memory as well.
+    const larger = this.#capacity + (this.#capacity >>> 1);
     if (this.#capacity < length * STEP * 4) {
-      for (const grow of this.#growers) grow(this.#capacity * 2);
-      this.#capacity *= 2;
+      for (const grow of this.#growers) grow(larger);
+      this.#capacity = larger;
       this.#ahead = this.#capacity < length * STEP * 4 ? this.#capacity : this.#startAt();
       return;
     }
-    this.#growers[this.#grownCount++]?.(this.#capacity * 2);
+    this.#growers[this.#grownCount++]?.(larger);
     this.#ahead = node + STEP;
     if (this.#grownCount < length) return;
-    this.#capacity *= 2;
+    this.#capacity = larger;
     this.#grownCount = 0;
     this.#ahead = this.#startAt();
   }

@@ -5,9 +5,13 @@
  */
 import { OSError, type OSErrorClass } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
+import { cstring } from "../libc.ts";
+import { getdents64_quietly, read_linux_dirents64_rows } from "../syscalls/dirent.ts";
 import { O } from "../syscalls/fd.ts";
-import { openat } from "../syscalls/open.ts";
+import { inotify_add_watch } from "../syscalls/inotify.ts";
+import { AT, openat } from "../syscalls/open.ts";
 import type { Backend, Interest } from "./backend.ts";
+import { brief } from "./brief.ts";
 import { Handles } from "./handles.ts";
 import { type Paths, reach } from "./paths.ts";
 import type { Teller } from "./teller.ts";
@@ -56,6 +60,8 @@ export class Watches {
     this.#paths = paths;
     this.#backend = backend;
     this.#teller = teller;
+    brief(this.watch, this.bind, this.recover, backend.watch, paths.call);
+    brief(openat, inotify_add_watch, getdents64_quietly, read_linux_dirents64_rows, cstring);
   }
 
   /** How many directories could not be opened or watched. */
@@ -74,7 +80,11 @@ export class Watches {
     let fd = -1;
     try {
       const flags = follow ? OPEN & ~O.NOFOLLOW : OPEN;
-      fd = reach(this.#paths.real(node), (dirfd, path) => openat(dirfd, path, flags));
+      const short = this.#paths.call(node);
+      fd =
+        short === undefined
+          ? reach(this.#paths.real(node), (dirfd, path) => openat(dirfd, path, flags))
+          : openat(AT.FDCWD, short, flags);
       return { fd, handle: this.#backend.watch(fd, interest) };
     } catch (error) {
       return { fd, handle: 0, error: fd === -1 ? error : this.#named(node, error) };

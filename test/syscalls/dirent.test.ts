@@ -8,11 +8,13 @@ import {
   DT,
   getdents64,
   getdents64_quietly,
+  linux_dirent64_rows,
   O,
   openat,
   pinned,
   read_linux_dirent64,
   read_linux_dirents64,
+  read_linux_dirents64_rows,
 } from "bun-butter/syscalls";
 
 import { tempDir } from "../support/temp.ts";
@@ -134,4 +136,40 @@ test("getdents64_quietly() gives what getdents64() does, and -1 for what that th
     close(fd);
   }
   expect(getdents64_quietly(-1, dirp)).toBe(-1);
+});
+
+test("read_linux_dirents64_rows() writes what a visitor is called with, without the two dots", () => {
+  using dir = tempDir();
+  const names = [".x", "...", "a", "é".repeat(120)];
+  for (const name of names) mkdirSync(dir.at(name));
+  const fd = openat(AT.FDCWD, dir.path, O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+  using dirp = pinned(4096);
+  const length = getdents64(fd, dirp);
+  close(fd);
+  const visited: number[][] = [];
+  read_linux_dirents64(dirp, length, (low, high, ...rest) => {
+    const name = decoder.decode(dirp.bytes.subarray(rest[1], rest[1] + rest[2]));
+    if (name !== "." && name !== "..") visited.push([low | 0, high | 0, ...rest]);
+  });
+  const rows = linux_dirent64_rows(length);
+  expect(read_linux_dirents64_rows(dirp, length, rows)).toBe(names.length);
+  expect([...rows.subarray(0, names.length * 5)]).toEqual(visited.flat());
+  const few = new Int32Array(9);
+  expect(read_linux_dirents64_rows(dirp, length, few)).toBe(1);
+  expect([...few.subarray(0, 5)]).toEqual(visited[0] ?? []);
+  expect(() => read_linux_dirents64_rows(dirp, 4097, rows)).toThrow(RangeError);
+});
+
+test.each([
+  ["is shorter than its head", 0, 0],
+  ["has no room for a name", 19, 0],
+  ["is longer than what was written", 56, 0],
+  ["is not aligned", 25, 0],
+  ["has no NUL", 24, 1],
+])("a record that %s makes no row, or ends with its record", (_, reclen, count) => {
+  using dirp = pinned(48);
+  record(dirp.bytes, 0, reclen, "abcde");
+  const rows = new Int32Array(10);
+  expect(read_linux_dirents64_rows(dirp, 48, rows)).toBe(count);
+  if (count > 0) expect(rows[4]).toBe(5);
 });
