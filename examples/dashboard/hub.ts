@@ -78,10 +78,12 @@ export class Hub {
   publish(event: Happening): void {
     const { events, size } = this.#limits;
     const text = JSON.stringify({ id: this.#next, ...event });
+    this.#size += text.length;
+    // First, because the newest one takes the place of the oldest.
+    while (this.#next - this.#first >= events || (this.#size > size && this.#first < this.#next))
+      this.#forget();
     this.#log[this.#next % events] = text;
     this.#next++;
-    this.#size += text.length;
-    while (this.#next - this.#first > events || this.#size > size) this.#forget();
     this.#timer ??= setTimeout(
       () => this.#flush(),
       Math.max(0, this.#flushed + GATHER - performance.now()),

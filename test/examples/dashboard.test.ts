@@ -186,6 +186,30 @@ describe("examples/dashboard/server.ts goes on", () => {
   });
 });
 
+test("examples/dashboard/server.ts keeps as many events as it was told to, the latest", async () => {
+  using dir = tempDir();
+  const args = [...ANY, "--keep", "8", "--no-touches", dir.path];
+  await using server = await serve(args, { cwd: dir.path });
+  const before = await listen(server.url);
+  await before.first(isHello);
+  for (let n = 0; n < 20; n++) {
+    symlinkSync("nowhere", dir.at(`link-${n}`));
+    await before.first(isChangeOf(`link-${n}`));
+  }
+  const { told, socket } = connect(server.url);
+  symlinkSync("nowhere", dir.at("last"));
+  for (const client of [before, told]) await client.first(isChangeOf("last"));
+  expect(lostOf(before.messages)).toBe(0);
+  // Some of them are samples.
+  const [all = [], late = []] = [before, told].map(({ messages }) =>
+    messages.slice(0, messages.findIndex(isChangeOf("last")) + 1).filter((one) => "id" in one),
+  );
+  expect(late.length).toBeGreaterThan(0);
+  expect(late.length).toBeLessThan(all.length);
+  expect(late).toEqual(all.slice(-late.length));
+  socket.close();
+});
+
 describe("examples/dashboard/server.ts lets a client that does not read lose its own oldest events", () => {
   const upgrade = [
     "Connection: Upgrade",
