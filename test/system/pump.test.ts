@@ -227,8 +227,7 @@ describe("pump()", () => {
     );
     for (let round = 0; round < 20; round++) {
       for (const [at, name] of names.entries())
-        write(pipes[at]?.[1] ?? -1, Buffer.alloc(1000 * (at + 1), name));
-      await new Promise((resolve) => setImmediate(resolve));
+        await feed(pipes[at]?.[1] ?? -1, Buffer.alloc(1000 * (at + 1), name));
     }
     for (const [, writer] of pipes) fds.close(writer);
     for (const [at, name] of names.entries()) {
