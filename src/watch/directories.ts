@@ -8,6 +8,7 @@ import { close } from "../syscalls/fd.ts";
 import type { Backend } from "./backend.ts";
 import { brief } from "./brief.ts";
 import type { Ignore } from "./ignore.ts";
+import { Links } from "./links.ts";
 import {
   changedAt,
   changedIn,
@@ -51,6 +52,8 @@ export class Directories implements Reader, Disposable {
   readonly #options: EngineOptions;
   /** Directories that a read has found. */
   readonly #met: Node[] = [];
+  /** If any are followed. */
+  readonly #links: Links | undefined;
   #closed = false;
   /** Whether an entry left, and may come back elsewhere. */
   isHeld: () => boolean = () => false;
@@ -73,6 +76,7 @@ export class Directories implements Reader, Disposable {
     this.#teller = teller;
     this.#options = options;
     brief(this.open, this.found, this.end, this.enter, closeQuietly, close);
+    if (options.followSymlinks) this.#links = new Links(tree, paths, teller);
   }
 
   /** Directories further below their root than this are not entered. */
@@ -157,7 +161,9 @@ export class Directories implements Reader, Disposable {
 
   /** Adds an entry, and tells nobody. */
   make(dir: Node, name: NameBytes, kind: Kind, ino: number): Node {
-    return this.#tree.add(dir, name, kind, ino);
+    const node = this.#tree.add(dir, name, kind, ino);
+    this.#links?.added(node);
+    return node;
   }
 
   /** Removes an entry with all below it, from the bottom up. */
@@ -193,6 +199,7 @@ export class Directories implements Reader, Disposable {
   enter(node: Node, mode: ScanMode, loud: boolean, since: number = Infinity): void {
     if (this.#closed || !this.#leadsOn(node)) return;
     if (this.#paths.level(node) > this.#options.depth) return;
+    if (this.#links?.admits(node) === false) return;
     this.scanner.push(node, mode, loud, since);
   }
 
@@ -226,6 +233,11 @@ export class Directories implements Reader, Disposable {
     }
     if (fd === -1) return -1;
     if (handle !== 0) {
+      const { length } = this.#links === undefined ? [] : this.watches.handles.of(handle);
+      if (this.#tree.handle(node) !== handle && this.#links?.admitsPath(node, length) === false) {
+        close(fd);
+        return -1;
+      }
       const bound = this.watches.bind(node, handle);
       if (bound === "loop" || (bound === "same" && scan.mode === "check")) {
         close(fd);
@@ -246,8 +258,9 @@ export class Directories implements Reader, Disposable {
   found(scan: Scan, entries: Entries): void {
     const { node: dir, mode, loud } = scan;
     const { bytes, rows, count } = entries;
-    // Nobody wants to know of each.
-    const isPlain = mode === "new" && !loud && !this.#ignore.active && !this.isHeld();
+    // Nobody wants to know of each, and nobody counts them.
+    const isLinked = this.#tree.has(dir, FLAG.LINKED | FLAG.FOLLOWED);
+    const isPlain = mode === "new" && !loud && !isLinked && !this.#ignore.active && !this.isHeld();
     const kinds = this.#options.followSymlinks ? KINDS_WITHOUT_LINKS : KINDS;
     const directories = this.#met;
     for (let at = 0; at < count && !scan.cancelled; at++) {
@@ -361,6 +374,7 @@ export class Directories implements Reader, Disposable {
     this.scanner.cancel(node);
     this.onForget(node);
     if (this.#tree.has(node, FLAG.ANCHOR)) this.#paths.release(node);
+    this.#links?.removed(node);
     this.#tree.remove(node);
   }
 }

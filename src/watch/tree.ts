@@ -36,6 +36,8 @@ export const FLAG = {
   FOLLOWED: 0x100,
   /** It left, and may come back elsewhere. */
   HELD: 0x200,
+  /** Below a link that is followed. */
+  LINKED: 0x400,
 } as const;
 
 const KIND_BITS = 0x3;

@@ -99,9 +99,11 @@ export class Watches {
   bind(node: Node, handle: number): "same" | "new" | "loop" {
     const before = this.#tree.handle(node);
     if (before === handle) return "same";
+    // That it is elsewhere as well is to be expected: each of those would be opened for each that comes.
+    const isLinked = this.#tree.has(node, FLAG.LINKED | FLAG.FOLLOWED);
     for (const other of this.handles.of(handle)) {
       if (this.#tree.has(other, FLAG.GUARD)) continue;
-      if (!this.#leadsTo(other, handle)) this.#displace(other, handle);
+      if (!isLinked && !this.#leadsTo(other, handle)) this.#displace(other, handle);
       else if (this.#tree.isWithin(node, other)) return "loop";
     }
     if (before !== 0) this.unbind(node);

@@ -695,6 +695,32 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     expect(stdout + stderr).toStartWith("create,change\nmistake with file\n");
   });
 
+  test("row 10: with followSymlinks, what too many links lead to is an error that says what to do, and the rest is watched", async () => {
+    const names = ["a", "b", "c", "d", "e", "f"];
+    const before = ({ at }: Place): void => {
+      for (const name of names) mkdirSync(at("root", name));
+      // Each with links to all others: 326 ways to each that meet nothing twice.
+      for (const name of names)
+        for (const other of names)
+          if (other !== name) symlinkSync(`../${other}`, at("root", name, other));
+    };
+    await within({ before, options: { followSymlinks: true } }, async (watcher, { root, at }) => {
+      const errors = watcher.readEventsSync().filter((event) => event.type === "error");
+      expect(errors.map(({ error }) => error.code)).toEqual(["ELOOP"]);
+      expect(errors[0]?.error.message).toMatch(
+        /256 paths .*: leave some out with ignore, or set depth$/,
+      );
+      write(at("out/file"));
+      renameSync(at("out/file"), at("root/a/file"));
+      await watcher.sync();
+      const events = watcher.readEventsSync();
+      expect(new Set(events.map(({ type }) => type))).toEqual(new Set(["create"]));
+      expect(events.length).toBeLessThanOrEqual(256);
+      expect(new Set(events.map(({ path }) => path)).size).toBe(events.length);
+      expect(events.map(({ path }) => path)).toContain(join(root, "a/file"));
+    });
+  });
+
   test("row 11: a root that is not there is an error, and leaves nothing open", async () => {
     using dir = tempDir(base);
     const before = descriptorCount();

@@ -1,0 +1,73 @@
+/**
+ * How far symbolic links are followed. Each that leads to a directory with others in it multiplies what there is to watch,
+ * and in a tree such as /proc, where every process has links to everything, that has no end worth waiting for.
+ *
+ * @module
+ */
+import { ERRNO, OSError } from "../errors.ts";
+import type { Paths } from "./paths.ts";
+import type { Teller } from "./teller.ts";
+import { FLAG, type Node, NONE, type Tree } from "./tree.ts";
+
+/** Entries that are watched by way of links, which take some 100 MB. */
+const MOST_ENTRIES = 1_000_000;
+
+/** Paths by which one directory is watched: each is looked at whenever another one is found. */
+const MOST_PATHS = 256;
+
+const reasons = {
+  entries: `${MOST_ENTRIES.toLocaleString("en")} entries are watched by way of links`,
+  paths: `${MOST_PATHS} paths lead there by way of links`,
+} as const;
+
+/** What is watched by way of links. */
+export class Links {
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #teller: Teller;
+  readonly #told = new Set<keyof typeof reasons>();
+  #count = 0;
+
+  constructor(tree: Tree, paths: Paths, teller: Teller) {
+    this.#tree = tree;
+    this.#paths = paths;
+    this.#teller = teller;
+  }
+
+  /** An entry was added. */
+  added(node: Node): void {
+    const parent = this.#tree.parent(node);
+    if (parent === NONE || !this.#tree.has(parent, FLAG.LINKED | FLAG.FOLLOWED)) return;
+    this.#tree.set(node, FLAG.LINKED);
+    this.#count++;
+  }
+
+  /** An entry is about to be removed. */
+  removed(node: Node): void {
+    if (this.#tree.has(node, FLAG.LINKED)) this.#count--;
+  }
+
+  /** Whether what is in a directory may be watched, as far as links are concerned. The user is told of the first that may not. */
+  admits(node: Node): boolean {
+    if (this.#count < MOST_ENTRIES || !this.#tree.has(node, FLAG.LINKED | FLAG.FOLLOWED))
+      return true;
+    this.#refuse(node, "entries");
+    return false;
+  }
+
+  /** Whether a directory that so many paths lead to may be watched by one more. */
+  admitsPath(node: Node, others: number): boolean {
+    if (others < MOST_PATHS || !this.#tree.has(node, FLAG.LINKED | FLAG.FOLLOWED)) return true;
+    this.#refuse(node, "paths");
+    return false;
+  }
+
+  #refuse(node: Node, reason: keyof typeof reasons): void {
+    if (this.#told.has(reason)) return;
+    this.#told.add(reason);
+    const shown = this.#paths.shown(node);
+    const hint = `${reasons[reason]}: leave some out with ignore, or set depth`;
+    const details = { syscall: "watch", path: shown.text, hint };
+    this.#teller.failed(shown, this.#tree.kind(node), new OSError(ERRNO.ELOOP[0], details));
+  }
+}
