@@ -15,6 +15,10 @@ import { Tabs } from "./tabs.ts";
 import { Theming } from "./theme.ts";
 import { Who } from "./who.ts";
 
+const number = new Intl.NumberFormat("en");
+const events = (count: number): string =>
+  `${number.format(count)} ${count === 1 ? "event" : "events"}`;
+
 /** Milliseconds between drawings while much happens. */
 const FRAME = 60;
 
@@ -74,6 +78,7 @@ function itemFor(message: Message): Item | undefined {
       epoch = message.epoch;
       ({ roots } = message);
       doers = message.blind === undefined ? "touch" : "change";
+      who.isKnown = message.blind === undefined || message.backend === "fanotify";
       header.hello(message);
       signals.hello(message);
       if (isRestarted) samples.restart();
@@ -84,8 +89,7 @@ function itemFor(message: Message): Item | undefined {
       samples.add(message);
       return undefined;
     case "dropped": {
-      const events = `${message.dropped} ${message.dropped === 1 ? "event" : "events"}`;
-      return noticeOf(`This page was too slow, and missed its oldest ${events}`);
+      return noticeOf(`This page was too slow, and lost its oldest ${events(message.dropped)}`);
     }
     case "end":
       return noticeOf(`The server ends: ${message.reason}`);
@@ -112,7 +116,8 @@ function drawNow(): void {
   added = 0;
   tabs.draw((kind) => past.count(kind));
   const [all, some] = [past.items.length, past.shown.length];
-  say(byId("shown", HTMLElement), all === some ? `${all} events` : `${some} of ${all} events`);
+  const text = all === some ? events(all) : `${number.format(some)} of ${events(all)}`;
+  say(byId("shown", HTMLElement), text);
   const isEmpty = some === 0;
   byId("empty", HTMLElement).hidden = !isEmpty;
   if (isEmpty)

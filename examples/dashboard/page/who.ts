@@ -19,6 +19,8 @@ export class Who {
   readonly #home: HTMLElement;
   readonly #doers = new Map<string, Doer>();
   readonly #pick: (who: string) => void;
+  /** Whether anybody tells. */
+  isKnown = true;
 
   /** @param pick Called with a process that was chosen. */
   constructor(home: HTMLElement, pick: (who: string) => void) {
@@ -54,7 +56,7 @@ export class Who {
       .toSorted(([a, most], [b, more]) => more - most || a.who.localeCompare(b.who))
       .slice(0, MOST)
       .map(([doer, count]) => this.#row(doer, count));
-    if (rows.length === 0) rows.push(nobody());
+    if (rows.length === 0) rows.push(nobody(this.isKnown));
     // Who is about to press a button there finds it where it was.
     if (!this.#home.contains(document.activeElement)) this.#home.replaceChildren(...rows);
   }
@@ -74,9 +76,10 @@ export class Who {
   }
 }
 
-function nobody(): HTMLTableRowElement {
+function nobody(isKnown: boolean): HTMLTableRowElement {
   const row = element("tr");
-  const cell = element("td", "none", "Nobody touched a file");
+  const text = isKnown ? "Nobody touched a file" : "Not known without the privileges";
+  const cell = element("td", "none", text);
   cell.colSpan = 3;
   row.append(cell);
   return row;

@@ -61,6 +61,8 @@ export class Samples implements Disposable {
       this.#late.timerfd = this.#lateness(ticks);
       if (ticks < due) continue;
       due = ticks + TICKS;
+      // It came before the end, and is looked at after it.
+      if (this.#timer.closed) return;
       try {
         const sample = this.#sample();
         this.kept.push(sample);
