@@ -478,10 +478,12 @@ export class Engine implements Sink, Disposable {
     if (node === NONE || now === undefined || this.#tree.isDirectory(node) !== isDirectory)
       return this.directories.enter(dir, "new", true);
     if (isDirectory) return this.directories.enter(node, "check", true);
-    if (this.#tree.ino(node) === now.ino) return;
+    const ino = this.#tree.ino(node);
+    if (ino === now.ino) return;
     this.#tree.setIno(node, now.ino);
     this.#tree.setKind(node, now.kind);
-    this.directories.tellChanged(node);
+    // Not looked at before: then it is what was told.
+    if (ino !== 0) this.directories.tellChanged(node);
   }
 
   /** The permissions, the owner or the times of a directory changed. */

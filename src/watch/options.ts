@@ -60,7 +60,8 @@ export interface WatchOptions extends EventSourceOptions {
    */
   readonly initial?: boolean;
   /**
-   * Tells of each write as a change, and not only that a writer closed the file.
+   * Tells of each write as a change, and not only that a writer closed the file. A file that is truncated by its path, as `truncateSync` does,
+   * has no writer that closes it: that is told only so.
    *
    * @default false
    */

@@ -259,7 +259,7 @@ export class Roots {
       const mode = since === Infinity ? "check" : "compare";
       return this.#directories.enter(node, mode, true, since);
     }
-    const isAnother = this.#tree.ino(node) !== now.ino;
+    const isAnother = ![0, now.ino].includes(this.#tree.ino(node));
     this.#tree.setIno(node, now.ino);
     if (isAnother || this.#directories.isChanged(node, since)) this.#directories.tellChanged(node);
   }
