@@ -511,7 +511,7 @@ describe("pump()", () => {
 
 describe.skipIf(!canRefuse())("calls that are refused (needs seccomp)", () => {
   const refusals: readonly (readonly [
-    refused: string[],
+    refused: readonly string[],
     errno: string,
     from: string,
     way: string,
