@@ -5,7 +5,7 @@
  * @module
  */
 import { closeQuietly } from "../events/intake.ts";
-import { type Pinned, pinned } from "../libc.ts";
+import { type PathLike, type Pinned, pinned } from "../libc.ts";
 import { DT, getdents64_quietly, read_linux_dirents64 } from "../syscalls/dirent.ts";
 import { AT, openat_quietly } from "../syscalls/open.ts";
 import type { Backend } from "./backend.ts";
@@ -70,18 +70,21 @@ export class Ahead implements Disposable {
 
   /** Enters a directory that an event which is still to be told says was made, or came. */
   enter(handle: number, name: NameBytes): void {
-    const above = this.#entered.find((one) => one.handle === handle);
-    if (above !== undefined) return this.#enterIn(above, name, undefined);
-    const [dir = NONE, ...more] = this.#directories.watches.handles.of(handle);
-    if (dir === NONE || more.length > 0 || this.#tree.has(dir, FLAG.GUARD)) return;
+    if (this.#entered.length > 0) {
+      const above = this.#entered.find((one) => one.handle === handle);
+      if (above !== undefined) return this.#enterIn(above, name, undefined);
+    }
+    const dir = this.#directories.watches.handles.only(handle);
+    if (dir === NONE || this.#tree.has(dir, FLAG.GUARD)) return;
     // What files of rules say is known when they are read, from the top down.
     if (this.#directories.readsRules) return;
-    this.#enter(AT.FDCWD, this.#paths.real(dir, name), {
+    const { isSelective } = this.#directories;
+    this.#enter(AT.FDCWD, this.#paths.within(dir, name), {
       level: this.#paths.level(dir) + 1,
       at: name.start,
       above: undefined,
-      root: this.#paths.top(dir),
-      relative: this.#directories.isSelective ? this.#paths.relative(dir, name) : "",
+      root: isSelective ? this.#paths.top(dir) : NONE,
+      relative: isSelective ? this.#paths.relative(dir, name) : "",
     });
   }
 
@@ -175,7 +178,7 @@ export class Ahead implements Disposable {
 
   #enter(
     dirfd: number,
-    path: Uint8Array,
+    path: PathLike,
     about: Pick<Entered, "level" | "at" | "above" | "root" | "relative">,
   ): void {
     if (this.#entered.length >= MOST || about.level > this.#directories.depth) return;

@@ -176,24 +176,39 @@ export class Paths {
     return level;
   }
 
+  /** How the kernel finds what has a name in a directory: as {@linkcode Paths.place} does. */
+  within(dir: Node, name: NameBytes): string | Uint8Array {
+    this.#keep(dir);
+    if (this.#dirReal === undefined) return this.real(dir, name);
+    const { text, bytes } = pathName(name.bytes.subarray(name.start, name.end));
+    const path = this.#dirReal + text;
+    return bytes === undefined && path.length * 3 <= PATH_MAX ? path : this.real(dir, name);
+  }
+
+  /** Keeps the path of a directory at hand. */
+  #keep(dir: Node): void {
+    const { places } = this.#tree;
+    if (dir === this.#dir && places === this.#dirPlaces) return;
+    this.#dir = dir;
+    this.#dirPlaces = places;
+    this.#dirShown = dir === NONE ? undefined : prefix(this.#join(dir, "shown"));
+    this.#dirReal = dir === NONE ? undefined : prefix(this.#join(dir, "real"));
+  }
+
   /** The name of an entry, if it is UTF-8 and its path follows from that of its directory, which is kept at hand. */
   #name(node: Node): string | undefined {
     const tree = this.#tree;
     if (
       node === this.#node &&
       tree.renewals === this.#nodeRenewals &&
+      tree.parent(node) === this.#dir &&
       tree.places === this.#dirPlaces
     )
       return this.#nodeName;
     this.#node = node;
     this.#nodeShown = this.#nodeName = undefined;
     const dir = tree.parent(node);
-    if (dir !== this.#dir || tree.places !== this.#dirPlaces) {
-      this.#dir = dir;
-      this.#dirPlaces = tree.places;
-      this.#dirShown = dir === NONE ? undefined : prefix(this.#join(dir, "shown"));
-      this.#dirReal = dir === NONE ? undefined : prefix(this.#join(dir, "real"));
-    }
+    this.#keep(dir);
     this.#nodeRenewals = tree.renewals;
     if (dir === NONE || tree.has(node, FLAG.ANCHOR)) return undefined;
     const name = lenient.decode(tree.name(node));

@@ -238,8 +238,8 @@ export class Watcher extends EventSource<WatchEvent> {
     const burst = scanner.idle && length > LONE;
     this.#scan();
     const events = this.#take();
-    // What is known by now is on its way first.
-    if (this.#engine.isBehind) process.nextTick(this.#lookBack);
+    // What is known by now is on its way first: whoever waits for it goes on one turn of promises later.
+    if (this.#engine.isBehind) queueMicrotask(this.#soonLookBack);
     return { events, more, burst };
   }
 
@@ -300,6 +300,8 @@ export class Watcher extends EventSource<WatchEvent> {
       this.push(this.#take());
     });
   }
+
+  readonly #soonLookBack = (): void => queueMicrotask(this.#lookBack);
 
   readonly #lookBack = (): void => {
     if (this.closed || !this.#engine.isBehind) return;
