@@ -38,10 +38,10 @@ function ingestAll(): void {
     if (entry.isFile()) ingest(entry.name);
 }
 
-fs.mkdirSync(`${dir}/done`, { recursive: true });
 using inotify = new Inotify();
 // First, so that no file comes unseen between the two.
 inotify.watch(dir, IN.CLOSE_WRITE | IN.MOVED_TO | IN.ONLYDIR);
+fs.mkdirSync(`${dir}/done`, { recursive: true });
 process.once("SIGINT", () => inotify.close());
 ingestAll();
 for await (const { isOverflow, isDir, name } of inotify) {

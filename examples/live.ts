@@ -14,6 +14,9 @@ if (dir === "") {
   process.exit(2);
 }
 
+// That it is not there is told now, and not to each client.
+watch(dir).close();
+
 interface Client {
   watcher?: Watcher;
   /** Called when what was sent has left for the network. */

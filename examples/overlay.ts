@@ -1,8 +1,7 @@
 /**
- * What would this command change? `sudo bun examples/overlay.ts DIR COMMAND...`
+ * What would this command change? `sudo bun examples/overlay.ts DIR COMMAND…`
  *
- * The command runs in a copy of DIR that costs nothing: an overlay, with what it writes in memory. DIR stays
- * as it is.
+ * The command runs in a copy of DIR that costs nothing: an overlay, with what it writes in memory. DIR stays as it is.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -11,7 +10,7 @@ import { overlay, tmpfs } from "bun-butter";
 
 const [directory, ...command] = process.argv.slice(2);
 if (directory === undefined || command.length === 0) {
-  console.error("usage: overlay.ts DIR COMMAND...");
+  console.error("usage: overlay.ts DIR COMMAND…");
   process.exit(2);
 }
 

@@ -7,6 +7,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import {
+  ERRNO,
+  type ErrnoName,
   Signalfd,
   type SignalfdEvent,
   type SignalName,
@@ -122,6 +124,7 @@ function notRun(error: unknown, { cmd: [name = ""] }: RunOptions): number {
     throw new UsageError(`${error.message}, or take --share pid`);
   const { syscall = "posix_spawn", code } = error as NodeJS.ErrnoException;
   if (!(error instanceof Error) || syscall !== "posix_spawn" || code === undefined) throw error;
-  note(`butter run: Cannot run ${JSON.stringify(name)}: ${code}`);
+  const [, why = "unknown error"] = Object.hasOwn(ERRNO, code) ? ERRNO[code as ErrnoName] : [];
+  note(`butter run: Cannot run ${JSON.stringify(name)}: ${why} (${code})`);
   return Object.hasOwn(NOT_RUN, code) ? NOT_RUN[code as keyof typeof NOT_RUN] : EXIT.ERROR;
 }

@@ -105,7 +105,7 @@ describe.skipIf(!canLeave)("butter run (CAP_SYS_ADMIN, CAP_SYS_CHROOT)", () => {
     });
     expect(await ran([...args, "/nothing"])).toMatchObject({
       code: 127,
-      stderr: 'butter run: Cannot run "/nothing": ENOENT\n',
+      stderr: 'butter run: Cannot run "/nothing": no such file or directory (ENOENT)\n',
     });
     writeFileSync(dir.at("work/text"), "no program", { mode: 0o644 });
     expect((await ran([...args, "/work/text"])).code).toBeGreaterThan(125);
