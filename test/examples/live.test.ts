@@ -1,6 +1,15 @@
 /** examples/live.ts does what it says. */
 import { expect, test } from "bun:test";
-import { linkSync, mkdirSync, readdirSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 
 import { Butter } from "../support/butter.ts";
 import { bun } from "../support/child.ts";
@@ -125,3 +134,67 @@ test("examples/live.ts sends WebSocket messages, each client its own", async () 
   expect(await server.end()).toBe(0);
   expect(server.stderr.text).toBe("");
 });
+
+/** The longest queue that the kernel keeps, of either kind. */
+const queue = Math.max(
+  ...["inotify", "fanotify"].map((kind) => {
+    const path = `/proc/sys/fs/${kind}/max_queued_events`;
+    return existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
+  }),
+);
+
+const upgrade = [
+  "Upgrade: websocket",
+  "Connection: Upgrade",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+];
+
+test.skipIf(queue > 50_000)(
+  "examples/live.ts keeps nothing in memory for clients that do not read: they are told of the overflow (max_queued_events of at most 50,000)",
+  async () => {
+    using dir = tempDir();
+    mkdirSync(dir.at("w"));
+    const { server, url } = await start(dir);
+    await using _ = server;
+    const clients = await Promise.all(
+      [[], upgrade].map(async (headers) => {
+        let tail = "";
+        let told: (() => void) | undefined;
+        const socket = await Bun.connect({
+          hostname: url.hostname,
+          port: Number(url.port),
+          socket: {
+            data(_socket, chunk) {
+              tail = tail.slice(-4096) + chunk.toString("latin1");
+              told?.();
+            },
+          },
+        });
+        const until = async (wanted: string): Promise<void> => {
+          while (!tail.includes(wanted))
+            await new Promise<void>((resolve) => {
+              told = resolve;
+            });
+        };
+        socket.write(["GET / HTTP/1.1", "Host: x", ...headers, "", ""].join("\r\n"));
+        await until('"ready"');
+        socket.pause();
+        return { socket, until };
+      }),
+    );
+    // What the network holds, and then more than the kernel keeps.
+    plantMany(dir, 3000);
+    for (let n = 0; n < queue + 1000; n++) linkSync(dir.at("file"), dir.at(`w/x${n}`));
+    for (const { socket, until } of clients) {
+      socket.resume();
+      await until('"overflow"');
+      socket.end();
+    }
+    while (watchers(server.pid) > 0) await Bun.sleep(1);
+    server.signal("SIGINT");
+    expect(await server.end()).toBe(0);
+    expect(server.stderr.text).toBe("");
+  },
+  60_000,
+);
