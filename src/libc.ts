@@ -153,6 +153,16 @@ export type Check<Errors> = <Result extends number | bigint>(
   dest?: PathLike,
 ) => Result;
 
+/**
+ * The prototype of `long syscall(long number, …)` with the parameters of one call, for those that libc has no function for. The number
+ * is one of {@linkcode SYS}.
+ */
+export function numbered<const Args extends readonly NonNullable<FFIFunction["args"]>[number][]>(
+  ...args: Args
+): { readonly args: readonly [typeof ssize_t, ...Args]; readonly returns: typeof ssize_t } {
+  return { args: [ssize_t, ...args], returns: ssize_t };
+}
+
 /** What {@linkcode bind} makes of a family. */
 export interface Bound<Family extends Record<string, FFIFunction>, Errors> {
   /** libc's functions. */

@@ -10,6 +10,7 @@ import {
   bind,
   type FdLike,
   fileno,
+  numbered,
   Pinned,
   room,
   since,
@@ -51,17 +52,7 @@ export const aio_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        ssize_t,
-        ssize_t,
-        ssize_t,
-        ssize_t,
-        ssize_t /* long, up to five */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(ssize_t, ssize_t, ssize_t, ssize_t, ssize_t /* long, up to five */),
   },
   aio_errors,
 );

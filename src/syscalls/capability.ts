@@ -6,7 +6,7 @@
  * @module
  */
 import { InternalError, PermissionError, ValueError } from "../errors.ts";
-import { bind, int, pinned, since, ssize_t, SYS, uint64 } from "../libc.ts";
+import { bind, int, numbered, pinned, since, SYS, uint64 } from "../libc.ts";
 
 const { ENOSYS, EPERM } = since("2.6.26");
 
@@ -29,14 +29,7 @@ export const capability_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "ptr" /* cap_user_header_t hdrp */,
-        "ptr" /* cap_user_data_t datap */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered("ptr" /* cap_user_header_t hdrp */, "ptr" /* cap_user_data_t datap */),
   },
   capability_errors,
 );

@@ -11,6 +11,7 @@ import {
   bind,
   type FdLike,
   fileno,
+  numbered,
   type Pinned,
   room,
   since,
@@ -33,17 +34,13 @@ export const dirent_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int fd */,
-        "ptr" /* void *dirp */,
-        ssize_t /* size_t count */,
-        ssize_t,
-        ssize_t,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int fd */,
+      "ptr" /* void *dirp */,
+      ssize_t /* size_t count */,
+      ssize_t,
+      ssize_t,
+    ),
   },
   dirent_errors,
 );

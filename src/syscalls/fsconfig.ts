@@ -12,6 +12,7 @@ import {
   type FdLike,
   fileno,
   int,
+  numbered,
   type PathLike,
   since,
   size_t,
@@ -70,17 +71,13 @@ export const fsconfig_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int fs_fd */,
-        "u32" /* unsigned int cmd */,
-        "cstring" /* const char *key */,
-        "cstring" /* const void *value */,
-        "i32" /* int aux */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int fs_fd */,
+      "u32" /* unsigned int cmd */,
+      "cstring" /* const char *key */,
+      "cstring" /* const void *value */,
+      "i32" /* int aux */,
+    ),
     read: {
       args: ["i32" /* int fd */, "ptr" /* void *buf */, size_t /* size_t count */],
       returns: ssize_t,

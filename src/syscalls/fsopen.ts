@@ -13,9 +13,9 @@ import {
   cstring,
   type FdLike,
   fileno,
+  numbered,
   type PathLike,
   since,
-  ssize_t,
   SYS,
   sysctl,
   uint,
@@ -71,44 +71,29 @@ export const fsopen_errors = {
 
 const open = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "cstring" /* const char *fsname */,
-        "u32" /* unsigned int flags */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered("cstring" /* const char *fsname */, "u32" /* unsigned int flags */),
   },
   fsopen_errors,
 );
 
 const pick = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int dfd */,
-        "cstring" /* const char *path */,
-        "u32" /* unsigned int flags */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int dfd */,
+      "cstring" /* const char *path */,
+      "u32" /* unsigned int flags */,
+    ),
   },
   fsopen_errors,
 );
 
 const attach = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int fs_fd */,
-        "u32" /* unsigned int flags */,
-        "u32" /* unsigned int attr_flags */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int fs_fd */,
+      "u32" /* unsigned int flags */,
+      "u32" /* unsigned int attr_flags */,
+    ),
   },
   fsopen_errors,
 );

@@ -5,13 +5,13 @@
  *
  * @module
  */
-import { bind, ssize_t, SYS } from "../libc.ts";
+import { bind, numbered, SYS } from "../libc.ts";
 
 const { c } = bind(
   {
     getpid: { args: [], returns: "i32" },
     getppid: { args: [], returns: "i32" },
-    syscall: { args: [ssize_t /* long number */], returns: ssize_t },
+    syscall: numbered(),
   },
   {},
 );

@@ -8,7 +8,17 @@
 import { read } from "bun:ffi";
 
 import { InternalError, OSError, PermissionError, ValueError } from "../errors.ts";
-import { type Address, bind, int, type Pinned, since, ssize_t, SYS, uint } from "../libc.ts";
+import {
+  type Address,
+  bind,
+  int,
+  numbered,
+  type Pinned,
+  since,
+  ssize_t,
+  SYS,
+  uint,
+} from "../libc.ts";
 
 const { ENOSYS } = since("2.2");
 
@@ -54,10 +64,7 @@ const { c, check } = bind(
       args: ["i32" /* pid_t pid */, "i32" /* int sig */, "u64" /* const union sigval value */],
       returns: "i32",
     },
-    syscall: {
-      args: [ssize_t /* long number */, ssize_t, ssize_t, ssize_t, ssize_t /* long, up to four */],
-      returns: ssize_t,
-    },
+    syscall: numbered(ssize_t, ssize_t, ssize_t, ssize_t /* long, up to four */),
   },
   kill_errors,
 );

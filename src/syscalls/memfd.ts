@@ -20,6 +20,7 @@ import {
   type FdLike,
   fileno,
   int,
+  numbered,
   since,
   ssize_t,
   SYS,
@@ -78,10 +79,7 @@ const { c, check } = bind(
       args: ["cstring" /* const char *name */, "u32" /* unsigned int flags */],
       returns: "i32",
     },
-    syscall: {
-      args: [ssize_t /* long number */, ssize_t /* unsigned int flags */],
-      returns: ssize_t,
-    },
+    syscall: numbered(ssize_t /* unsigned int flags */),
     fcntl: {
       args: ["i32" /* int fd */, "i32" /* int op */, ssize_t /* long arg */],
       returns: "i32",

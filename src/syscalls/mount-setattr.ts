@@ -11,10 +11,10 @@ import {
   cstring,
   type FdLike,
   fileno,
+  numbered,
   type PathLike,
   since,
   size_t,
-  ssize_t,
   SYS,
   uint,
   uint64,
@@ -46,17 +46,13 @@ export const mount_setattr_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int dirfd */,
-        "cstring" /* const char *pathname */,
-        "u32" /* unsigned int flags */,
-        "ptr" /* struct mount_attr *attr */,
-        size_t /* size_t size */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int dirfd */,
+      "cstring" /* const char *pathname */,
+      "u32" /* unsigned int flags */,
+      "ptr" /* struct mount_attr *attr */,
+      size_t /* size_t size */,
+    ),
   },
   mount_setattr_errors,
 );

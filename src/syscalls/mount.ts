@@ -18,10 +18,10 @@ import {
   bind,
   cstring,
   int,
+  numbered,
   type PathLike,
   since,
   size_t,
-  ssize_t,
   SYS,
   sysctl,
   uint,
@@ -109,14 +109,7 @@ const { c, check } = bind(
       returns: "i32",
     },
     umount2: { args: ["cstring" /* const char *target */, "i32" /* int flags */], returns: "i32" },
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "cstring" /* const char *new_root */,
-        "cstring" /* const char *put_old */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered("cstring" /* const char *new_root */, "cstring" /* const char *put_old */),
   },
   mount_errors,
 );

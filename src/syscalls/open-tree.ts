@@ -20,10 +20,10 @@ import {
   cstring,
   type FdLike,
   fileno,
+  numbered,
   type PathLike,
   since,
   size_t,
-  ssize_t,
   SYS,
   sysctl,
   uint,
@@ -84,34 +84,26 @@ export const open_tree_errors = {
 
 const tree = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int dfd */,
-        "cstring" /* const char *path */,
-        "u32" /* unsigned int flags */,
-        "ptr" /* struct mount_attr *attr */,
-        size_t /* size_t size */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int dfd */,
+      "cstring" /* const char *path */,
+      "u32" /* unsigned int flags */,
+      "ptr" /* struct mount_attr *attr */,
+      size_t /* size_t size */,
+    ),
   },
   open_tree_errors,
 );
 
 const move = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int from_dfd */,
-        "cstring" /* const char *from_path */,
-        "i32" /* int to_dfd */,
-        "cstring" /* const char *to_path */,
-        "u32" /* unsigned int flags */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int from_dfd */,
+      "cstring" /* const char *from_path */,
+      "i32" /* int to_dfd */,
+      "cstring" /* const char *to_path */,
+      "u32" /* unsigned int flags */,
+    ),
   },
   open_tree_errors,
 );

@@ -16,7 +16,7 @@ import {
   UnsupportedError,
   ValueError,
 } from "../errors.ts";
-import { bind, type FdLike, fileno, int, since, ssize_t, SYS, uint } from "../libc.ts";
+import { bind, type FdLike, fileno, int, numbered, since, ssize_t, SYS, uint } from "../libc.ts";
 
 const noInfo = [UnsupportedError, "PIDFD_GET_INFO needs Linux 6.13"] as const;
 
@@ -78,17 +78,7 @@ export const pidfd_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        ssize_t,
-        ssize_t,
-        ssize_t,
-        ssize_t,
-        ssize_t /* long, up to five */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(ssize_t, ssize_t, ssize_t, ssize_t, ssize_t /* long, up to five */),
     waitid: {
       args: [
         "u32" /* idtype_t idtype */,

@@ -10,12 +10,12 @@ import {
   bind,
   cstring,
   int,
+  numbered,
   type Pinned,
   pinned,
   since,
   size,
   size_t,
-  ssize_t,
   SYS,
 } from "../libc.ts";
 import { PR } from "./prctl.ts";
@@ -34,17 +34,13 @@ export const prctl_memory_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int option */,
-        size_t /* unsigned long arg2 */,
-        size_t /* unsigned long arg3 */,
-        size_t /* unsigned long arg4 */,
-        size_t /* unsigned long arg5 */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int option */,
+      size_t /* unsigned long arg2 */,
+      size_t /* unsigned long arg3 */,
+      size_t /* unsigned long arg4 */,
+      size_t /* unsigned long arg5 */,
+    ),
   },
   prctl_memory_errors,
 );

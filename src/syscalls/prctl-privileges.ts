@@ -9,7 +9,7 @@
  * @module
  */
 import { PermissionError, ValueError } from "../errors.ts";
-import { bind, int, since, ssize_t, SYS, uint } from "../libc.ts";
+import { bind, int, numbered, since, SYS, uint } from "../libc.ts";
 import { PR } from "./prctl.ts";
 
 /** What each errno of these calls becomes. */
@@ -26,17 +26,13 @@ export const prctl_privileges_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int option */,
-        "u64" /* unsigned long arg2 */,
-        "u64" /* unsigned long arg3 */,
-        "u64" /* unsigned long arg4 */,
-        "u64" /* unsigned long arg5 */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int option */,
+      "u64" /* unsigned long arg2 */,
+      "u64" /* unsigned long arg3 */,
+      "u64" /* unsigned long arg4 */,
+      "u64" /* unsigned long arg5 */,
+    ),
   },
   prctl_privileges_errors,
 );

@@ -9,7 +9,7 @@
  * @module
  */
 import { InternalError, OSError, PermissionError, ValueError } from "../errors.ts";
-import { bind, cstring, int, pinned, since, ssize_t, SYS, uint64 } from "../libc.ts";
+import { bind, cstring, int, numbered, pinned, since, SYS, uint64 } from "../libc.ts";
 
 /** What each errno of these calls becomes. */
 export const prctl_errors = {
@@ -32,17 +32,13 @@ export const prctl_errors = {
 // The raw call, because libc's own cuts what PR_GET_TIMERSLACK returns to an int.
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int option */,
-        "u64" /* unsigned long arg2 */,
-        "u64" /* unsigned long arg3 */,
-        "u64" /* unsigned long arg4 */,
-        "u64" /* unsigned long arg5 */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int option */,
+      "u64" /* unsigned long arg2 */,
+      "u64" /* unsigned long arg3 */,
+      "u64" /* unsigned long arg4 */,
+      "u64" /* unsigned long arg5 */,
+    ),
   },
   prctl_errors,
 );

@@ -13,7 +13,7 @@ import {
   UnsupportedError,
   ValueError,
 } from "../errors.ts";
-import { bind, int, type Pinned, pinned, since, ssize_t, SYS, uint } from "../libc.ts";
+import { bind, int, numbered, type Pinned, pinned, since, SYS, uint } from "../libc.ts";
 
 /** What each errno of these calls becomes. */
 export const seccomp_errors = {
@@ -31,15 +31,11 @@ export const seccomp_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "u32" /* unsigned int operation */,
-        "u32" /* unsigned int flags */,
-        "ptr" /* void *args */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "u32" /* unsigned int operation */,
+      "u32" /* unsigned int flags */,
+      "ptr" /* void *args */,
+    ),
   },
   seccomp_errors,
 );

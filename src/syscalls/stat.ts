@@ -13,6 +13,7 @@ import {
   type FdLike,
   fileno,
   int,
+  numbered,
   type PathLike,
   type Pinned,
   type PinnedString,
@@ -43,17 +44,13 @@ export const stat_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "i32" /* int dirfd */,
-        "cstring" /* const char *pathname */,
-        ssize_t /* int flags */,
-        ssize_t /* unsigned int mask */,
-        "ptr" /* struct statx *statxbuf */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "i32" /* int dirfd */,
+      "cstring" /* const char *pathname */,
+      ssize_t /* int flags */,
+      ssize_t /* unsigned int mask */,
+      "ptr" /* struct statx *statxbuf */,
+    ),
   },
   stat_errors,
 );

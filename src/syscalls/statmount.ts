@@ -7,7 +7,7 @@
  * @module
  */
 import { InternalError, MemoryError, OSError, PermissionError, ValueError } from "../errors.ts";
-import { bind, since, size, size_t, ssize_t, SYS, uint, uint64 } from "../libc.ts";
+import { bind, numbered, since, size, size_t, SYS, uint, uint64 } from "../libc.ts";
 import { read_statmount, type Statmount, STATMOUNT_SIZE } from "./statmount-struct.ts";
 
 const request_errors = {
@@ -35,16 +35,12 @@ export const statmount_errors = {
 
 const { c, check } = bind(
   {
-    syscall: {
-      args: [
-        ssize_t /* long number */,
-        "ptr" /* const struct mnt_id_req *req */,
-        "ptr" /* struct statmount *smbuf, uint64_t mnt_ids[] */,
-        size_t /* size_t bufsize, nr_mnt_ids */,
-        "u32" /* unsigned int flags */,
-      ],
-      returns: ssize_t,
-    },
+    syscall: numbered(
+      "ptr" /* const struct mnt_id_req *req */,
+      "ptr" /* struct statmount *smbuf, uint64_t mnt_ids[] */,
+      size_t /* size_t bufsize, nr_mnt_ids */,
+      "u32" /* unsigned int flags */,
+    ),
   },
   statmount_errors,
 );
