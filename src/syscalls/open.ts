@@ -113,7 +113,7 @@ export function openat(
  */
 export function openat_quietly(
   dirfd: FdLike,
-  pathname: PathLike,
+  pathname: PathLike | PinnedString,
   flags: number,
   mode: number = 0,
 ): number {

@@ -20,6 +20,7 @@ import {
 } from "./look.ts";
 import { type Anchor, nameOf, pathName, type Paths } from "./paths.ts";
 import { type Entries, type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
+import { Still } from "./still.ts";
 import type { Teller } from "./teller.ts";
 import {
   FLAG,
@@ -41,6 +42,9 @@ export interface EngineOptions {
   readonly followSymlinks: boolean;
 }
 
+/** Entries of a directory that are looked at in one go. */
+const MOST_CHILDREN = 2000;
+
 /** Enters directories, and drops what is gone. */
 export class Directories implements Reader, Disposable {
   readonly watches: Watches;
@@ -54,6 +58,7 @@ export class Directories implements Reader, Disposable {
   readonly #met: Node[] = [];
   /** If any are followed. */
   readonly #links: Links | undefined;
+  #still: Still | undefined;
   #closed = false;
   /** Whether an entry left, and may come back elsewhere. */
   isHeld: () => boolean = () => false;
@@ -75,8 +80,18 @@ export class Directories implements Reader, Disposable {
     this.#ignore = ignore;
     this.#teller = teller;
     this.#options = options;
-    brief(this.open, this.found, this.end, this.enter, closeQuietly, close);
     if (options.followSymlinks) this.#links = new Links(tree, paths, teller);
+    brief(
+      this.open,
+      this.found,
+      this.#repair,
+      this.#foundOne,
+      this.#meetAgain,
+      this.end,
+      this.enter,
+      closeQuietly,
+      close,
+    );
   }
 
   /** Directories further below their root than this are not entered. */
@@ -217,12 +232,17 @@ export class Directories implements Reader, Disposable {
     this.#closed = true;
     this.watches.end();
     this.scanner[Symbol.dispose]();
+    this.#still?.[Symbol.dispose]();
+    this.#still = undefined;
   }
 
   // --- Reading -----------------------------------------------------------------
 
   open(scan: Scan): number {
     const { node } = scan;
+    // A root shows whether the file system is still the one that is watched.
+    const mayBeStill = scan.mode === "repair" && !this.#tree.has(node, FLAG.ANCHOR);
+    if (mayBeStill && !this.#ignore.active && this.#repair(scan)) return -1;
     const { fd, handle, error } = this.watches.watch(node, "tree");
     if (error !== undefined) this.watches.fail(node, error, fd !== -1, scan.loud);
     else {
@@ -243,6 +263,8 @@ export class Directories implements Reader, Disposable {
         close(fd);
         return -1;
       }
+      // It is another one, or was mounted again: of what is below it nothing is known to be watched.
+      if (bound === "new" && scan.mode === "repair") scan.mode = "compare";
     }
     if (this.#ignore.active) {
       this.#ignore.load(this.#paths.top(node), {
@@ -253,6 +275,35 @@ export class Directories implements Reader, Disposable {
     scan.hasUnseen = this.#tree.first(node) !== NONE;
     if (scan.hasUnseen) this.#eachChild(node, (child) => this.#tree.set(child, FLAG.UNSEEN));
     return fd;
+  }
+
+  /** Looks at what is in a directory whose entries are the same as before. @returns Whether they are. */
+  #repair(scan: Scan): boolean {
+    const { node: dir, since } = scan;
+    let left = MOST_CHILDREN;
+    for (let child = this.#tree.first(dir); child !== NONE; child = this.#tree.next(child))
+      if (left-- === 0) return false;
+    const fd = this.watches.open(dir);
+    if (fd === -1) return false;
+    const still = (this.#still ??= new Still(this.#tree));
+    let isSame = still.isStill(dir, fd, since);
+    for (
+      let child = isSame ? this.#tree.first(dir) : NONE;
+      child !== NONE;
+      child = this.#tree.next(child)
+    ) {
+      if (this.#tree.has(child, FLAG.HELD)) continue;
+      if (this.#tree.isDirectory(child) || this.#tree.has(child, FLAG.FOLLOWED)) {
+        this.#meetAgain(scan, child);
+        continue;
+      }
+      const changed = still.changedIn(fd, child);
+      if (changed >= since) this.tellChanged(child);
+      // It was deleted since we looked.
+      if (changed === -Infinity) isSame = false;
+    }
+    closeQuietly(fd);
+    return isSame;
   }
 
   found(scan: Scan, entries: Entries): void {
@@ -292,7 +343,10 @@ export class Directories implements Reader, Disposable {
     }
     if (node === NONE) return this.#meet(scan, name, kind, ino);
     this.#tree.clear(node, FLAG.UNSEEN);
-    if (kind === KIND.DIRECTORY) return this.#meetAgain(scan, node);
+    if (kind === KIND.DIRECTORY) {
+      this.#tree.setIno(node, ino);
+      return this.#meetAgain(scan, node);
+    }
     const isOfAnotherKind = this.#tree.kind(node) !== kind;
     const isAnother = isOfAnotherKind || this.#tree.ino(node) !== ino;
     this.#tree.setIno(node, ino);
@@ -333,7 +387,8 @@ export class Directories implements Reader, Disposable {
       if (!isWatched && !this.#tree.has(node, FLAG.FAILED)) this.enter(node, "new", scan.loud);
       return;
     }
-    this.enter(node, isWatched || scan.mode === "compare" ? scan.mode : "new", true, scan.since);
+    const isLoss = scan.mode === "compare" || scan.mode === "repair";
+    this.enter(node, isWatched || isLoss ? scan.mode : "new", true, scan.since);
   }
 
   // --- Helpers -----------------------------------------------------------------

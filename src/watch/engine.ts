@@ -47,6 +47,7 @@ export class Engine implements Sink, Disposable {
   readonly #replacing = new Map<Node, number>();
   /** When nothing was left to read, last. */
   #emptied = Date.now();
+  #emptiedTick = performance.now();
 
   constructor(
     tree: Tree,
@@ -122,7 +123,11 @@ export class Engine implements Sink, Disposable {
 
   overflow(): void {
     this.#teller.overflow();
-    this.compare(this.#emptied - CLOCK_SLACK);
+    this.directories.watches.forgive();
+    this.roots.establishAll(
+      this.#emptied - CLOCK_SLACK,
+      this.#isClockSteady ? "repair" : "compare",
+    );
   }
 
   doubt(handle: number, name: NameBytes, isDirectory: boolean): void {
@@ -145,15 +150,10 @@ export class Engine implements Sink, Disposable {
     return this.directories.watches.handles.of(handle).length > 0;
   }
 
-  /** Compares everything with the disk. Files that were changed since then are told as changed. */
-  compare(since: number): void {
-    this.directories.watches.forgive();
-    this.roots.establishAll(since);
-  }
-
   /** Nothing was left to read at that time, and what was read before is told: milliseconds since 1970. */
   emptied(at: number): void {
     this.#emptied = at;
+    this.#emptiedTick = performance.now();
     this.#ahead.emptied();
     if (this.#replacing.size + this.#lost.size + this.#doubts.size > 0) this.#catchUp();
     if (!this.#isConfused) {
@@ -162,6 +162,12 @@ export class Engine implements Sink, Disposable {
     }
     this.#isConfused = false;
     for (const node of this.#looked) this.#ascertain(node);
+  }
+
+  /** Whether the clock was not set back since nothing was left to read: else what happened since then may have an earlier time. */
+  get #isClockSteady(): boolean {
+    const elapsed = performance.now() - this.#emptiedTick;
+    return Date.now() - this.#emptied > elapsed - elapsed / 1000 - CLOCK_SLACK / 2;
   }
 
   /** Whether there are files that {@linkcode lookBack} is to look at. */

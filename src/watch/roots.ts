@@ -11,6 +11,7 @@ import type { Interest, RawEvent } from "./backend.ts";
 import type { Directories } from "./directories.ts";
 import { look } from "./look.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "./paths.ts";
+import type { ScanMode } from "./scanner.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
 
 /** One path that is watched. */
@@ -193,10 +194,10 @@ export class Roots {
   }
 
   /** Looks at all of them, and compares what is below them with the disk. */
-  establishAll(since: number): void {
+  establishAll(since: number, mode: ScanMode): void {
     for (const root of this.#roots.values()) {
       this.#suspects.delete(root);
-      this.#establish(root, true, since);
+      this.#establish(root, true, since, mode);
     }
   }
 
@@ -230,7 +231,7 @@ export class Roots {
   }
 
   /** Guards what is above a root, then looks whether it is there. */
-  #establish(root: Root, loud: boolean, since: number): void {
+  #establish(root: Root, loud: boolean, since: number, how: ScanMode = "compare"): void {
     while (!this.#guardAbove(root)) {
       // What was missing was made while its directory was not watched yet.
     }
@@ -256,7 +257,7 @@ export class Roots {
     const { node } = root;
     if (this.#tree.parent(node) !== dir) this.#tree.move(node, dir, name);
     if (isDirectory) {
-      const mode = since === Infinity ? "check" : "compare";
+      const mode = since === Infinity ? "check" : how;
       return this.#directories.enter(node, mode, true, since);
     }
     const isAnother = ![0, now.ino].includes(this.#tree.ino(node));

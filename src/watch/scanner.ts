@@ -20,7 +20,9 @@ export type ScanMode =
   | "new"
   /** It may be another one than it was: if it is not, nothing is to be done. */
   | "check"
-  /** Events were lost: everything below it is compared with what is known. */
+  /** Events were lost: everything below it is compared with what is known, as far as it was not left alone since. */
+  | "repair"
+  /** Everything below it is compared with what is known. */
   | "compare";
 
 /** A directory that is to be read. */
@@ -64,7 +66,7 @@ const BUFFER_SIZE = 32 * 1024;
 
 const NO_ROWS = new Int32Array(0);
 
-const RANK: Readonly<Record<ScanMode, number>> = { check: 0, new: 1, compare: 2 };
+const RANK: Readonly<Record<ScanMode, number>> = { check: 0, new: 1, repair: 2, compare: 3 };
 
 /** The directories that are still to be read. */
 export class Scanner implements Disposable {
@@ -95,7 +97,10 @@ export class Scanner implements Disposable {
   push(node: Node, mode: ScanMode, loud: boolean, since: number = Infinity): void {
     const known = this.#scans.get(node);
     if (known !== undefined) {
-      if (RANK[mode] > RANK[known.mode]) known.mode = mode;
+      // Only what was read to its end before can have been left alone since.
+      const isMixed = mode !== known.mode && (mode === "repair" || known.mode === "repair");
+      if (isMixed) known.mode = "compare";
+      else if (RANK[mode] > RANK[known.mode]) known.mode = mode;
       known.since = Math.min(known.since, since);
       known.again = known.fd !== -1;
       return;
@@ -155,7 +160,11 @@ export class Scanner implements Disposable {
   /** One directory opened, or one buffer of entries. */
   #step(): void {
     const scan = this.#stack[this.#stack.length - 1] as Scan;
-    if (!scan.cancelled && scan.fd === -1) scan.fd = this.#reader.open(scan);
+    if (!scan.cancelled && scan.fd === -1) {
+      this.#visiting = true;
+      scan.fd = this.#reader.open(scan);
+      this.#visiting = false;
+    }
     if (scan.cancelled || scan.fd === -1) return this.#end(scan);
     // Nearly every directory is read by one call, and the next one says that it was all.
     if (this.#visit(scan) && !scan.cancelled && this.#visit(scan)) return;

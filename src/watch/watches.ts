@@ -9,7 +9,7 @@ import { cstring } from "../libc.ts";
 import { getdents64_quietly, read_linux_dirents64_rows } from "../syscalls/dirent.ts";
 import { O } from "../syscalls/fd.ts";
 import { inotify_add_watch } from "../syscalls/inotify.ts";
-import { AT, openat } from "../syscalls/open.ts";
+import { AT, openat, openat_quietly } from "../syscalls/open.ts";
 import type { Backend, Interest } from "./backend.ts";
 import { brief } from "./brief.ts";
 import { Handles } from "./handles.ts";
@@ -67,6 +67,14 @@ export class Watches {
   /** How many directories could not be opened or watched. */
   get failed(): number {
     return this.#failed;
+  }
+
+  /** Opens a directory that is watched. @returns -1 if that is not so simple. */
+  open(node: Node): number {
+    const path = this.#ended ? undefined : this.#paths.call(node);
+    if (path === undefined || this.#tree.handle(node) === 0) return -1;
+    const follow = this.#tree.has(node, FLAG.ANCHOR | FLAG.FOLLOWED);
+    return openat_quietly(AT.FDCWD, path, follow ? OPEN & ~O.NOFOLLOW : OPEN);
   }
 
   /**

@@ -10,7 +10,9 @@ import {
   pinned,
   read_statx,
   read_statx_changed,
+  read_statx_device,
   read_statx_identity,
+  read_statx_latest,
   S,
   STATX,
   statx,
@@ -52,6 +54,8 @@ test("statx() tells what lstat does", () => {
     const [mtime, ctime] = read_statx_changed(buf);
     expect(mtime).toBeCloseTo(Number(lstat.mtimeNs) / 1e6, 2);
     expect(ctime).toBeCloseTo(Number(lstat.ctimeNs) / 1e6, 2);
+    expect(read_statx_latest(buf)).toBe(Math.max(mtime, ctime));
+    expect(read_statx_device(buf)).toBe(told.stx_dev_major * 2 ** 20 + told.stx_dev_minor);
   }
 });
 
