@@ -88,7 +88,7 @@ const changes: readonly (readonly [title: string, change: (root: string) => void
 describe.each(places)("$backend in $base", ({ backend, base }) => {
   const isAllowed = can("CAP_SYS_ADMIN");
   test.if(isAllowed).each(changes)(
-    `row 4: behind an overflow there was %s${isAllowed ? "" : " (needs CAP_SYS_ADMIN)"}`,
+    `row 2: behind an overflow there was %s${isAllowed ? "" : " (needs CAP_SYS_ADMIN)"}`,
     async (_, change) => {
       using dir = tempDir(base);
       const root = dir.at("root");
@@ -120,7 +120,7 @@ describe.each(places)("$backend in $base", ({ backend, base }) => {
   );
 
   test.if(isAllowed)(
-    `row 4: behind an overflow files were written, which is told${isAllowed ? "" : " (needs CAP_SYS_ADMIN)"}`,
+    `row 2: behind an overflow files were written, which is told${isAllowed ? "" : " (needs CAP_SYS_ADMIN)"}`,
     async () => {
       using dir = tempDir(base);
       const root = dir.at("root");
