@@ -482,7 +482,13 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
 
 /** Checks options before anything is opened with them. */
 export function checkOptions(options: EventSourceOptions): void {
+  if (typeof options !== "object" || options === null) {
+    const got = options === null ? "null" : typeof options;
+    throw new TypeError(`Cannot take options: expected an object, got ${got}`);
+  }
   const { latency = 1, signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new TypeError(`Cannot take signal: expected an AbortSignal, got ${typeof signal}`);
   if (typeof latency !== "number")
     throw new TypeError(`Cannot take latency: expected milliseconds, got ${typeof latency}`);
   if (!(latency >= 0 && latency <= LONGEST_DELAY)) {

@@ -41,7 +41,7 @@ import { AT, openat } from "../syscalls/open.ts";
 import { fstatfs } from "../syscalls/statfs.ts";
 import type { Backend, Interest, RawChange, Sink } from "./backend.ts";
 import { HandleTable } from "./handle-table.ts";
-import { keyOf, nameOf } from "./paths.ts";
+import { keyOf, nameOf, reach } from "./paths.ts";
 import type { NameBytes } from "./tree.ts";
 
 const { FID, DFID_NAME, OLD_DFID_NAME, NEW_DFID_NAME } = FAN_EVENT_INFO_TYPE;
@@ -249,7 +249,7 @@ export class FanotifyBackend implements Backend {
     let root = -1;
     let fd = -1;
     try {
-      root = openat(AT.FDCWD, path, O.RDONLY | O.CLOEXEC | O.NONBLOCK);
+      root = openPath(path);
       fd = open_by_handle_at(root, info.handle, O.PATH | O.CLOEXEC);
       const name = linkOf(fd);
       if (name === undefined) return false;
@@ -345,7 +345,7 @@ export class FanotifyBackend implements Backend {
   // --- Marks -------------------------------------------------------------------
 
   #begin(path: Uint8Array): void {
-    const fd = openat(AT.FDCWD, path, O.RDONLY | O.CLOEXEC | O.NONBLOCK);
+    const fd = openPath(path);
     try {
       this.#nameOf(fd);
       const fsid = fstatfs(fd).f_fsid;
@@ -378,6 +378,11 @@ export class FanotifyBackend implements Backend {
       return this.#nameOf(dirfd);
     }
   }
+}
+
+function openPath(path: Uint8Array): number {
+  const flags = O.RDONLY | O.CLOEXEC | O.NONBLOCK;
+  return reach(path, (dirfd, rest) => openat(dirfd, rest, flags));
 }
 
 /** The kernel calls a directory that an event is about itself `.`. */

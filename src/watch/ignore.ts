@@ -108,6 +108,7 @@ function testOf(rule: IgnoreRule): Test {
   if (typeof rule !== "string")
     throw new TypeError(`Cannot take ignore: expected a glob or a function, got ${typeof rule}`);
   const text = rule.replace(/^\.?\//, "").replace(/\/(?:\*\*)?$/, "");
+  if (text === "") throw new TypeError(`Cannot take ignore: ${JSON.stringify(rule)} is no glob`);
   const glob = new Bun.Glob(text);
   if (!text.includes("/")) return (_path, name) => glob.match(name);
   return (path) => glob.match(path);

@@ -143,7 +143,7 @@ export function settingsOf(options: WatchOptions): Settings {
     if (typeof value === "boolean") return value;
     throw new TypeError(`Cannot take ${name}: expected true or false, got ${typeof value}`);
   };
-  if (typeof gitignore !== "boolean" && (typeof gitignore !== "string" || gitignore === ""))
+  if (typeof gitignore !== "boolean" && !isFileName(gitignore))
     throw new TypeError("Cannot take gitignore: expected true, false or the name of a file");
   return {
     depth: flag("recursive", true) ? depthOf(options.depth) : 0,
@@ -160,6 +160,10 @@ export function settingsOf(options: WatchOptions): Settings {
     persistent: flag("persistent", true),
     mustExist: flag("mustExist", true),
   };
+}
+
+function isFileName(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && !value.includes("/");
 }
 
 function depthOf(depth: number = Infinity): number {

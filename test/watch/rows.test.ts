@@ -998,6 +998,27 @@ open("file", "w").close()`;
     });
   });
 
+  test("a root whose path is longer than the kernel takes is watched as well", async () => {
+    using dir = tempDir(base);
+    const deep = Array.from({ length: 30 }, () => "n".repeat(200));
+    const python = (last: string): Promise<unknown> => {
+      const code = `import os
+os.chdir(${JSON.stringify(dir.path)})
+for name in ${JSON.stringify(deep)}:
+    os.makedirs(name, exist_ok=True); os.chdir(name)
+${last}`;
+      return run(["python3", "-c", code]);
+    };
+    await python("");
+    await using watcher = watch([dir.path, ...deep].join("/"), { backend });
+    await python('os.mkdir("made")');
+    await watcher.sync();
+    expect(watcher.readEventsSync().map(({ type, path }) => [type, path])).toEqual([
+      ["create", [dir.path, ...deep, "made"].join("/")],
+    ]);
+    await run(["rm", "-r", dir.at(deep[0] ?? "")]);
+  });
+
   describe("mounts", () => {
     test.skipIf(!canMount)(
       "what is mounted in the tree is watched, and its unmount deletes what was in it (needs CAP_SYS_ADMIN)",
