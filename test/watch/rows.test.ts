@@ -635,7 +635,7 @@ describe.each(ways)("$backend", ({ backend, base }) => {
   });
 
   test("row 8: batch gathers what comes within its time", async () => {
-    await within({ options: { batch: 20, latency: 0 } }, async (watcher, { root }) => {
+    await within({ options: { batch: 500, latency: 0 } }, async (watcher, { root }) => {
       const batches = watcher.batches();
       const first = batches.next();
       for (const name of ["a", "b", "c"]) {
