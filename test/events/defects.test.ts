@@ -40,12 +40,10 @@ const interrupted = `
   import { dlopen } from "bun:ffi";
   import { readdirSync, readFileSync } from "node:fs";
   import { libcPath } from "./src/libc.ts";
+  import { tgkill } from "./test/support/direct.ts";
   import { refuse } from "./test/support/seccomp.ts";
 
-  const { abs, tgkill } = dlopen(libcPath(), {
-    abs: { args: ["i32"], returns: "i32" },
-    tgkill: { args: ["i32", "i32", "i32"], returns: "i32" },
-  }).symbols;
+  const { abs } = dlopen(libcPath(), { abs: { args: ["i32"], returns: "i32" } }).symbols;
   if (process.argv.at(-1) === "a thread polls") refuse("io_setup", "ENOSYS");
   sigaction(SIG.USR1, { sa_handler: BigInt(abs.ptr), sa_mask: 0n, sa_flags: 0 });
   const bits = (tid, field) =>

@@ -66,7 +66,6 @@ describe("the handler, put back by somebody when its signal was given back,", ()
       const code = `${worker}
       let heard = 0;
       process.on("SIGUSR1", () => heard++);
-      const { tgkill } = dlopen(libcPath(), { tgkill: { args: ["i32", "i32", "i32"], returns: "i32" } }).symbols;
       const { worker, ready } = await start("postMessage(c.gettid()); self.onmessage = () => { self.onmessage = null; };");
       ${putBack("SIGUSR1")}
       tgkill(self, ready, SIG.USR1);

@@ -58,7 +58,6 @@ describe("an event", () => {
   test("tells that it was meant for one thread: tgkill(2)", async () => {
     const code = `
       using signals = new Signalfd(["SIGUSR1"]);
-      const { tgkill } = dlopen(libcPath(), { tgkill: { args: ["i32", "i32", "i32"], returns: "i32" } }).symbols;
       tgkill(self, c.gettid(), SIG.USR1);
       const first = signals.readEventsSync();
       // The other threads are no different.

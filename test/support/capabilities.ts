@@ -29,3 +29,6 @@ export function kernel(major: number, minor: number): boolean {
 
 /** Whether the tests run under qemu's user-mode emulation, which doesn't translate every call. */
 export const emulated: boolean = process.env["BUTTER_EMULATED"] === "1";
+
+/** Whether libc is musl, which answers some calls by itself. */
+export const isMusl: boolean = readFileSync("/proc/self/maps", "utf8").includes("/ld-musl-");

@@ -1,15 +1,9 @@
 /** Two files that change places at once, which no call of `node:fs` does. */
-import { dlopen } from "bun:ffi";
-
 import { AT } from "bun-butter/syscalls";
 
-import { libcPath } from "../../src/libc.ts";
+import { renameat2 } from "./direct.ts";
 
 const RENAME_EXCHANGE = 2;
-
-const { renameat2 } = dlopen(libcPath(), {
-  renameat2: { args: ["i32", "buffer", "i32", "buffer", "u32"], returns: "i32" },
-}).symbols;
 
 /** `renameat2()` with `RENAME_EXCHANGE`: each has the name of the other afterwards. */
 export function exchange(one: string, other: string): void {

@@ -10,6 +10,7 @@ export const prelude = `
   import { dlopen } from "bun:ffi";
   import { readdirSync, readFileSync } from "node:fs";
   import { libcPath } from "./src/libc.ts";
+  import { tgkill } from "./test/support/direct.ts";
 
   const { SIG, SIG_HANDLER, SIG_HOW, SA, SI } = c;
   const self = process.pid;

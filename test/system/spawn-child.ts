@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { OSError, spawn } from "bun-butter";
 import { CLONE } from "bun-butter/syscalls";
 
+import { isMusl } from "../support/capabilities.ts";
 import { descriptorCount } from "../support/descriptors.ts";
 import { refuse, type Syscall } from "../support/seccomp.ts";
 import { memoryRoot, whereabouts } from "../support/whereabouts.ts";
@@ -12,7 +13,8 @@ const namespaces = ["mount", "uts", "ipc", "net", "pid", "cgroup"] as const;
 const flags = CLONE.NEWNS | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWNET | CLONE.NEWCGROUP;
 
 const steps: readonly [syscall: Syscall | readonly Syscall[], argument0?: number][] = [
-  [["vfork", "clone"]],
+  // With musl a thread is cloned as well, and Bun can't do without another one.
+  [isMusl ? ["vfork"] : ["vfork", "clone"]],
   ["umount2"],
   ["pivot_root"],
   ["move_mount"],
