@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { Signalfd, SignalfdEvent, type SignalLike, ValueError } from "bun-butter";
 import { SIG, SIGRTMAX, SIGRTMIN } from "bun-butter/syscalls";
 
-import { emulated } from "../support/capabilities.ts";
+import { emulated, isMusl } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
 import { prelude, script, worker } from "../support/signal-script.ts";
 import type { Storm } from "../support/signal-storm.ts";
@@ -221,7 +221,8 @@ describe("an event", () => {
     const { room, came, ordered, lost, then } = (await script(code)) as Record<string, unknown>;
     expect(room).toBeGreaterThanOrEqual(512);
     expect(came).toBe(room);
-    expect(ordered).toBe(true);
+    // musl's sigqueue() blocks signals in the thread that sends, so that others take them.
+    expect(ordered === true || isMusl).toBe(true);
     const overflow = { code: "OVERFLOW", codeNumber: 0, pid: 0, uid: 0 };
     expect(lost).toEqual([
       { signal: "SIGRTMIN", signo: SIGRTMIN(), lost: 1, ...overflow },

@@ -1,10 +1,10 @@
 /** A root that has a program, the C library, and /proc: nothing else, no network, and another user. */
 import { chmodSync, chownSync, copyFileSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 
 import { scripts } from "../../package.json" with { type: "json" };
 import { Butter } from "./butter.ts";
-import { can, emulated } from "./capabilities.ts";
+import { can, emulated, isMusl } from "./capabilities.ts";
 import { type ChildResult, run } from "./child.ts";
 import { type TempDir, tempDir } from "./temp.ts";
 
@@ -15,15 +15,25 @@ export const documented: readonly string[] = scripts.compile
   .split(" ")
   .filter((word) => word.startsWith("--") && word !== "--compile" && word !== "--outfile");
 
+/** The loader of programs for this libc. */
+export const loader: string = isMusl
+  ? `/lib/ld-musl-${process.arch === "x64" ? "x86_64" : "aarch64"}.so.1`
+  : process.arch === "x64"
+    ? "/lib64/ld-linux-x86-64.so.2"
+    : "/lib/ld-linux-aarch64.so.1";
+
 /** Of nobody. */
 const USER = 65_534;
+
+/** What lists the libraries of a program, and its loader. */
+const ldd: readonly [string, ...string[]] = isMusl ? [loader, "--list"] : ["ldd"];
 
 /** Whether this process can make one. */
 export const canMakeRoot: boolean =
   !emulated &&
   can("CAP_SYS_ADMIN") &&
   can("CAP_SYS_CHROOT") &&
-  ["unshare", "mount", "ldd", "sh"].every((program) => Bun.which(program) !== null);
+  ["unshare", "mount", ldd[0], "sh"].every((program) => Bun.which(program) !== null);
 
 /** For the titles of tests. */
 export const rootNeeds: string = canMakeRoot
@@ -48,10 +58,12 @@ export class BareRoot implements Disposable {
     chmodSync(this.#dir.path, 0o755);
     for (const name of ["proc", "w"]) mkdirSync(this.at(name));
     chownSync(this.at("w"), USER, USER);
-    const { stdout } = Bun.spawnSync(["ldd", process.execPath]);
+    const { stdout } = Bun.spawnSync([...ldd, process.execPath]);
     for (const [, path = ""] of stdout.toString().matchAll(/(?:^\s*|=> )(\/\S+) \(0x/gm)) {
-      mkdirSync(dirname(this.at(path)), { recursive: true });
-      copyFileSync(path, this.at(path));
+      // musl may be told of another directory by a file, which is not there.
+      const place = this.at(isMusl ? `/lib/${basename(path)}` : path);
+      mkdirSync(dirname(place), { recursive: true });
+      copyFileSync(path, place);
     }
   }
 

@@ -31,4 +31,4 @@ export function kernel(major: number, minor: number): boolean {
 export const emulated: boolean = process.env["BUTTER_EMULATED"] === "1";
 
 /** Whether libc is musl, which answers some calls by itself. */
-export const isMusl: boolean = readFileSync("/proc/self/maps", "utf8").includes("/ld-musl-");
+export const isMusl: boolean = !readFileSync("/proc/self/maps", "utf8").includes("/libc.so.6");
