@@ -68,6 +68,7 @@ const main = "src/cli/main.ts";
 measure("butter --version, plain", main, unminified, ["--version"], 0);
 measure("butter --version, minified", main, [...unminified, "--minify"], ["--version"], 0);
 measure("butter --version, with bytecode", main, documented, ["--version"], 0);
+measure("dashboard/server.ts --help", "examples/dashboard/server.ts", documented, ["--help"], 0);
 for (const name of [...examples, "fleet/agent.ts", "fleet/consumer.ts"]) {
   // Every command line means something to it.
   if (name === "container.ts") measure(name, `examples/${name}`, documented, ["true"], 0);

@@ -1,7 +1,8 @@
-/** The command as an executable, for a user without privileges: in an empty environment. */
+/** Executables without privileges, in an empty environment: the command, and a server with a page. */
 import { expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 
+import { documented } from "../support/bare-root.ts";
 import { Butter, rowsOf } from "../support/butter.ts";
 import { emulated } from "../support/capabilities.ts";
 import { run } from "../support/child.ts";
@@ -9,9 +10,13 @@ import { type TempDir, tempDir } from "../support/temp.ts";
 
 const top = new URL("../..", import.meta.url).pathname;
 
-async function compile(dir: TempDir, source: string): Promise<string> {
+async function compile(
+  dir: TempDir,
+  source: string,
+  flags: readonly string[] = [],
+): Promise<string> {
   const outfile = dir.at("program");
-  const cmd = [process.execPath, "build", "--compile", source, "--outfile", outfile];
+  const cmd = [process.execPath, "build", "--compile", ...flags, source, "--outfile", outfile];
   const { exitCode, stderr } = await run(cmd, { cwd: top });
   expect(`${exitCode} ${exitCode === 0 ? "" : stderr}`).toBe("0 ");
   mkdirSync(dir.at("w"));
@@ -44,6 +49,29 @@ test.skipIf(emulated)(
     await using missing = Butter.start(["watch", "missing"], options);
     expect(await missing.end()).toBe(1);
     expect(missing.stderr.text).toStartWith("butter watch: Cannot watch missing: ");
+  },
+  60_000,
+);
+
+test.skipIf(emulated)(
+  "examples/dashboard as an executable has its page with it (not emulated)",
+  async () => {
+    using dir = tempDir();
+    const program = [await compile(dir, "examples/dashboard/server.ts", documented)];
+    const options = { cwd: dir.path, through, program };
+    await using server = Butter.start(["--port", "0", "w"], options);
+    const text = await server.stdout.until((printed) => printed.endsWith("\n"));
+    const url = /http:\S+/.exec(text)?.[0] ?? "";
+    const page = await (await fetch(url)).text();
+    const parts = [...page.matchAll(/(?:src|href)="([^"]*\.(?:js|css))"/g)];
+    expect(parts.length).toBeGreaterThanOrEqual(2);
+    for (const [, part = ""] of parts) {
+      const response = await fetch(new URL(part, url));
+      expect(`${part} ${response.status}`).toBe(`${part} 200`);
+      expect(await response.text()).not.toBe("");
+    }
+    server.signal("SIGTERM");
+    expect(await server.end()).toBe(0);
   },
   60_000,
 );
