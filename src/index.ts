@@ -108,4 +108,6 @@ export {
   type SnapshotStat,
   type SnapshotTree,
 } from "./watch/snapshot.ts";
-export { watch, type Watched, Watcher } from "./watch/watcher.ts";
+export { watch } from "./watch/watch.ts";
+export type { Watched } from "./watch/watched.ts";
+export { Watcher } from "./watch/watcher.ts";

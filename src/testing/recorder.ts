@@ -7,7 +7,8 @@ import { ERRNO, ValueError } from "../errors.ts";
 import { deadline } from "../events/deadline.ts";
 import type { WatchEvent } from "../watch/event.ts";
 import type { WatchOptions } from "../watch/options.ts";
-import { watch, type Watcher } from "../watch/watcher.ts";
+import { watch } from "../watch/watch.ts";
+import type { Watcher } from "../watch/watcher.ts";
 import {
   type EmittedEvent,
   type EmittedPath,

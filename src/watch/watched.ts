@@ -1,0 +1,54 @@
+/**
+ * What a watcher watches, in numbers.
+ *
+ * @module
+ */
+import { sysctl } from "../libc.ts";
+import type { Backend } from "./backend.ts";
+import type { Engine } from "./engine.ts";
+import { pathName } from "./paths.ts";
+import type { Tree } from "./tree.ts";
+
+/** What a watcher watches. */
+export interface Watched {
+  /** The paths, as they were given. */
+  readonly paths: readonly string[];
+  /** What tells of changes. */
+  readonly backend: "inotify" | "fanotify";
+  /** Why it is inotify, if `"auto"` could not take fanotify. */
+  readonly reason?: string;
+  /** Directories that are watched, those above the paths among them. */
+  readonly directories: number;
+  /** Entries that are known: files, directories, links. */
+  readonly entries: number;
+  /** Directories that could not be opened or watched; an `"error"` event told of them, or of the limit. */
+  readonly failed: number;
+  /** The user's limit of watches: `fs.inotify.max_user_watches`, and `Infinity` for fanotify, which needs none. */
+  readonly limit: number;
+  /** How many more watches the limit allows, if nobody else has any. */
+  readonly headroom: number;
+  /** Bytes that the known entries take. */
+  readonly memory: number;
+}
+
+/** @param reason Why the backend is not the other one. */
+export function watchedOf(
+  { directories, roots }: Engine,
+  tree: Tree,
+  { name: backend }: Backend,
+  reason: string | undefined,
+): Watched {
+  const { size } = directories.watches.handles;
+  const limit = backend === "fanotify" ? Infinity : Number(sysctl("fs.inotify.max_user_watches"));
+  return {
+    paths: roots.shown.map((bytes) => pathName(bytes).text),
+    backend,
+    ...(reason !== undefined && { reason }),
+    directories: size,
+    entries: tree.size - roots.guardCount,
+    failed: directories.watches.failed,
+    limit,
+    headroom: Math.max(0, limit - size),
+    memory: tree.byteLength,
+  };
+}
