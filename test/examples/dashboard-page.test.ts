@@ -15,14 +15,20 @@ const why = lacks ? " (needs chromium)" : "";
 const PATIENCE = 60_000;
 
 let browser: Browser | undefined;
+/** What it writes is gone with it. */
+const home = tempDir();
 
 beforeAll(async () => {
   if (executablePath === null) return;
   // The tests may be root, which Chromium's sandbox is not for.
-  browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  const env = { ...process.env, HOME: home.path };
+  browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], env });
 }, PATIENCE);
 
-afterAll(async () => await browser?.close());
+afterAll(async () => {
+  await browser?.close();
+  home[Symbol.dispose]();
+});
 
 /** A port that is free, and not one of those that connections are given. */
 function freePort(): string {
