@@ -28,9 +28,6 @@ const ECHOED: ReadonlySet<string> = new Set(["SIGINT", "SIGQUIT"]);
 /** Room for the most usual codes. */
 const CODE_WIDTH = 6;
 
-/** `SIGHUP, SIGINT, or SIGTERM` */
-const list = new Intl.ListFormat("en", { type: "disjunction" });
-
 async function run(options: SignalsOptions): Promise<number> {
   const ends = INTERRUPTS.filter((signal) => !ignored(signal));
   // Never closed: from then on, a signal would end the process as it does by default.
@@ -44,6 +41,8 @@ async function run(options: SignalsOptions): Promise<number> {
     taken.disable([...LEFT, ...ends]);
   }
   const { length } = [...taken.signals, ...interrupts.signals];
+  // `SIGHUP, SIGINT, or SIGTERM`
+  const list = new Intl.ListFormat("en", { type: "disjunction" });
   const end = list.format(ends.filter((signal) => !taken.has(signal))) || "SIGKILL";
   const what = length === 1 ? "signal" : "signals";
   session.note(`Process ${process.pid} takes ${length} ${what}; ${end} ends it`);

@@ -16,8 +16,9 @@ const MOST_ENTRIES = 1_000_000;
 const MOST_PATHS = 256;
 
 const reasons = {
-  entries: `${MOST_ENTRIES.toLocaleString("en")} entries are watched by way of links`,
-  paths: `${MOST_PATHS} paths lead there by way of links`,
+  // Not at once: the first `toLocaleString()` takes 3 ms, which every import of the package would.
+  entries: () => `${MOST_ENTRIES.toLocaleString("en")} entries are watched by way of links`,
+  paths: () => `${MOST_PATHS} paths lead there by way of links`,
 } as const;
 
 /** What is watched by way of links. */
@@ -66,7 +67,7 @@ export class Links {
     if (this.#told.has(reason)) return;
     this.#told.add(reason);
     const shown = this.#paths.shown(node);
-    const hint = `${reasons[reason]}: leave some out with ignore, or set depth`;
+    const hint = `${reasons[reason]()}: leave some out with ignore, or set depth`;
     const details = { syscall: "watch", path: shown.text, hint };
     this.#teller.failed(shown, this.#tree.kind(node), new OSError(ERRNO.ELOOP[0], details));
   }
