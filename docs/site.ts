@@ -10,6 +10,7 @@ import {
   Converter,
   type DeclarationReflection,
   type DocumentReflection,
+  IndexEvent,
   PageEvent,
   type ProjectReflection,
   ReferenceType,
@@ -147,6 +148,7 @@ export async function site(): Promise<Application> {
     for (const { comment } of Object.values(project.reflections))
       if (comment !== undefined) gatherErrors(project, comment);
   });
+  app.renderer.on(IndexEvent.PREPARE_INDEX, indexHeadings);
   app.renderer.on(PageEvent.END, (page) => finish(app, page));
   return app;
 }
@@ -217,6 +219,17 @@ function gatherErrors(project: ProjectReflection, comment: Comment): void {
   const at = comment.blockTags.findIndex(({ tag }) => tag === "@throws");
   comment.removeTags("@throws");
   comment.blockTags.splice(at, 0, new CommentTag("@throws", parts));
+}
+
+/** Who searches for an error code or a word that a guide has a section about, finds the guide first. */
+function indexHeadings({ searchResults, searchFields, searchFieldWeights }: IndexEvent): void {
+  searchFieldWeights["headings"] = 20;
+  for (const [at, reflection] of searchResults.entries()) {
+    if (!reflection.isDocument()) continue;
+    const text = reflection.content.map((part) => part.text).join("");
+    const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
+    (searchFields[at] ??= {})["headings"] = headings.join("\n");
+  }
 }
 
 /** Words of prose that are exports lead to them; a plot takes the colours of the page. */
