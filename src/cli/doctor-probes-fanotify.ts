@@ -119,7 +119,7 @@ export const fanotifyProbes: readonly Probe[] = [
   {
     name: "fanotify mounts",
     use: "what is mounted and unmounted",
-    since: [6, 14],
+    since: [6, 15],
     needs: ADMIN,
     attempt: mountReports,
   },

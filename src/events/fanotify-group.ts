@@ -33,7 +33,7 @@ const decisions = { access: CLASS_CONTENT, "pre-access": CLASS_PRE_CONTENT } as 
 
 /** Which kernel brought a flag, the newest first. */
 const flagsSince: readonly (readonly [flag: number, kernel: string, option: string])[] = [
-  [REPORT_MNT, "6.14", "mounts"],
+  [REPORT_MNT, "6.15", "mounts"],
   [REPORT_FD_ERROR, "6.13", "errors"],
   [REPORT_PIDFD, "5.15", "pidfd"],
 ];

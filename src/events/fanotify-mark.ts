@@ -14,7 +14,7 @@ export type FanotifyScope = "inode" | "mount" | "filesystem" | "mntns";
 /** Options of {@linkcode Fanotify.mark}. */
 export interface FanotifyMarkOptions {
   /**
-   * All but `"inode"` need CAP_SYS_ADMIN. `"filesystem"` needs Linux 4.20, `"mntns"` 6.14.
+   * All but `"inode"` need CAP_SYS_ADMIN. `"filesystem"` needs Linux 4.20, `"mntns"` 6.15.
    *
    * @default "inode"
    */

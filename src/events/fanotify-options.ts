@@ -49,7 +49,7 @@ export interface FanotifyOptions extends EventSourceOptions {
    */
   readonly tid?: boolean;
   /**
-   * Whether the events are those of mounts, and no others. Linux 6.14.
+   * Whether the events are those of mounts, and no others. Linux 6.15.
    *
    * @default false
    */

@@ -69,7 +69,7 @@ export const SINCE: readonly (readonly [mask: bigint, kernel: string])[] = [
   [FAN.FS_ERROR, "5.16"],
   [FAN.RENAME, "5.17"],
   [FAN.PRE_ACCESS, "6.14"],
-  [MOUNTS, "6.14"],
+  [MOUNTS, "6.15"],
 ];
 
 /**

@@ -39,7 +39,7 @@ export const FAN_EVENT_INFO_TYPE = {
   ERROR: 5,
   /** The part of a file. Linux 6.14. */
   RANGE: 6,
-  /** The mount. Linux 6.14. */
+  /** The mount. Linux 6.15. */
   MNT: 7,
   /** As `DFID_NAME`: from where something was renamed. */
   OLD_DFID_NAME: 10,

@@ -162,9 +162,9 @@ export const FAN = {
   OPEN_EXEC_PERM: 0x40000n,
   /** A part of a file is to be read or written: the event waits for a response. `CLASS_PRE_CONTENT` only, Linux 6.14. */
   PRE_ACCESS: 0x100000n,
-  /** A mount was attached. Marks of mount namespaces only, Linux 6.14. */
+  /** A mount was attached. Marks of mount namespaces only, Linux 6.15. */
   MNT_ATTACH: 0x1000000n,
-  /** A mount was detached. Marks of mount namespaces only, Linux 6.14. */
+  /** A mount was detached. Marks of mount namespaces only, Linux 6.15. */
   MNT_DETACH: 0x2000000n,
   /** How: events of the entries of a marked directory as well. */
   EVENT_ON_CHILD: 0x8000000n,
@@ -216,7 +216,7 @@ export const FAN_INIT = {
   REPORT_TARGET_FID: 0x1000,
   /** An event without descriptor or pidfd has the negative errno in its place. Linux 6.13. */
   REPORT_FD_ERROR: 0x2000,
-  /** Events of mounts. Linux 6.14. */
+  /** Events of mounts. Linux 6.15. */
   REPORT_MNT: 0x4000,
 } as const;
 
@@ -238,7 +238,7 @@ export const FAN_MARK = {
   MOUNT: 0x10,
   /** Kind: everything in the file system of the path. Linux 4.20. */
   FILESYSTEM: 0x100,
-  /** Kind: the mounts of a namespace, by its file in /proc. Linux 6.14. */
+  /** Kind: the mounts of a namespace, by its file in /proc. Linux 6.15. */
   MNTNS: 0x110,
   /** The events are ignored, of entries and directories as well. {@linkcode FAN_MARK.IGNORE} is newer and clearer. */
   IGNORED_MASK: 0x20,

@@ -582,8 +582,8 @@ describe.skipIf(!canMount)(
       expect(lines).toEqual(["open DIR/1", "false true"]);
     });
 
-    test.skipIf(!kernel(6, 14))(
-      "mounts tells what is mounted and unmounted (Linux 6.14)",
+    test.skipIf(!kernel(6, 15))(
+      "mounts tells what is mounted and unmounted (Linux 6.15)",
       async () => {
         const lines = await linesOf(`
       const fanotify = new Fanotify({ mounts: true });

@@ -45,8 +45,8 @@ const tables: Readonly<Record<string, TableRow>> = {
       RENAME: "5.17",
       FS_ERROR: "5.16",
       PRE_ACCESS: "6.14",
-      MNT_ATTACH: "6.14",
-      MNT_DETACH: "6.14",
+      MNT_ATTACH: "6.15",
+      MNT_DETACH: "6.15",
     },
   },
   FAN_EVENT_INFO_TYPE: {
@@ -57,7 +57,7 @@ const tables: Readonly<Record<string, TableRow>> = {
       PIDFD: "5.15",
       ERROR: "5.16",
       RANGE: "6.14",
-      MNT: "6.14",
+      MNT: "6.15",
     },
   },
   FAN_INIT: {
@@ -67,12 +67,12 @@ const tables: Readonly<Record<string, TableRow>> = {
       REPORT_PIDFD: "5.15",
       REPORT_TARGET_FID: "5.17",
       REPORT_FD_ERROR: "6.13",
-      REPORT_MNT: "6.14",
+      REPORT_MNT: "6.15",
     },
   },
   FAN_MARK: {
     headers: ["linux/fanotify.h"],
-    newer: { EVICTABLE: "5.19", IGNORE: "6.0", IGNORE_SURV: "6.0", MNTNS: "6.14" },
+    newer: { EVICTABLE: "5.19", IGNORE: "6.0", IGNORE_SURV: "6.0", MNTNS: "6.15" },
   },
   FAN_REPORTED: { headers: ["linux/fanotify.h"], prefix: "FAN_" },
   FAN_RESPONSE: { headers: ["linux/fanotify.h"], prefix: "FAN_", newer: { INFO: "6.3" } },
@@ -871,7 +871,7 @@ describe("structs", () => {
   const offsets = fanotify.skip
     ? new Map<string, bigint>()
     : evaluate(["linux/fanotify.h"], newRecords);
-  const later = offsets.size === 3 ? "" : " (needs the headers of Linux 6.14)";
+  const later = offsets.size === 3 ? "" : " (needs the headers of Linux 6.15)";
   test.skipIf(later !== "")(`fanotify's newer records are as C has them${later}`, () => {
     expect([...offsets.values()]).toEqual([8n, 16n, 8n]);
   });
