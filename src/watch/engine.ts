@@ -459,6 +459,9 @@ export class Engine implements Sink, Disposable {
   /** The same, of an event that it left: a scan that is still to come does not meet it any more. */
   #entryBefore(dir: Node, event: RawEvent): Node {
     const node = this.#entryOf(dir, event);
+    // Known by its handle alone: it left a place that was thought to be another's.
+    if (node !== NONE && event.child !== 0 && !this.#isPlace(node, dir, event.name))
+      this.#question(dir, event.name);
     const scan = this.directories.scanner.get(dir);
     const isFresh = this.#ahead.isFresh(dir);
     if (node !== NONE || (!isFresh && (scan?.mode !== "new" || scan.loud))) return node;
