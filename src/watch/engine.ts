@@ -79,7 +79,7 @@ export class Engine implements Sink, Disposable {
     this.directories.watches.onSuspect = (node) => this.#suspects.add(node);
     this.roots = new Roots(tree, paths, this.directories);
     this.#ahead = new Ahead(tree, paths, backend, this.directories);
-    this.directories.watches.onRecovered = (node, since) => {
+    this.directories.watches.limits.onRetry = (node, since) => {
       if (tree.has(node, FLAG.GUARD)) this.roots.suspect(node);
       else this.directories.enter(node, "compare", true, since);
     };
@@ -123,7 +123,7 @@ export class Engine implements Sink, Disposable {
 
   overflow(): void {
     this.#teller.overflow();
-    this.directories.watches.forgive();
+    this.directories.watches.limits.forgive();
     this.roots.establishAll(
       this.#emptied - CLOCK_SLACK,
       this.#isClockSteady ? "repair" : "compare",

@@ -5,33 +5,21 @@
  *
  * @module
  */
-import { OSError } from "../errors.ts";
-import { closeQuietly } from "../events/intake.ts";
-import type { Interest, RawEvent } from "./backend.ts";
+import type { RawEvent } from "./backend.ts";
 import type { Directories } from "./directories.ts";
+import { type Guarded, Guards } from "./guards.ts";
 import { look } from "./look.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "./paths.ts";
 import type { ScanMode } from "./scanner.ts";
-import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+import { KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
 
 /** One path that is watched. */
-export interface Root extends Anchor {
+export interface Root extends Guarded {
   /** What `remove` is called with. */
   readonly key: string;
   node: Node;
-  /** The guarded directories above it, from the top down. */
-  guards: readonly Guard[];
-  /** What is waited for in the last of them. */
-  awaited: string;
   /** When it was compared with the disk last: milliseconds since 1970. */
   compared: number;
-}
-
-/** A directory above roots. */
-interface Guard {
-  readonly path: string;
-  readonly node: Node;
-  readonly roots: Set<Root>;
 }
 
 const SLASH = 0x2f;
@@ -50,12 +38,11 @@ export class Roots {
   readonly #tree: Tree;
   readonly #paths: Paths;
   readonly #directories: Directories;
+  readonly #guards: Guards<Root>;
   readonly #roots = new Map<string, Root>();
   /** Paths that are watched because another one is. */
   readonly #covered = new Map<string, Anchor>();
   readonly #byNode = new Map<Node, Root>();
-  readonly #guards = new Map<string, Guard>();
-  readonly #guardOf = new Map<Node, Guard>();
   /** To be looked at again when all events are read. */
   readonly #suspects = new Set<Root>();
 
@@ -63,6 +50,7 @@ export class Roots {
     this.#tree = tree;
     this.#paths = paths;
     this.#directories = directories;
+    this.#guards = new Guards(tree, paths, directories);
   }
 
   get size(): number {
@@ -141,9 +129,9 @@ export class Roots {
   wants(dir: Node, { name, change }: RawEvent): boolean {
     const key = keyOf(name.bytes, name.start, name.end);
     let isDirect = false;
-    for (const root of this.#guardOf.get(dir)?.roots ?? []) {
+    for (const root of this.#guards.of(dir)?.roots ?? []) {
       // A directory on the way may be open by now to who was kept out.
-      if (change === "attributes" && root.node === NONE && this.#after(root, dir) === key)
+      if (change === "attributes" && root.node === NONE && this.#guards.after(root, dir) === key)
         this.#suspects.add(root);
       if (root.awaited !== key || root.guards.at(-1)?.node !== dir) continue;
       if (this.#parentOf(root) === root.guards.at(-1)?.path) isDirect = true;
@@ -154,7 +142,7 @@ export class Roots {
 
   /** An entry was made in a directory: that of a root, if the directory is a guard. */
   arrived(dir: Node, name: NameBytes, node: Node): void {
-    const guard = this.#guardOf.get(dir);
+    const guard = this.#guards.of(dir);
     if (guard === undefined) return;
     const key = keyOf(name.bytes, name.start, name.end);
     for (const root of guard.roots)
@@ -171,7 +159,7 @@ export class Roots {
 
   /** A guarded directory was moved, deleted, or is not watched any more. */
   suspect(node: Node): void {
-    for (const root of this.#guardOf.get(node)?.roots ?? []) this.#suspects.add(root);
+    for (const root of this.#guards.of(node)?.roots ?? []) this.#suspects.add(root);
   }
 
   /** A root may have been moved, deleted, or is not watched any more. */
@@ -213,7 +201,7 @@ export class Roots {
     this.#roots.delete(root.key);
     this.#suspects.delete(root);
     if (root.node !== NONE) this.#directories.drop(root.node, false);
-    this.#guard(root, []);
+    this.#guards.replace(root, []);
   }
 
   #parentOf({ real }: Root): string {
@@ -227,12 +215,12 @@ export class Roots {
     this.#paths.anchor(node, root);
     // A file is watched by its name: for what is done to it, and not only for whether it is there.
     const guard = root.guards.at(-1);
-    if (guard !== undefined && !this.#tree.isDirectory(node)) this.#watch(guard, "tree");
+    if (guard !== undefined && !this.#tree.isDirectory(node)) this.#guards.watch(guard, "tree");
   }
 
   /** Guards what is above a root, then looks whether it is there. */
   #establish(root: Root, loud: boolean, since: number, how: ScanMode = "compare"): void {
-    while (!this.#guardAbove(root)) {
+    while (!this.#guards.establish(root)) {
       // What was missing was made while its directory was not watched yet.
     }
     const parent = root.guards.at(-1);
@@ -263,89 +251,5 @@ export class Roots {
     const isAnother = ![0, now.ino].includes(this.#tree.ino(node));
     this.#tree.setIno(node, now.ino);
     if (isAnother || this.#directories.isChanged(node, since)) this.#directories.tellChanged(node);
-  }
-
-  /** @returns Whether what it found is still so. */
-  #guardAbove(root: Root): boolean {
-    const { real } = root;
-    const paths: string[] = [];
-    for (let at = real.indexOf(SLASH, 1); at !== -1; at = real.indexOf(SLASH, at + 1)) {
-      if (paths.length === 0) paths.push("/");
-      paths.push(keyOf(real, 0, at));
-    }
-    if (paths.length === 0 && real.length > 1) paths.push("/");
-    const guards: Guard[] = [];
-    let missing: string | undefined;
-    for (const path of paths) {
-      const guard = this.#guardAt(path);
-      const found = this.#watch(guard, path === paths.at(-1) ? "names" : "self");
-      if (found === "missing") {
-        missing = path;
-        break;
-      }
-      const above = guards.at(-1);
-      // What its permissions are is told as something of what is above it.
-      if (found === "closed" && above !== undefined) this.#watch(above, "names");
-      guards.push(guard);
-    }
-    const last = guards.at(-1);
-    if (missing !== undefined && last !== undefined) this.#watch(last, "names");
-    this.#guard(root, guards);
-    root.awaited = (last && this.#after(root, last.node)) ?? keyOf(real);
-    if (missing === undefined) return true;
-    return look(Buffer.from(missing, "latin1"), true)?.kind !== KIND.DIRECTORY;
-  }
-
-  #guardAt(path: string): Guard {
-    let guard = this.#guards.get(path);
-    if (guard === undefined) {
-      const bytes = Buffer.from(path, "latin1");
-      const node = this.#directories.make(NONE, nameOf(new Uint8Array(0)), KIND.DIRECTORY, 0);
-      this.#paths.anchor(node, { shown: bytes, real: bytes });
-      this.#tree.set(node, FLAG.GUARD);
-      guard = { path, node, roots: new Set() };
-      this.#guards.set(path, guard);
-      this.#guardOf.set(node, guard);
-    }
-    return guard;
-  }
-
-  /** The name that follows a guarded directory in the path of a root. */
-  #after({ real, guards }: Root, dir: Node): string | undefined {
-    const guard = guards.find(({ node }) => node === dir);
-    if (guard === undefined) return undefined;
-    const from = guard.path.length === 1 ? 1 : guard.path.length + 1;
-    const slash = real.indexOf(SLASH, from);
-    return keyOf(real, from, slash === -1 ? real.length : slash);
-  }
-
-  /** Watches what is above a root. One that is there, but closed to this user, is passed through. */
-  #watch({ node }: Guard, interest: Interest): "watched" | "closed" | "missing" {
-    const { fd, handle, error } = this.#directories.watches.watch(node, interest);
-    closeQuietly(fd);
-    if (error === undefined && handle !== 0) {
-      this.#directories.watches.bind(node, handle);
-      this.#directories.watches.recover(node);
-      return "watched";
-    }
-    this.#directories.watches.unbind(node);
-    this.#directories.watches.failAbove(node, error);
-    const isGone = error instanceof OSError && ["ENOENT", "ENOTDIR"].includes(error.code);
-    return fd === -1 && isGone ? "missing" : "closed";
-  }
-
-  /** Replaces the guards of a root, and gives up those that no root needs. */
-  #guard(root: Root, guards: readonly Guard[]): void {
-    root.guards = guards;
-    for (const guard of guards) guard.roots.add(root);
-    for (const guard of this.#guards.values()) {
-      if (!guards.includes(guard)) guard.roots.delete(root);
-      if (guard.roots.size > 0) continue;
-      // A root that is still an entry of it moves on, or goes, first.
-      if (this.#tree.first(guard.node) !== NONE) continue;
-      this.#guards.delete(guard.path);
-      this.#guardOf.delete(guard.node);
-      this.#directories.drop(guard.node, false);
-    }
   }
 }

@@ -111,7 +111,7 @@ export class Watcher extends EventSource<WatchEvent> {
    */
   add(path: PathLike): void {
     this.fileno();
-    this.#engine.directories.watches.forgive();
+    this.#engine.directories.watches.limits.forgive();
     this.#begin(resolvePath(path), this.#settings.initial);
     this.#scan();
     this.push(this.#take());
@@ -138,7 +138,7 @@ export class Watcher extends EventSource<WatchEvent> {
    * @throws {ValueError} `EBADF`: closed, or was while waiting.
    */
   async sync(): Promise<void> {
-    this.#engine.directories.watches.retry(Infinity);
+    this.#engine.directories.watches.limits.retry(Infinity);
     for (;;) {
       this.fileno();
       const { events, more } = this.receive();
@@ -192,7 +192,7 @@ export class Watcher extends EventSource<WatchEvent> {
       this.#engine.emptied(began);
     }
     const { scanner, watches } = this.#engine.directories;
-    if (watches.retryAt !== Infinity) watches.retry(performance.now());
+    if (watches.limits.retryAt !== Infinity) watches.limits.retry(performance.now());
     // In a new directory things happen that nothing tells of until it is watched: the next one is not to wait.
     const burst = scanner.idle && length > LONE;
     this.#scan();
@@ -270,7 +270,7 @@ export class Watcher extends EventSource<WatchEvent> {
     if (
       isPlain &&
       this.#engine.waiting === 0 &&
-      this.#engine.directories.watches.retryAt === Infinity
+      this.#engine.directories.watches.limits.retryAt === Infinity
     )
       return this.#teller.take();
     const now = performance.now();
@@ -288,7 +288,7 @@ export class Watcher extends EventSource<WatchEvent> {
   #arm(now: number): void {
     if (this.#timer !== undefined || this.closed) return;
     const hold = this.#engine.waiting === 0 ? Infinity : now + HOLD;
-    const { retryAt } = this.#engine.directories.watches;
+    const { retryAt } = this.#engine.directories.watches.limits;
     const due = Math.min(hold, retryAt, this.#teller.due, this.#batchDue ?? Infinity);
     if (due === Infinity) return;
     this.#timer = setTimeout(() => this.#tick(), Math.max(1, Math.ceil(due - now)));

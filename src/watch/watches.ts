@@ -13,18 +13,13 @@ import { AT, openat, openat_quietly } from "../syscalls/open.ts";
 import type { Backend, Interest } from "./backend.ts";
 import { brief } from "./brief.ts";
 import { Handles } from "./handles.ts";
+import { isLimit, Limits } from "./limits.ts";
 import { type Paths, reach } from "./paths.ts";
 import type { Teller } from "./teller.ts";
-import { FLAG, type Node, NONE, type Tree } from "./tree.ts";
+import { FLAG, type Node, type Tree } from "./tree.ts";
 
 /** How a directory is opened, unless a link to it is followed: without `NOFOLLOW` then. */
 export const OPEN = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK | O.NOFOLLOW;
-
-/** Errors of a limit, which are told once and not for each directory. */
-const LIMITS = new Set(["ENOSPC", "EMFILE", "ENFILE", "ENOMEM"]);
-
-/** Milliseconds after which what met a limit is tried again. */
-const RETRY = 1000;
 
 /** A directory that went away, or was never one: what happened to it is told by its parent. */
 const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
@@ -32,28 +27,17 @@ const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 /** Directories and what they are watched by. */
 export class Watches {
   readonly handles = new Handles();
+  readonly limits = new Limits();
   readonly #tree: Tree;
   readonly #paths: Paths;
   readonly #backend: Backend;
   readonly #teller: Teller;
-  /** Limits that were told of. */
-  readonly #limits = new Set<string>();
-  /** Directories that could not be opened or watched because of a limit, and when: milliseconds since 1970. */
-  readonly #limited = new Map<Node, number>();
-  #retryAt = Infinity;
-  /** Tried again, to find out whether the others should be, and how many may follow it if it is not there. */
-  #probed: Node = NONE;
-  #probes = 0;
-  /** Whether all of them are tried again, since one of them met no limit. */
-  #isOver = false;
   #failed = 0;
   #ended = false;
   /** Called for a directory that is not where it is said to be: its rename, or that of one above it, is still to be read. */
   onLost: (node: Node, loud: boolean) => void = () => {};
   /** Called for an entry whose place is another's by now. */
   onSuspect: (node: Node) => void = () => {};
-  /** Called for a directory that met a limit, and is to be tried again. */
-  onRecovered: (node: Node, since: number) => void = () => {};
 
   constructor(tree: Tree, paths: Paths, backend: Backend, teller: Teller) {
     this.#tree = tree;
@@ -131,22 +115,20 @@ export class Watches {
   /** Tells of a directory that can't be opened, or watched although it is there. */
   fail(node: Node, error: unknown, isThere: boolean, loud: boolean): void {
     if (!(error instanceof OSError)) throw error;
-    const isProbed = node === this.#probed;
-    if (isProbed) this.#probed = NONE;
     if (!isThere && GONE.has(error.code)) {
-      if (isProbed) this.#probe();
+      this.limits.lost(node);
       return this.onLost(node, loud);
     }
     this.#mark(node);
-    if (LIMITS.has(error.code) && !this.#limit(node, error)) return;
+    if (isLimit(error.code) && !this.limits.met(node, error.code)) return;
     this.#teller.failed(this.#paths.shown(node), this.#tree.kind(node), error);
   }
 
   /** The same of one above a root: only a limit is told, for all else is the root's to tell. */
   failAbove(node: Node, error: unknown): void {
-    if (!(error instanceof OSError) || !LIMITS.has(error.code)) return;
+    if (!(error instanceof OSError) || !isLimit(error.code)) return;
     this.#mark(node);
-    if (this.#limit(node, error))
+    if (this.limits.met(node, error.code))
       this.#teller.failed(this.#paths.shown(node), this.#tree.kind(node), error);
   }
 
@@ -158,44 +140,14 @@ export class Watches {
   recover(node: Node): number {
     if (!this.#tree.has(node, FLAG.FAILED)) return Infinity;
     this.#unmark(node);
-    const since = this.#limited.get(node);
-    if (since === undefined) return Infinity;
-    this.#limited.delete(node);
-    this.#limits.clear();
-    if (this.#limited.size === 0) this.#retryAt = Infinity;
-    if (this.#isOver) return since;
-    this.#isOver = true;
-    // Those of now: it may change meanwhile.
-    const others = [...this.#limited];
-    for (const other of others) this.onRecovered(...other);
-    return since;
+    return this.limits.passed(node);
   }
 
   /** An entry is gone. */
   forget(node: Node): void {
     this.unbind(node);
     this.#unmark(node);
-    this.#limited.delete(node);
-  }
-
-  /** When what met a limit is to be tried again, as `performance.now()` has it, or `Infinity`. */
-  get retryAt(): number {
-    return this.#retryAt;
-  }
-
-  /** Tries one of the directories that met a limit. If that goes well, the others follow. */
-  retry(now: number): void {
-    if (now < this.#retryAt) return;
-    const { size } = this.#limited;
-    this.#retryAt = size === 0 ? Infinity : performance.now() + RETRY;
-    this.#probes = size;
-    this.#isOver = false;
-    this.#probe();
-  }
-
-  /** Limits that were told of are told of again. */
-  forgive(): void {
-    this.#limits.clear();
+    this.limits.forget(node);
   }
 
   /** Touches the backend no more. */
@@ -221,27 +173,6 @@ export class Watches {
     const isCounted = this.#tree.has(node, FLAG.FAILED) && !this.#tree.has(node, FLAG.GUARD);
     if (isCounted) this.#failed--;
     this.#tree.clear(node, FLAG.FAILED);
-  }
-
-  /** Remembers what met a limit. @returns Whether nobody was told of that limit yet. */
-  #limit(node: Node, { code }: OSError): boolean {
-    if (!this.#limited.has(node)) this.#limited.set(node, Date.now());
-    this.#retryAt = Math.min(this.#retryAt, performance.now() + RETRY);
-    this.#isOver = false;
-    if (this.#limits.has(code)) return false;
-    this.#limits.add(code);
-    return true;
-  }
-
-  /** Tries one of those that met a limit; next time it is another one, for this one may not be there any more. */
-  #probe(): void {
-    const [first] = this.#limited;
-    if (first === undefined || this.#probes-- <= 0) return;
-    const [node, since] = first;
-    this.#limited.delete(node);
-    this.#limited.set(node, since);
-    this.#probed = node;
-    this.onRecovered(node, since);
   }
 
   /** Whether a directory is still found by its path. */
