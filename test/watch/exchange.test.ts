@@ -205,5 +205,5 @@ describe.each(ways)("$backend", (way) => {
         listed(treeOf(dir.path)),
       ]);
     }
-  });
+  }, 30_000);
 });

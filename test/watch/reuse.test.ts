@@ -108,7 +108,7 @@ describe.skipIf(!canSetNextWd)("inotify (needs CONFIG_CHECKPOINT_RESTORE)", () =
       rmSync(dir.at("outside"), { recursive: true });
     }
     expect(await linesOf(watcher, dir)).toEqual([]);
-  });
+  }, 30_000);
 
   test("row 12: replaying events of a random program makes its tree, with the lowest numbers used again and again", async () => {
     const before = ({ fd }: Watcher): boolean => setNextWd(fd, 1);

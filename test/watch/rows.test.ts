@@ -719,7 +719,7 @@ describe.each(ways)("$backend", ({ backend, base }) => {
       expect(new Set(events.map(({ path }) => path)).size).toBe(events.length);
       expect(events.map(({ path }) => path)).toContain(join(root, "a/file"));
     });
-  });
+  }, 30_000);
 
   test("row 11: a root that is not there is an error, and leaves nothing open", async () => {
     using dir = tempDir(base);
@@ -1017,7 +1017,7 @@ ${last}`;
       ["create", [dir.path, ...deep, "made"].join("/")],
     ]);
     await run(["rm", "-r", dir.at(deep[0] ?? "")]);
-  });
+  }, 30_000);
 
   describe("mounts", () => {
     test.skipIf(!canMount)(

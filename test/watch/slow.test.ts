@@ -45,13 +45,13 @@ describe.each(ways)("$backend", ({ backend }) => {
     await watcher.ready;
     expect(new Set(told.map(({ path }) => path)).size).toBe(MANY + 1);
     expect(told).toHaveLength(MANY + 1);
-  });
+  }, 30_000);
 
   test("row 16: ready does not wait for somebody who reads", async () => {
     await using watcher = watch(full, { backend, initial: true });
     await watcher.ready;
     expect(watcher.queued).toBe(MANY + 1);
-  });
+  }, 30_000);
 
   test("row 20: what is moved in with very much in it waits for who reads it", async () => {
     const root = dir.at(backend);
@@ -68,5 +68,5 @@ describe.each(ways)("$backend", ({ backend }) => {
     }
     await watcher.sync();
     expect(told + watcher.readEventsSync().length).toBe(MANY + 1);
-  });
+  }, 30_000);
 });
