@@ -2,7 +2,8 @@
  * Appends what happens in a directory of this machine to a Redis stream, until Ctrl-C:
  * `bun examples/fleet/agent.ts DIR STATE`
  *
- * REDIS_URL is the server, FLEET_MACHINE this machine's name if it is not the host's. STATE is a file outside of DIR.
+ * REDIS_URL is the server, FLEET_MACHINE this machine's name if it is not the host's. STATE is a file outside of DIR,
+ * and STATE.log another one.
  *
  * While the server is away, or slow, events wait in the kernel's queue, which is bounded: if they become too many, an
  * "overflow" event is told, and then the differences. An agent that was killed sends what it had not sent, and then what
