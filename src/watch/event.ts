@@ -5,7 +5,10 @@
  */
 import type { OSError } from "../errors.ts";
 
-/** What an entry is. Of one that was gone before it could be looked at, only whether it was a directory is known: else it is `"file"`. */
+/**
+ * What an entry is. Of one that was gone before it could be looked at, only whether it was a directory is known: else it is `"file"`.
+ * So is a pipe or a device that was made and written to at once, until a change tells better.
+ */
 export type WatchKind = "file" | "directory" | "symlink" | "other";
 
 /** What an entry was when its event was made. */
