@@ -87,6 +87,7 @@ export class Directories implements Reader, Disposable {
       this.#repair,
       this.#foundOne,
       this.#meetAgain,
+      this.#leadsOn,
       this.end,
       this.enter,
       closeQuietly,

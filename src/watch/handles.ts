@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { brief } from "./brief.ts";
 import { grown, type Node, NONE } from "./tree.ts";
 
 const NOBODY: readonly Node[] = [];
@@ -18,6 +19,10 @@ export class Handles {
   #size = 0;
   /** All of those that are more than one. */
   readonly #all = new Map<number, readonly Node[]>();
+
+  constructor() {
+    brief(this.add, this.#get, this.#set);
+  }
 
   /** How many directories are watched. */
   get size(): number {

@@ -15,6 +15,7 @@ import {
   inotify_rm_watch,
 } from "../syscalls/inotify.ts";
 import type { Backend, Interest, RawChange, RawEvent, Sink } from "./backend.ts";
+import { brief } from "./brief.ts";
 
 const SELF = IN.DELETE_SELF | IN.MOVE_SELF | IN.ONLYDIR | IN.MASK_ADD;
 const NAMES = SELF | IN.CREATE | IN.DELETE | IN.MOVE | IN.ATTRIB;
@@ -91,6 +92,7 @@ export class InotifyBackend implements Backend {
     const tree = NAMES | IN.CLOSE_WRITE | IN.EXCL_UNLINK | (modify ? IN.MODIFY : 0);
     this.#masks = { tree, names: NAMES, self: SELF };
     this.fd = inotify_init1(IN.NONBLOCK | IN.CLOEXEC);
+    brief(linkTo);
   }
 
   watch(dirfd: number, interest: Interest): number {

@@ -43,7 +43,8 @@ export class Still implements Disposable {
 
   constructor(tree: Tree) {
     this.#tree = tree;
-    brief(this.isStill, this.changedIn, this.#isKept, read_statx_latest, statx_succeeds);
+    brief(this.isStill, this.changedIn, this.#isKept, read_statx_identity);
+    brief(read_statx_latest, statx_succeeds);
   }
 
   /** Whether an open directory is the one that is known, and has had the same entries since then. */

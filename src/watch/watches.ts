@@ -5,7 +5,7 @@
  */
 import { OSError, type OSErrorClass } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
-import { cstring } from "../libc.ts";
+import { cstring, room } from "../libc.ts";
 import { getdents64_quietly, read_linux_dirents64_rows } from "../syscalls/dirent.ts";
 import { O } from "../syscalls/fd.ts";
 import { inotify_add_watch } from "../syscalls/inotify.ts";
@@ -44,8 +44,8 @@ export class Watches {
     this.#paths = paths;
     this.#backend = backend;
     this.#teller = teller;
-    brief(this.watch, this.bind, this.recover, backend.watch, paths.call);
-    brief(openat, inotify_add_watch, getdents64_quietly, read_linux_dirents64_rows, cstring);
+    brief(this.open, this.watch, this.bind, this.recover, backend.watch, paths.call);
+    brief(openat, inotify_add_watch, getdents64_quietly, read_linux_dirents64_rows, cstring, room);
   }
 
   /** How many directories could not be opened or watched. */
