@@ -148,7 +148,7 @@ export async function site(): Promise<Application> {
     for (const { comment } of Object.values(project.reflections))
       if (comment !== undefined) gatherErrors(project, comment);
   });
-  app.renderer.on(IndexEvent.PREPARE_INDEX, indexHeadings);
+  app.renderer.on(IndexEvent.PREPARE_INDEX, index);
   app.renderer.on(PageEvent.END, (page) => finish(app, page));
   return app;
 }
@@ -221,10 +221,14 @@ function gatherErrors(project: ProjectReflection, comment: Comment): void {
   comment.blockTags.splice(at, 0, new CommentTag("@throws", parts));
 }
 
-/** Who searches for an error code or a word that a guide has a section about, finds the guide first. */
-function indexHeadings({ searchResults, searchFields, searchFieldWeights }: IndexEvent): void {
+/** Who searches for an error code, or a word that a guide has a section about, finds the guide. */
+function index({ searchResults, searchFields, searchFieldWeights }: IndexEvent): void {
   searchFieldWeights["headings"] = 20;
   for (const [at, reflection] of searchResults.entries()) {
+    // A flag is shown as `FAN.RENAME`, without the type between its table and it.
+    const { parent } = reflection;
+    const table = parent?.name === "__type" ? parent.parent : undefined;
+    if (parent !== undefined && table !== undefined) parent.getFullName = () => table.getFullName();
     if (!reflection.isDocument()) continue;
     const text = reflection.content.map((part) => part.text).join("");
     const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
