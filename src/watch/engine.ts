@@ -35,6 +35,8 @@ export class Engine implements Sink, Disposable {
   readonly #suspects = new Set<Node>();
   /** Looked at by their path since nothing was left to read. */
   readonly #looked = new Set<Node>();
+  /** The same before that: what was read since then may say that directories were renamed when it was looked at. */
+  readonly #lookedBefore = new Set<Node>();
   /** Directories that were not where they are said to be, and whether what is in them is told as made. */
   readonly #lost = new Map<Node, boolean>();
   /** Files that were made and written to a moment ago, and are looked at when that is told. */
@@ -65,6 +67,7 @@ export class Engine implements Sink, Disposable {
     this.directories.onForget = (node) => {
       this.#suspects.delete(node);
       this.#looked.delete(node);
+      this.#lookedBefore.delete(node);
       this.#unseen.delete(node);
       this.#lost.delete(node);
       this.#doubts.delete(node);
@@ -156,12 +159,8 @@ export class Engine implements Sink, Disposable {
     this.#emptiedTick = performance.now();
     this.#ahead.emptied();
     if (this.#replacing.size + this.#lost.size + this.#doubts.size > 0) this.#catchUp();
-    if (!this.#isConfused) {
-      if (this.#looked.size > 0) this.#looked.clear();
-      return;
-    }
-    this.#isConfused = false;
-    for (const node of this.#looked) this.#ascertain(node);
+    if (this.#looked.size + this.#lookedBefore.size > 0) this.#lookAgain();
+    else this.#isConfused = false;
   }
 
   /** Whether the clock was not set back since nothing was left to read: else what happened since then may have an earlier time. */
@@ -489,10 +488,11 @@ export class Engine implements Sink, Disposable {
     if (isDirectory) return this.directories.enter(node, "check", true);
     const ino = this.#tree.ino(node);
     if (ino === now.ino) return;
+    const isSame = ino === 0 && this.#tree.kind(node) === now.kind;
     this.#tree.setIno(node, now.ino);
     this.#tree.setKind(node, now.kind);
-    // Not looked at before: then it is what was told.
-    if (ino !== 0) this.directories.tellChanged(node);
+    // If it was not looked at before, it is what was told.
+    if (!isSame) this.directories.tellChanged(node);
   }
 
   /** The permissions, the owner or the times of a directory changed. */
@@ -530,19 +530,34 @@ export class Engine implements Sink, Disposable {
     }
   }
 
-  /** Looks again, when paths are what they are said to be. */
-  #ascertain(node: Node): void {
+  /** Looks again at what was looked at by paths that may have led elsewhere. */
+  #lookAgain(): void {
+    const [looked, before] = [this.#looked, this.#lookedBefore];
+    const isConfused = this.#isConfused;
+    this.#isConfused = false;
+    if (isConfused) for (const node of before) looked.add(node);
+    before.clear();
+    for (const node of looked) {
+      // What is not there has been renamed, which is still to be read.
+      if (isConfused && !this.#ascertain(node)) continue;
+      looked.delete(node);
+      before.add(node);
+    }
+  }
+
+  /** Looks again, when paths are what they are said to be. @returns Whether it is there. */
+  #ascertain(node: Node): boolean {
     const now = look(this.#paths.place(node));
     if (now === undefined || now.kind === KIND.DIRECTORY) {
       this.#isConfused = true;
-      return;
+      return false;
     }
-    this.#looked.delete(node);
     this.#tree.setIno(node, now.ino);
-    if (now.kind === this.#tree.kind(node)) return;
+    if (now.kind === this.#tree.kind(node)) return true;
     this.#tree.setKind(node, now.kind);
     this.#teller.tell("change", node);
     this.directories.enter(node, "new", true);
+    return true;
   }
 
   /** What left this place, and was not seen elsewhere before it is taken again, went outside. */
