@@ -7,8 +7,6 @@
  *
  * @module
  */
-import { OSError } from "../errors.ts";
-import { linkOf } from "../events/fanotify-link.ts";
 import { closeQuietly } from "../events/intake.ts";
 import type { Pinned } from "../libc.ts";
 import {
@@ -21,33 +19,15 @@ import {
   read_fanotify_event_infos,
   read_fanotify_events,
 } from "../syscalls/fanotify-records.ts";
-import {
-  FAN,
-  FAN_INIT,
-  FAN_MARK,
-  FAN_REPORTED,
-  fanotify_init,
-  fanotify_mark,
-} from "../syscalls/fanotify.ts";
+import { FAN, FAN_INIT, FAN_REPORTED, fanotify_init } from "../syscalls/fanotify.ts";
 import { O } from "../syscalls/fd.ts";
-import {
-  AT_HANDLE,
-  name_to_handle_at,
-  type NamedHandle,
-  open_by_handle_at,
-  write_file_handle,
-} from "../syscalls/handle.ts";
-import { AT, openat } from "../syscalls/open.ts";
-import { fstatfs } from "../syscalls/statfs.ts";
 import type { Backend, Interest, RawChange, Sink } from "./backend.ts";
+import { FanotifyMarks, NAMES } from "./fanotify-marks.ts";
 import { HandleTable } from "./handle-table.ts";
-import { keyOf, nameOf, reach } from "./paths.ts";
+import { keyOf, nameOf } from "./paths.ts";
 import type { NameBytes } from "./tree.ts";
 
 const { FID, DFID_NAME, OLD_DFID_NAME, NEW_DFID_NAME } = FAN_EVENT_INFO_TYPE;
-
-const NAMES = FAN.CREATE | FAN.DELETE | FAN.RENAME | FAN.ATTRIB | FAN.ONDIR;
-const ABOVE = NAMES | FAN.DELETE_SELF | FAN.MOVE_SELF;
 
 const CREATE = Number(FAN.CREATE);
 const DELETE = Number(FAN.DELETE);
@@ -91,21 +71,12 @@ export class FanotifyBackend implements Backend {
   readonly name = "fanotify";
   readonly fd: number;
   readonly #table = new HandleTable();
-  /** What is asked for of a whole file system. */
-  readonly #mask: bigint;
-  /** File systems that are marked, by their fsid. */
-  readonly #marked = new Set<string>();
-  /** The fsid of each mount, since somebody looked last whether something else is mounted. */
-  readonly #mounts = new Map<bigint, readonly [number, number]>();
-  /** A path in each of them, to open what is in it by handle. */
-  readonly #paths = new Map<string, Uint8Array>();
+  readonly #marks: FanotifyMarks;
   /** Directories that are not within the tree, while that is not known of all. */
   #outside: HandleTable | undefined;
   readonly #late: Late[] = [];
   /** Names of renames, with the directories they are in, since nothing was left to read. */
   readonly #renamed = new Set<string>();
-  /** What name_to_handle_at can do here. */
-  #flags: number = AT_HANDLE.FID | AT.EMPTY_PATH;
   #cookie = 0;
   /** What is decoded now: where something is, from where it came, and where the handle of itself is. */
   #buffer: Pinned | undefined;
@@ -124,7 +95,6 @@ export class FanotifyBackend implements Backend {
    * @throws {OSError} `EMFILE`: at fs.fanotify.max_user_groups or the descriptor limit. `ENFILE`.
    */
   constructor(modify: boolean, paths: readonly Uint8Array[]) {
-    this.#mask = NAMES | FAN.CLOSE_WRITE | (modify ? FAN.MODIFY : 0n);
     const { CLASS_NOTIF, CLOEXEC, NONBLOCK } = FAN_INIT;
     const { REPORT_FID, REPORT_DIR_FID, REPORT_NAME, REPORT_TARGET_FID } = FAN_INIT;
     const how = CLASS_NOTIF | CLOEXEC | NONBLOCK;
@@ -132,8 +102,9 @@ export class FanotifyBackend implements Backend {
       how | REPORT_FID | REPORT_DIR_FID | REPORT_NAME | REPORT_TARGET_FID,
       O.RDONLY | O.CLOEXEC,
     );
+    this.#marks = new FanotifyMarks(this.fd, NAMES | FAN.CLOSE_WRITE | (modify ? FAN.MODIFY : 0n));
     try {
-      for (const path of paths) this.#begin(path);
+      for (const path of paths) this.#marks.begin(path);
     } catch (error) {
       closeQuietly(this.fd);
       throw error;
@@ -141,19 +112,7 @@ export class FanotifyBackend implements Backend {
   }
 
   watch(dirfd: number, interest: Interest): number {
-    const { handle, mount_id } = this.#nameOf(dirfd);
-    // What is above a root is looked at when the root is looked for: something else may be mounted there.
-    if (interest !== "tree") this.#mounts.clear();
-    let fsid = this.#mounts.get(mount_id);
-    if (fsid === undefined) {
-      fsid = fstatfs(dirfd).f_fsid;
-      this.#mark(dirfd, fsid, interest);
-      if (interest === "tree") this.#mounts.set(mount_id, fsid);
-    }
-    const struct = write_file_handle(handle);
-    const key = new Uint8Array(8 + struct.length);
-    key.set(new Uint8Array(new Int32Array(fsid).buffer));
-    key.set(struct, 8);
+    const key = this.#marks.add(dirfd, interest);
     const id = this.#table.add(key, 0, key.length);
     if (RANK[interest] > this.#table.rank(id)) this.#table.setRank(id, RANK[interest]);
     return id;
@@ -238,31 +197,15 @@ export class FanotifyBackend implements Backend {
     const info = this.#buffer && read_fanotify_event_info(this.#buffer, at, end);
     const to = this.#buffer ? read_fanotify_handle_end(this.#buffer, at, end) : -1;
     if (info === undefined || !("handle" in info) || to === -1) return false;
-    const path = this.#paths.get(info.fsid.join());
-    if (path === undefined) return false;
     const { bytes } = this.#buffer ?? {};
     const outside = (this.#outside ??= new HandleTable());
     const from = at + FANOTIFY_FSID_OFFSET;
     if (bytes === undefined || outside.find(bytes, from, to) !== 0) return false;
     // Within the tree it is known from now on, and not asked for again.
     outside.add(bytes, from, to);
-    let root = -1;
-    let fd = -1;
-    try {
-      root = openPath(path);
-      fd = open_by_handle_at(root, info.handle, O.PATH | O.CLOEXEC);
-      const name = linkOf(fd);
-      if (name === undefined) return false;
-      this.#sink?.discover(name.bytes ?? Buffer.from(name.text));
-      return true;
-    } catch (error) {
-      // Deleted, or out of reach.
-      if (error instanceof OSError) return false;
-      throw error;
-    } finally {
-      closeQuietly(fd);
-      closeQuietly(root);
-    }
+    const path = this.#marks.find(info.fsid, info.handle);
+    if (path !== undefined) this.#sink?.discover(path);
+    return path !== undefined;
   }
 
   #tell(mask: number, pid: number | undefined, sink: Sink): void {
@@ -341,48 +284,6 @@ export class FanotifyBackend implements Backend {
     this.#renamed.clear();
     sink.overflow();
   }
-
-  // --- Marks -------------------------------------------------------------------
-
-  #begin(path: Uint8Array): void {
-    const fd = openPath(path);
-    try {
-      this.#nameOf(fd);
-      const fsid = fstatfs(fd).f_fsid;
-      this.#mark(fd, fsid, "tree");
-      this.#paths.set(fsid.join(), path);
-    } finally {
-      closeQuietly(fd);
-    }
-  }
-
-  /** Marks a file system, or what is above roots and in another one than they are. */
-  #mark(dirfd: number, fsid: readonly [number, number], interest: Interest): void {
-    const key = fsid.join();
-    if (interest === "tree") {
-      fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.FILESYSTEM, this.#mask, dirfd);
-      this.#marked.add(key);
-    } else if (!this.#marked.has(key)) {
-      fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.INODE, ABOVE, dirfd);
-    }
-  }
-
-  #nameOf(dirfd: number): NamedHandle {
-    try {
-      return name_to_handle_at(dirfd, "", this.#flags);
-    } catch (error) {
-      const isOld = error instanceof OSError && error.code === "EINVAL";
-      // Before Linux 6.5.
-      if (!isOld || (this.#flags & AT_HANDLE.FID) === 0) throw error;
-      this.#flags = AT.EMPTY_PATH;
-      return this.#nameOf(dirfd);
-    }
-  }
-}
-
-function openPath(path: Uint8Array): number {
-  const flags = O.RDONLY | O.CLOEXEC | O.NONBLOCK;
-  return reach(path, (dirfd, rest) => openat(dirfd, rest, flags));
 }
 
 /** The kernel calls a directory that an event is about itself `.`. */
