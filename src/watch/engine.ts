@@ -10,8 +10,9 @@
 import { Ahead } from "./ahead.ts";
 import type { Backend, RawEvent, RawSelf, Sink } from "./backend.ts";
 import { Directories, type EngineOptions } from "./directories.ts";
+import { Hindsight } from "./hindsight.ts";
 import type { Ignore } from "./ignore.ts";
-import { type Look, look } from "./look.ts";
+import { look } from "./look.ts";
 import { Moves } from "./moves.ts";
 import { keyOf, nameOf, type Paths } from "./paths.ts";
 import { CLOCK_SLACK, Roots } from "./roots.ts";
@@ -33,16 +34,9 @@ export class Engine implements Sink, Disposable {
   readonly roots: Roots;
   /** Not watched any more, for a reason that is looked for when all events are read. */
   readonly #suspects = new Set<Node>();
-  /** Looked at by their path since nothing was left to read. */
-  readonly #looked = new Set<Node>();
-  /** The same before that: what was read since then may say that directories were renamed when it was looked at. */
-  readonly #lookedBefore = new Set<Node>();
   /** Directories that were not where they are said to be, and whether what is in them is told as made. */
   readonly #lost = new Map<Node, boolean>();
-  /** Files that were made and written to a moment ago, and are looked at when that is told. */
-  readonly #unseen = new Set<Node>();
-  /** Whether those paths may have led elsewhere: directories were renamed meanwhile. */
-  #isConfused = false;
+  readonly #hindsight: Hindsight;
   /** Names to be looked at when nothing is left to read, by their directories. */
   readonly #doubts = new Map<Node, Set<string>>();
   /** What took the place of another one a moment ago, or so it seemed, and when: what an exchange does is two events. */
@@ -66,9 +60,7 @@ export class Engine implements Sink, Disposable {
     this.directories = new Directories(tree, paths, backend, ignore, teller, options);
     this.directories.onForget = (node) => {
       this.#suspects.delete(node);
-      this.#looked.delete(node);
-      this.#lookedBefore.delete(node);
-      this.#unseen.delete(node);
+      this.#hindsight.forget(node);
       this.#lost.delete(node);
       this.#doubts.delete(node);
       this.#replacing.delete(node);
@@ -80,6 +72,7 @@ export class Engine implements Sink, Disposable {
     this.directories.isHeld = () => this.#moves.size > 0;
     this.directories.onMeet = (dir, name) => this.#vacate(dir, name);
     this.directories.watches.onSuspect = (node) => this.#suspects.add(node);
+    this.#hindsight = new Hindsight(tree, paths, teller, this.directories);
     this.roots = new Roots(tree, paths, this.directories);
     this.#ahead = new Ahead(tree, paths, backend, this.directories);
     this.directories.watches.limits.onRetry = (node, since) => {
@@ -159,8 +152,7 @@ export class Engine implements Sink, Disposable {
     this.#emptiedTick = performance.now();
     this.#ahead.emptied();
     if (this.#replacing.size + this.#lost.size + this.#doubts.size > 0) this.#catchUp();
-    if (this.#looked.size + this.#lookedBefore.size > 0) this.#lookAgain();
-    else this.#isConfused = false;
+    this.#hindsight.emptied();
   }
 
   /** Whether the clock was not set back since nothing was left to read: else what happened since then may have an earlier time. */
@@ -171,16 +163,12 @@ export class Engine implements Sink, Disposable {
 
   /** Whether there are files that {@linkcode lookBack} is to look at. */
   get isBehind(): boolean {
-    return this.#unseen.size > 0;
+    return this.#hindsight.isBehind;
   }
 
   /** Looks at files that were told of before that. */
   lookBack(): void {
-    for (const node of this.#unseen) {
-      this.#unseen.delete(node);
-      this.#looked.add(node);
-      this.#ascertain(node);
-    }
+    this.#hindsight.lookBack();
   }
 
   /** Looks at what something happened to, for a reason that is not known yet. */
@@ -268,7 +256,7 @@ export class Engine implements Sink, Disposable {
   #movedFrom(dir: Node, event: RawEvent): void {
     const node = this.#entryBefore(dir, event);
     if (node === NONE) return;
-    if (event.isDirectory) this.#isConfused = true;
+    if (event.isDirectory) this.#hindsight.confuse();
     if (this.#replacing.has(node)) {
       this.#question(dir, event.name);
       // They changed places at once: what left is what was here before.
@@ -317,7 +305,7 @@ export class Engine implements Sink, Disposable {
       this.#tree.setKind(node, now.kind);
       this.#tree.setIno(node, now.ino);
     }
-    this.#remember(node, now);
+    this.#hindsight.remember(node, now);
     this.#tree.set(node, FLAG.TOLD);
     this.#teller.renamed(node, from, target !== NONE);
     for (const late of deferred) this.#at(late.dir, late.event);
@@ -378,7 +366,7 @@ export class Engine implements Sink, Disposable {
     // A scan has met it, or it took the place of what a scan has met.
     if (isSame || isDirectory) this.directories.tellMade(known);
     else this.#teller.tell("change", known);
-    this.#remember(known, now);
+    this.#hindsight.remember(known, now);
     this.directories.enter(known, "check", true);
   }
 
@@ -420,14 +408,14 @@ export class Engine implements Sink, Disposable {
   ): Node {
     const kind = isDirectory ? KIND.DIRECTORY : KIND.FILE;
     const node = this.directories.make(dir, name, kind, 0);
-    if (next === "written") this.#unseen.add(node);
+    if (next === "written") this.#hindsight.postpone(node);
     else if (child === 0 && next === undefined) {
       const now = look(this.#paths.place(node));
       if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
         this.#tree.setKind(node, now.kind);
         this.#tree.setIno(node, now.ino);
       }
-      this.#remember(node, now);
+      this.#hindsight.remember(node, now);
     }
     this.roots.arrived(dir, name, node);
     if (loud) this.directories.tellMade(node);
@@ -506,13 +494,6 @@ export class Engine implements Sink, Disposable {
     this.#teller.pid = undefined;
   }
 
-  /** Its kind was looked for, and is what it was said to be if no directory was renamed since the event. */
-  #remember(node: Node, now: Look | undefined): void {
-    if (this.#tree.isDirectory(node)) return;
-    this.#looked.add(node);
-    if (now === undefined) this.#isConfused = true;
-  }
-
   /** Does what waited until nothing was left to read. */
   #catchUp(): void {
     const limit = performance.now() - HOLD;
@@ -528,36 +509,6 @@ export class Engine implements Sink, Disposable {
       this.#doubts.delete(dir);
       for (const name of names) this.#verify(dir, nameOf(Buffer.from(name, "latin1")));
     }
-  }
-
-  /** Looks again at what was looked at by paths that may have led elsewhere. */
-  #lookAgain(): void {
-    const [looked, before] = [this.#looked, this.#lookedBefore];
-    const isConfused = this.#isConfused;
-    this.#isConfused = false;
-    if (isConfused) for (const node of before) looked.add(node);
-    before.clear();
-    for (const node of looked) {
-      // What is not there has been renamed, which is still to be read.
-      if (isConfused && !this.#ascertain(node)) continue;
-      looked.delete(node);
-      before.add(node);
-    }
-  }
-
-  /** Looks again, when paths are what they are said to be. @returns Whether it is there. */
-  #ascertain(node: Node): boolean {
-    const now = look(this.#paths.place(node));
-    if (now === undefined || now.kind === KIND.DIRECTORY) {
-      this.#isConfused = true;
-      return false;
-    }
-    this.#tree.setIno(node, now.ino);
-    if (now.kind === this.#tree.kind(node)) return true;
-    this.#tree.setKind(node, now.kind);
-    this.#teller.tell("change", node);
-    this.directories.enter(node, "new", true);
-    return true;
   }
 
   /** What left this place, and was not seen elsewhere before it is taken again, went outside. */

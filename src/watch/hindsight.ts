@@ -1,0 +1,103 @@
+/**
+ * Files that were looked at by paths, while events of renames above them were perhaps still to be read: what their events do not
+ * say, such as their kind, is looked for again when nothing is left to read.
+ *
+ * @module
+ */
+import type { Directories } from "./directories.ts";
+import { type Look, look } from "./look.ts";
+import type { Paths } from "./paths.ts";
+import type { Teller } from "./teller.ts";
+import { KIND, type Node, type Tree } from "./tree.ts";
+
+/** What is to be looked at, later or again. */
+export class Hindsight {
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #teller: Teller;
+  readonly #directories: Directories;
+  /** Looked at by their path since nothing was left to read. */
+  readonly #looked = new Set<Node>();
+  /** The same before that: what was read since then may say that directories were renamed when it was looked at. */
+  readonly #before = new Set<Node>();
+  /** Files that were made and written to a moment ago, and are looked at when that is told. */
+  readonly #unseen = new Set<Node>();
+  /** Whether those paths may have led elsewhere: directories were renamed meanwhile. */
+  #isConfused = false;
+
+  constructor(tree: Tree, paths: Paths, teller: Teller, directories: Directories) {
+    this.#tree = tree;
+    this.#paths = paths;
+    this.#teller = teller;
+    this.#directories = directories;
+  }
+
+  /** Whether there are files that {@linkcode Hindsight.lookBack} is to look at. */
+  get isBehind(): boolean {
+    return this.#unseen.size > 0;
+  }
+
+  /** A directory was renamed. */
+  confuse(): void {
+    this.#isConfused = true;
+  }
+
+  /** A file is looked at when what is known of it has been told. */
+  postpone(node: Node): void {
+    this.#unseen.add(node);
+  }
+
+  /** Its kind was looked for, and is what it was said to be if no directory was renamed since the event. */
+  remember(node: Node, now: Look | undefined): void {
+    if (this.#tree.isDirectory(node)) return;
+    this.#looked.add(node);
+    if (now === undefined) this.#isConfused = true;
+  }
+
+  /** An entry is gone. */
+  forget(node: Node): void {
+    this.#looked.delete(node);
+    this.#before.delete(node);
+    this.#unseen.delete(node);
+  }
+
+  /** Looks at files that were told of before that. */
+  lookBack(): void {
+    for (const node of this.#unseen) {
+      this.#unseen.delete(node);
+      this.#looked.add(node);
+      this.#ascertain(node);
+    }
+  }
+
+  /** Nothing is left to read: looks again at what was looked at by paths that may have led elsewhere. */
+  emptied(): void {
+    const [looked, before] = [this.#looked, this.#before];
+    const isConfused = this.#isConfused;
+    this.#isConfused = false;
+    if (looked.size + before.size === 0) return;
+    if (isConfused) for (const node of before) looked.add(node);
+    before.clear();
+    for (const node of looked) {
+      // What is not there has been renamed, which is still to be read.
+      if (isConfused && !this.#ascertain(node)) continue;
+      looked.delete(node);
+      before.add(node);
+    }
+  }
+
+  /** Looks again, when paths are what they are said to be. @returns Whether it is there. */
+  #ascertain(node: Node): boolean {
+    const now = look(this.#paths.place(node));
+    if (now === undefined || now.kind === KIND.DIRECTORY) {
+      this.#isConfused = true;
+      return false;
+    }
+    this.#tree.setIno(node, now.ino);
+    if (now.kind === this.#tree.kind(node)) return true;
+    this.#tree.setKind(node, now.kind);
+    this.#teller.tell("change", node);
+    this.#directories.enter(node, "new", true);
+    return true;
+  }
+}
