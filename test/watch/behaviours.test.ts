@@ -504,6 +504,7 @@ describe.each(ways)("$backend", (way) => {
       try {
         await using watcher = watch(["b", ".."], { backend });
         process.chdir("/");
+        await watcher.ready;
         mkdirSync(dir.at("a/b/new"));
         await watcher.sync();
         expect(watcher.readEventsSync().map(({ path }) => path)).toEqual(["../a/b/new"]);
