@@ -136,14 +136,15 @@ export class Scanner implements Disposable {
    * Reads on, until nothing is left or the time is up.
    *
    * @param limit As `performance.now()` has it.
+   * @param least Steps that are taken in any case: a directory takes two, and one more for each few hundred entries.
    */
-  run(limit: number): void {
+  run(limit: number, least: number = 0): void {
     if (this.#running) return;
     this.#running = true;
     try {
-      while (this.#stack.length > 0) {
+      for (let steps = 1; this.#stack.length > 0; steps++) {
         this.#step();
-        if (performance.now() >= limit) break;
+        if (steps >= least && performance.now() >= limit) break;
       }
     } finally {
       this.#running = false;

@@ -29,6 +29,9 @@ const LONGEST_RECORD = 4096;
 /** Bytes of some four of inotify's records: what a file that is saved makes of events is no burst, and worth a wake-up of its own. */
 const LONE = 128;
 
+/** Steps of the first slice, however slow the machine is at the moment: some four directories are watched at once. */
+const SMALL = 8;
+
 /** How often what happens in new directories is read at once. */
 const TURNS = 16;
 
@@ -84,7 +87,7 @@ export class Watcher extends EventSource<WatchEvent> {
       this.close();
       throw error;
     }
-    this.#scan();
+    this.#scan(SMALL);
     this.push(this.#take());
   }
 
@@ -235,9 +238,9 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   /** Reads directories for a while; if some are left, again in a later turn of the event loop. */
-  #scan(): void {
+  #scan(least: number = 0): void {
     const { scanner } = this.#engine.directories;
-    if (!scanner.idle) scanner.run(performance.now() + SLICE);
+    if (!scanner.idle) scanner.run(performance.now() + SLICE, least);
     this.#engine.settle();
     if (!scanner.idle) {
       if (!this.closed) this.#pace.later();

@@ -9,7 +9,7 @@ import { tempDir } from "../support/temp.ts";
 import { memory, ways } from "../support/watch.ts";
 
 const MOST = 16_384;
-const MANY = 30_000;
+const MANY = 80_000;
 
 /** With many names in it, which are made once. */
 const dir = tempDir(memory);
