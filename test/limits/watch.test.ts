@@ -31,7 +31,7 @@ describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) =>
     await watcher.sync();
     const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
     const overflow = lines.indexOf("overflow /");
-    expect(overflow).toBeGreaterThan(0);
+    expect(overflow).toBeGreaterThanOrEqual(0);
     const after = lines.slice(overflow + 1).filter((text) => !text.includes("noise"));
     expect(after.toSorted()).toEqual(
       [
