@@ -467,6 +467,10 @@ export class Engine implements Sink, Disposable {
 
   /** Looks whether a name is what its events say. */
   #verify(dir: Node, name: NameBytes): void {
+    const follow = this.#tree.has(dir, FLAG.FOLLOWED) || this.roots.isRoot(dir);
+    const here = look(this.#paths.real(dir), follow);
+    // Renamed since then, which is still to be read: until then what has that path is another one.
+    if (here === undefined || !this.#maySame(here.ino, dir)) return this.#question(dir, name);
     const node = this.#tree.find(dir, name);
     const now = look(this.#paths.real(dir, name));
     const isDirectory = now?.kind === KIND.DIRECTORY;
@@ -505,7 +509,10 @@ export class Engine implements Sink, Disposable {
       this.#lost.delete(node);
       this.directories.enter(node, "new", loud);
     }
+    // Some are asked again, the next time.
+    let left = this.#doubts.size;
     for (const [dir, names] of this.#doubts) {
+      if (left-- === 0) break;
       this.#doubts.delete(dir);
       for (const name of names) this.#verify(dir, nameOf(Buffer.from(name, "latin1")));
     }
