@@ -467,10 +467,6 @@ export class Engine implements Sink, Disposable {
 
   /** Looks whether a name is what its events say. */
   #verify(dir: Node, name: NameBytes): void {
-    const follow = this.#tree.has(dir, FLAG.FOLLOWED) || this.roots.isRoot(dir);
-    const here = look(this.#paths.real(dir), follow);
-    // Renamed since then, which is still to be read: until then what has that path is another one.
-    if (here === undefined || !this.#maySame(here.ino, dir)) return this.#question(dir, name);
     const node = this.#tree.find(dir, name);
     const now = look(this.#paths.real(dir, name));
     const isDirectory = now?.kind === KIND.DIRECTORY;
@@ -514,7 +510,15 @@ export class Engine implements Sink, Disposable {
     for (const [dir, names] of this.#doubts) {
       if (left-- === 0) break;
       this.#doubts.delete(dir);
-      for (const name of names) this.#verify(dir, nameOf(Buffer.from(name, "latin1")));
+      const follow = this.#tree.has(dir, FLAG.FOLLOWED) || this.roots.isRoot(dir);
+      const here = look(this.#paths.real(dir), follow);
+      const isHere = here !== undefined && this.#maySame(here.ino, dir);
+      for (const key of names) {
+        const name = nameOf(Buffer.from(key, "latin1"));
+        // Renamed since then, which is still to be read: until then what has that path is another one.
+        if (isHere) this.#verify(dir, name);
+        else this.#question(dir, name);
+      }
     }
   }
 

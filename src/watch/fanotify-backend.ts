@@ -236,7 +236,11 @@ export class FanotifyBackend implements Backend {
       const cookie = from !== 0 && to !== 0 ? this.#nextCookie() : 0;
       if (from !== 0) one("moved-from", cookie, this.#old);
       if (to !== 0) one("moved-to", cookie);
-      if (from !== 0) this.#noteRename(from, this.#old.name, isDirectory, sink);
+      if (from !== 0) {
+        this.#noteRename(from, this.#old.name, isDirectory, sink);
+        // What was made there before may have been made there again since then, and was merged.
+        sink.doubt(from, this.#old.name, isDirectory);
+      }
       if (to !== 0) this.#noteRename(to, name, isDirectory, sink);
     } else if (to !== 0) {
       if ((mask & CREATE) !== 0) one("create");

@@ -1,0 +1,75 @@
+/** Names that are taken again before anything is read, which the kernel may tell of as if they had been taken once. */
+import { describe, expect, test } from "bun:test";
+import { linkSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+
+import { watch } from "bun-butter";
+
+import { tempDir } from "../support/temp.ts";
+import { listed, Model, treeOf, ways } from "../support/watch.ts";
+
+type At = (name: string) => string;
+
+const cases: readonly (readonly [title: string, steps: (at: At) => void])[] = [
+  [
+    "by a link to what was renamed",
+    (at) => {
+      writeFileSync(at("a"), "");
+      renameSync(at("a"), at("b"));
+      linkSync(at("b"), at("a"));
+    },
+  ],
+  [
+    "by what was renamed, after a rename to and fro",
+    (at) => {
+      writeFileSync(at("a"), "");
+      for (const [from, to] of [
+        ["a", "b"],
+        ["b", "a"],
+        ["a", "b"],
+        ["b", "a"],
+      ] as const)
+        renameSync(at(from), at(to));
+    },
+  ],
+  [
+    "by a directory that came back",
+    (at) => {
+      mkdirSync(at("a"));
+      writeFileSync(at("a/file"), "");
+      renameSync(at("a"), at("b"));
+      renameSync(at("b"), at("a"));
+      renameSync(at("a"), at("b"));
+    },
+  ],
+  [
+    "by a link to what was renamed over what was deleted",
+    (at) => {
+      writeFileSync(at("b"), "");
+      unlinkSync(at("b"));
+      writeFileSync(at("a"), "");
+      renameSync(at("a"), at("b"));
+      linkSync(at("b"), at("a"));
+      unlinkSync(at("b"));
+    },
+  ],
+];
+
+describe.each(ways)("$backend tells of a name that is taken again", ({ backend, base }) => {
+  test.each(cases)("%s", async (_, steps) => {
+    using dir = tempDir(base);
+    await using watcher = watch(dir.path, { backend });
+    await watcher.ready;
+    steps((name) => dir.at(name));
+    await watcher.sync();
+    const model = new Model();
+    model.entries.set(dir.path, "directory");
+    model.apply(watcher.readEventsSync());
+    expect(model.wrong).toEqual([]);
+    const told = listed(model.entries).filter((line) => !line.startsWith(`${dir.path} `));
+    expect(told.toSorted()).toEqual(
+      listed(treeOf(dir.path))
+        .filter((line) => !line.startsWith(`${dir.path} `))
+        .toSorted(),
+    );
+  });
+});
