@@ -86,6 +86,12 @@ export const STATX = {
   MNT_ID: 0x1000,
 } as const;
 
+/** Bits of `stx_attributes`. */
+export const STATX_ATTR = {
+  /** It is the root of a mount. Linux 5.8. */
+  MOUNT_ROOT: 0x2000,
+} as const;
+
 /** The kind of a file: `stx_mode & S.IFMT`. */
 export const S = {
   /** The bits that say the kind. */

@@ -151,20 +151,24 @@ export class Ahead implements Disposable {
    * @returns Whether anything was entered.
    */
   end(): boolean {
-    const { length } = this.#entered;
-    if (length === 0) return false;
-    const { handles } = this.#directories.watches;
-    for (const { fd, handle, entries } of this.#entered) {
+    if (this.#entered.length === 0) return false;
+    const entered = this.#entered.splice(0);
+    // All of them first: who stops watching may fail.
+    for (const { fd, entries } of entered) {
       closeQuietly(fd);
       this.#buffers.push(entries);
-      if (handles.of(handle).length === 0) this.#backend.unwatch(handle);
     }
-    this.#entered.length = 0;
+    const { handles } = this.#directories.watches;
+    for (const { handle } of entered)
+      if (handles.of(handle).length === 0) this.#backend.unwatch(handle);
     return true;
   }
 
   [Symbol.dispose](): void {
-    for (const { fd } of this.#entered.splice(0)) closeQuietly(fd);
+    for (const { fd, entries } of this.#entered.splice(0)) {
+      closeQuietly(fd);
+      entries[Symbol.dispose]();
+    }
     for (const buffer of this.#buffers.splice(0)) buffer[Symbol.dispose]();
   }
 
@@ -183,11 +187,13 @@ export class Ahead implements Disposable {
   ): void {
     if (this.#entered.length >= MOST || about.level > this.#directories.depth) return;
     if (this.#directories.leavesOutPath(about.root, about.relative)) return;
-    const fd = openat_quietly(dirfd, path, OPEN);
-    if (fd === -1) return;
-    const handle = this.#watch(fd);
-    if (handle === 0) return closeQuietly(fd);
     const entries = this.#buffers.pop() ?? pinned(BUFFER_SIZE);
+    const fd = openat_quietly(dirfd, path, OPEN);
+    const handle = fd === -1 ? 0 : this.#watch(fd);
+    if (handle === 0) {
+      this.#buffers.push(entries);
+      return closeQuietly(fd);
+    }
     const length = Math.max(0, getdents64_quietly(fd, entries));
     const entered = { ...about, fd, handle, entries, length, isTaken: false };
     this.#entered.push(entered);

@@ -12,7 +12,7 @@ import type { Backend, RawEvent, RawSelf, Sink } from "./backend.ts";
 import { Directories, type EngineOptions } from "./directories.ts";
 import { Hindsight } from "./hindsight.ts";
 import type { Ignore } from "./ignore.ts";
-import { look } from "./look.ts";
+import { isMountRoot, look } from "./look.ts";
 import { Moves } from "./moves.ts";
 import { keyOf, nameOf, type Paths } from "./paths.ts";
 import { CLOCK_SLACK, Roots } from "./roots.ts";
@@ -39,6 +39,8 @@ export class Engine implements Sink, Disposable {
   readonly #hindsight: Hindsight;
   /** Names to be looked at when nothing is left to read, by their directories. */
   readonly #doubts = new Map<Node, Set<string>>();
+  /** Directories of such names that were not where they should be, the last time. */
+  readonly #elsewhere = new Set<Node>();
   /** What took the place of another one a moment ago, or so it seemed, and when: what an exchange does is two events. */
   readonly #replacing = new Map<Node, number>();
   /** When nothing was left to read, last. */
@@ -63,6 +65,7 @@ export class Engine implements Sink, Disposable {
       this.#hindsight.forget(node);
       this.#lost.delete(node);
       this.#doubts.delete(node);
+      this.#elsewhere.delete(node);
       this.#replacing.delete(node);
       this.#ahead.forget(node);
       this.#moves.forget(node);
@@ -510,16 +513,27 @@ export class Engine implements Sink, Disposable {
     for (const [dir, names] of this.#doubts) {
       if (left-- === 0) break;
       this.#doubts.delete(dir);
-      const follow = this.#tree.has(dir, FLAG.FOLLOWED) || this.roots.isRoot(dir);
-      const here = look(this.#paths.real(dir), follow);
-      const isHere = here !== undefined && this.#maySame(here.ino, dir);
+      const isHere = this.#isWhereItWas(dir);
       for (const key of names) {
         const name = nameOf(Buffer.from(key, "latin1"));
-        // Renamed since then, which is still to be read: until then what has that path is another one.
         if (isHere) this.#verify(dir, name);
         else this.#question(dir, name);
       }
     }
+  }
+
+  /**
+   * Whether the path of a directory leads to it. If not it was renamed, which is still to be read. On some overlays it has
+   * two inode numbers, so that the second time counts.
+   */
+  #isWhereItWas(dir: Node): boolean {
+    const path = this.#paths.real(dir);
+    const here = look(path, this.#tree.has(dir, FLAG.FOLLOWED) || this.roots.isRoot(dir));
+    if (here === undefined) return false;
+    if (this.#maySame(here.ino, dir) || this.#elsewhere.delete(dir) || isMountRoot(path))
+      return true;
+    this.#elsewhere.add(dir);
+    return false;
   }
 
   /** What left this place, and was not seen elsewhere before it is taken again, went outside. */

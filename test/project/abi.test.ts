@@ -160,6 +160,7 @@ const tables: Readonly<Record<string, TableRow>> = {
     },
   },
   STATX: { headers: ["linux/stat.h"] },
+  STATX_ATTR: { headers: ["linux/stat.h"] },
   TFD: { headers: ["sys/timerfd.h"] },
   UMOUNT: { headers: ["sys/mount.h"] },
   W: { headers: ["sys/wait.h"], prefix: "W" },

@@ -504,7 +504,7 @@ describe.each(ways)("$backend", ({ backend, base }) => {
 
   /** What each script begins with: a directory of its own, and the lines of what a watcher tells. */
   const prelude = `
-  import { appendFileSync, chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+  import { appendFileSync, chmodSync, chownSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
   import { watch } from "bun-butter";
   import { tempDir } from "./test/support/temp.ts";
 
@@ -1020,6 +1020,37 @@ ${last}`;
   }, 30_000);
 
   describe("mounts", () => {
+    test.skipIf(!canMount)(
+      "what takes a name again in what is mounted in the tree is told (needs CAP_SYS_ADMIN)",
+      async () => {
+        const lines = await script(
+          `
+        mkdirSync(root + "/mnt");
+        const { exitCode } = Bun.spawnSync(["mount", "-t", "tmpfs", "none", root + "/mnt"]);
+        if (exitCode) throw new Error("mount");
+        using watcher = watch(root, { backend: "${backend}" });
+        await watcher.ready;
+        const at = (name) => root + "/mnt/" + name;
+        mkdirSync(at("a"));
+        writeFileSync(at("a/file"), "");
+        renameSync(at("a/file"), at("file"));
+        linkSync(at("file"), at("a/file"));
+        writeFileSync(at("b"), "");
+        renameSync(at("b"), at("c"));
+        linkSync(at("c"), at("b"));
+        await tell(watcher);
+        watcher.close();
+        Bun.spawnSync(["umount", root + "/mnt"]);
+        `,
+          "--mount",
+        );
+        const made = lines.filter((text) => text.startsWith("create"));
+        expect(made.filter((text) => text.endsWith("/mnt/b"))).toHaveLength(2);
+        expect(made.filter((text) => text.endsWith("/mnt/a/file")).length).toBeGreaterThan(0);
+        expect(lines).toContain("rename root/mnt/b root/mnt/c");
+      },
+    );
+
     test.skipIf(!canMount)(
       "what is mounted in the tree is watched, and its unmount deletes what was in it (needs CAP_SYS_ADMIN)",
       async () => {
