@@ -191,10 +191,11 @@ describe.skipIf(!able)("deciding (needs CAP_SYS_ADMIN)", () => {
     const timer = setInterval(() => fired++);
     for await (using event of guard) {
       event.allow();
-      if (fired === 20) break;
+      // It may fire twice between two accesses.
+      if (fired >= 20) break;
     }
     clearInterval(timer);
-    expect(fired).toBe(20);
+    expect(fired).toBeGreaterThanOrEqual(20);
   });
 
   test("this process's own accesses are allowed at once, and not told", async () => {
