@@ -23,6 +23,8 @@ export interface WatchCommand {
   readonly atomic: boolean;
   /** Milliseconds for which a file must be left alone before it is told. */
   readonly settle: number | undefined;
+  /** Milliseconds between two comparisons with the disk, or 0. */
+  readonly poll: number;
   readonly stats: boolean;
   readonly backend: WatchBackend;
   /** The file of a snapshot, whose differences come first. */
@@ -65,6 +67,8 @@ Options:
       --atomic         tell of an editor's save by way of another file as one change
       --settle TIME    tell of a file when it has been left alone for so long: 200ms, 1.5s; or
                        after ten times that, however busy it is
+      --poll TIME      every so often compare all with the disk: for network and shared file
+                       systems, of which the kernel does not tell all: 2s
       --since FILE     first tell what is different from the snapshot in FILE
       --snapshot FILE  at the end, write a snapshot to FILE
       --now            end when that has been told or written, and do not wait for events
@@ -146,6 +150,7 @@ export function watchOptions(args: readonly string[]): WatchCommand | undefined 
     modify: { type: "boolean" },
     atomic: { type: "boolean" },
     settle: { type: "string" },
+    poll: { type: "string" },
     since: { type: "string" },
     snapshot: { type: "string" },
     now: { type: "boolean" },
@@ -163,6 +168,7 @@ export function watchOptions(args: readonly string[]): WatchCommand | undefined 
     backend = "auto",
     depth,
     exec,
+    poll,
     settle,
     since,
     snapshot,
@@ -179,6 +185,7 @@ export function watchOptions(args: readonly string[]): WatchCommand | undefined 
     modify: values.modify === true,
     atomic: values.atomic === true,
     settle: settle === undefined ? undefined : duration(settle, "settle", 0),
+    poll: poll === undefined ? 0 : duration(poll, "poll", 0),
     stats: values.stats === true,
     backend: oneOf(backend, "--backend", backends),
     since,

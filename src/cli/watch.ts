@@ -113,6 +113,10 @@ class Watch implements AsyncDisposable {
     this.#session.note(
       `Watching ${namesOf(watched)}: ${entries} ${entries === 1 ? "entry" : "entries"}`,
     );
+    if (watched.unheard.length > 0 && this.#options.poll === 0)
+      this.#session.remark(
+        `of ${watched.unheard.join(" and ")} the kernel does not tell all that happens: --poll finds the rest`,
+      );
     if (failed > 0 && failed === entries) this.#session.stop("over");
   }
 

@@ -22,6 +22,7 @@ import { type Anchor, nameOf, pathName, type Paths } from "./paths.ts";
 import { type Entries, type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
 import { Still } from "./still.ts";
 import type { Teller } from "./teller.ts";
+import type { Times } from "./times.ts";
 import {
   FLAG,
   identity,
@@ -40,6 +41,8 @@ export interface EngineOptions {
   /** Directories further below their root than this are not entered. */
   readonly depth: number;
   readonly followSymlinks: boolean;
+  /** Where times of files are kept, if they are compared with the disk again and again. */
+  readonly times?: Times | undefined;
 }
 
 /** Entries of a directory that are looked at in one go. */
@@ -58,6 +61,7 @@ export class Directories implements Reader, Disposable {
   readonly #met: Node[] = [];
   /** If any are followed. */
   readonly #links: Links | undefined;
+  readonly #times: Times | undefined;
   #still: Still | undefined;
   #closed = false;
   /** Whether an entry left, and may come back elsewhere. */
@@ -80,6 +84,7 @@ export class Directories implements Reader, Disposable {
     this.#ignore = ignore;
     this.#teller = teller;
     this.#options = options;
+    this.#times = options.times;
     if (options.followSymlinks) this.#links = new Links(tree, paths, teller);
     brief(
       this.open,
@@ -206,9 +211,13 @@ export class Directories implements Reader, Disposable {
     this.#teller.tell("change", node);
   }
 
-  /** Whether a file was changed since then. */
+  /** Whether a file was changed since then, or since it was told of if that is known. */
   isChanged(node: Node, since: number): boolean {
-    return since !== Infinity && changedAt(this.#paths.real(node)) >= since;
+    return since !== Infinity && this.#isNews(node, changedAt(this.#paths.real(node)), since);
+  }
+
+  #isNews(node: Node, changed: number, since: number): boolean {
+    return this.#times?.differs(node, changed) ?? changed >= since;
   }
 
   /** Reads a directory, or what a followed link leads to, if that is within the tree. */
@@ -243,7 +252,8 @@ export class Directories implements Reader, Disposable {
     const { node } = scan;
     // A root shows whether the file system is still the one that is watched.
     const mayBeStill = scan.mode === "repair" && !this.#tree.has(node, FLAG.ANCHOR);
-    if (mayBeStill && !this.#ignore.active && this.#repair(scan)) return -1;
+    const isSimple = !this.#ignore.active && this.#times === undefined;
+    if (mayBeStill && isSimple && this.#repair(scan)) return -1;
     const { fd, handle, error } = this.watches.watch(node, "tree");
     if (error !== undefined) this.watches.fail(node, error, fd !== -1, scan.loud);
     else {
@@ -312,7 +322,8 @@ export class Directories implements Reader, Disposable {
     const { bytes, rows, count } = entries;
     // Nobody wants to know of each, and nobody counts them.
     const isLinked = this.#tree.has(dir, FLAG.LINKED | FLAG.FOLLOWED);
-    const isPlain = mode === "new" && !loud && !isLinked && !this.#ignore.active && !this.isHeld();
+    const isKept = isLinked || this.#ignore.active || this.#times !== undefined;
+    const isPlain = mode === "new" && !loud && !isKept && !this.isHeld();
     const kinds = this.#options.followSymlinks ? KINDS_WITHOUT_LINKS : KINDS;
     const directories = this.#met;
     for (let at = 0; at < count && !scan.cancelled; at++) {
@@ -354,7 +365,8 @@ export class Directories implements Reader, Disposable {
     this.#tree.setKind(node, kind);
     // What made it another one is still to be read, unless it is lost; and then nothing else tells its kind.
     if (scan.mode === "new" && !isOfAnotherKind) return;
-    if (isAnother || (scan.since !== Infinity && changedIn(scan.fd, name) >= scan.since))
+    const isLoss = scan.since !== Infinity;
+    if (isAnother || (isLoss && this.#isNews(node, changedIn(scan.fd, name), scan.since)))
       this.tellChanged(node);
   }
 
@@ -378,6 +390,7 @@ export class Directories implements Reader, Disposable {
   #meet(scan: Scan, name: NameBytes, kind: Kind, ino: number): void {
     this.onMeet(scan.node, name);
     const node = this.make(scan.node, name, kind, ino);
+    if (kind !== KIND.DIRECTORY) this.#times?.note(node, changedIn(scan.fd, name));
     if (scan.loud) this.tellMade(node);
     this.enter(node, "new", scan.loud);
   }

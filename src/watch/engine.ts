@@ -129,6 +129,12 @@ export class Engine implements Sink, Disposable {
     );
   }
 
+  /** Compares all that is watched with the disk. */
+  compare(): void {
+    this.directories.watches.limits.forgive();
+    this.roots.establishAll(0, "compare");
+  }
+
   doubt(handle: number, name: NameBytes, isDirectory: boolean): void {
     for (const dir of this.directories.watches.handles.of(handle)) {
       const isGuard = this.#tree.has(dir, FLAG.GUARD);

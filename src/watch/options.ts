@@ -68,6 +68,15 @@ export interface WatchOptions extends EventSourceOptions {
   readonly modify?: boolean;
   /** Tells of a file that was made or changed when it has been left alone for that long. What was made and deleted meanwhile never was. */
   readonly settle?: number | WatchSettle;
+  /**
+   * Compares all that is watched with the disk, each time that many milliseconds after the last comparison has ended, and tells what
+   * the kernel did not: what another machine or the host changed on a network or shared file system, writes through mmap, changes in
+   * /proc and /sys, mounts. A comparison looks at every file, in slices between which the event loop turns. {@linkcode Watched.unheard} says where
+   * the kernel does not tell all.
+   *
+   * @default 0: never
+   */
+  readonly poll?: number;
   /** Gathers events for that many milliseconds, so that a reader of batches gets few large ones. */
   readonly batch?: number;
   /**
@@ -115,6 +124,7 @@ export interface Settings {
   readonly initial: boolean;
   readonly modify: boolean;
   readonly settle: { readonly quiet: number; readonly max: number } | undefined;
+  readonly poll: number;
   readonly batch: number;
   readonly atomic: number;
   readonly stat: boolean;
@@ -153,6 +163,7 @@ export function settingsOf(options: WatchOptions): Settings {
     initial: flag("initial", false),
     modify: flag("modify", false),
     settle: settle === undefined ? undefined : settleOf(settle),
+    poll: duration("poll", options.poll ?? 0),
     batch: duration("batch", options.batch ?? 0),
     atomic: atomic === true ? ATOMIC : atomic === false ? 0 : duration("atomic", atomic),
     stat: flag("stat", false),

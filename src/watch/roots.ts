@@ -67,6 +67,11 @@ export class Roots {
     return [...this.#roots.values(), ...this.#covered.values()].map(({ shown }) => shown);
   }
 
+  /** The paths that are watched by themselves, as the kernel finds them. */
+  get real(): readonly Uint8Array[] {
+    return [...this.#roots.values()].map(({ real }) => real);
+  }
+
   /**
    * Watches a path.
    *

@@ -19,7 +19,7 @@ import { Watcher } from "./watcher.ts";
  * Paths in events are the given ones, joined with what is below them. Links in a given path are followed once, at the start.
  *
  * The kernel does not tell inotify of writes through mmap, of what another machine does to a network file system, of most
- * changes in /proc and /sys, and of mounts: what is mounted later within the tree is watched after `add()` of its path or of one above.
+ * changes in /proc and /sys, and of mounts: the option `poll` finds all of it, and `add()` of a path compares that once.
  *
  * With CAP_SYS_ADMIN and Linux 5.17 it is fanotify that tells, if all paths are on file systems that it can name files of: neither
  * most of FUSE nor subvolumes of btrfs are. It tells who it was, this process included, and what was made and deleted

@@ -8,6 +8,7 @@ import type { Backend } from "./backend.ts";
 import type { Engine } from "./engine.ts";
 import { pathName } from "./paths.ts";
 import type { Tree } from "./tree.ts";
+import { unheardOf } from "./unheard.ts";
 
 /** What a watcher watches. */
 export interface Watched {
@@ -17,6 +18,11 @@ export interface Watched {
   readonly backend: "inotify" | "fanotify";
   /** Why it is inotify, if `"auto"` could not take fanotify. */
   readonly reason?: string;
+  /**
+   * File systems that the paths are on and of which the kernel does not tell all, by their names, such as `"nfs"` and `"proc"`: what
+   * another machine or the host does there is found with the option `poll`.
+   */
+  readonly unheard: readonly string[];
   /** Directories that are watched, those above the paths among them. */
   readonly directories: number;
   /** Entries that are known: files, directories, links. */
@@ -44,6 +50,7 @@ export function watchedOf(
     paths: roots.shown.map((bytes) => pathName(bytes).text),
     backend,
     ...(reason !== undefined && { reason }),
+    unheard: unheardOf(roots.real),
     directories: size,
     entries: tree.size - roots.guardCount,
     failed: directories.watches.failed,

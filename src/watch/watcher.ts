@@ -20,6 +20,7 @@ import { MOST_UNREAD, Pace, SLICE } from "./pace.ts";
 import { type Anchor, pathName, Paths } from "./paths.ts";
 import { resolvePath } from "./resolve.ts";
 import { PlainTeller } from "./teller.ts";
+import { TimedTeller, Times } from "./times.ts";
 import { KIND, Tree } from "./tree.ts";
 import { type Watched, watchedOf } from "./watched.ts";
 
@@ -51,6 +52,8 @@ export class Watcher extends EventSource<WatchEvent> {
   #timer: NodeJS.Timeout | undefined;
   /** When what is gathered is told. */
   #batchDue: number | undefined;
+  /** Until the next comparison with the disk. */
+  #poll: NodeJS.Timeout | undefined;
 
   /** What `watch()` does. */
   constructor(paths: PathLike | readonly PathLike[], options: WatchOptions = {}) {
@@ -70,7 +73,9 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#backend = backend;
     this.#reason = reason;
     this.#teller = teller;
-    this.#engine = new Engine(tree, known, backend, ignore, teller, settings);
+    const times = settings.poll === 0 ? undefined : new Times();
+    const timed = times === undefined ? teller : new TimedTeller(tree, known, times, teller);
+    this.#engine = new Engine(tree, known, backend, ignore, timed, { ...settings, times });
     this.#pace = new Pace(this.#slice, () => ({
       queued: this.queued,
       gathered: teller.size,
@@ -136,12 +141,13 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /**
    * Waits until all that happened before the call is in the queue, read from the kernel or found by a scan: `readEventsSync()`
-   * takes it then. What left and did not come back is waited for as well.
+   * takes it then. What left and did not come back is waited for as well. With the option `poll` all is compared with the disk.
    *
    * @throws {ValueError} `EBADF`: closed, or was while waiting.
    */
   async sync(): Promise<void> {
     this.#engine.directories.watches.limits.retry(Infinity);
+    if (this.#settings.poll > 0) this.#engine.compare();
     for (;;) {
       this.fileno();
       const { events, more } = this.receive();
@@ -220,7 +226,8 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#engine[Symbol.dispose]();
     this.#pace[Symbol.dispose]();
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#poll);
+    this.#timer = this.#poll = undefined;
     this.#ready.reject(
       new ValueError(ERRNO.EBADF[0], { syscall: "ready", path: "Watcher", hint: "it is closed" }),
     );
@@ -246,6 +253,7 @@ export class Watcher extends EventSource<WatchEvent> {
       if (!this.closed) this.#pace.later();
       return;
     }
+    if (this.#settings.poll > 0) this.#pollLater();
     if (this.#pace.isReady) return;
     this.#pace.isReady = true;
     this.#ready.resolve();
@@ -257,6 +265,19 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#scan();
     this.push(this.#take());
   };
+
+  /** Compares with the disk when the time has come, and when who reads has caught up. It does not hold the process: a pending read does. */
+  #pollLater(): void {
+    if (this.#poll !== undefined || this.closed) return;
+    this.#poll = setTimeout(() => {
+      this.#poll = undefined;
+      if (this.closed) return this.unread();
+      if (this.queued >= MOST_UNREAD) return this.#pollLater();
+      this.#engine.compare();
+      this.#slice();
+    }, this.#settings.poll);
+    this.#poll.unref();
+  }
 
   readonly #soonLookBack = (): void => queueMicrotask(this.#lookBack);
 

@@ -16,6 +16,7 @@ test("watchOptions() of a path alone is everything below it, every event, and no
     modify: false,
     atomic: false,
     settle: undefined,
+    poll: 0,
     stats: false,
     backend: "auto",
     since: undefined,
@@ -44,6 +45,7 @@ test("watchOptions() takes every option, in short as well", () => {
     "--modify",
     "--backend=inotify",
     "--settle=200ms",
+    "--poll=2s",
   ];
   expect(watchOptions([...args, "--atomic", "--now", "--", "-w", "other"])).toEqual({
     paths: ["-w", "other"],
@@ -56,6 +58,7 @@ test("watchOptions() takes every option, in short as well", () => {
     modify: true,
     atomic: true,
     settle: 200,
+    poll: 2000,
     stats: true,
     backend: "inotify",
     since: undefined,
@@ -98,6 +101,7 @@ test.each([
   [["--timeout"], "Cannot take --timeout: its value is missing"],
   [["--once=1"], "Cannot take --once: it takes no value"],
   [["--once", "--count", "2"], "Cannot take --once and --count together: --once is --count 1"],
+  [["--poll", "often"], /^Cannot take --poll: "often" is not a time such as 500ms or 1\.5h, /],
   [["--settle", "soon"], /^Cannot take --settle: "soon" is not a time such as 500ms or 1\.5h, /],
   [["--restart"], "Cannot take --restart: there is no --exec whose command it would end"],
   [["--exec", " "], "Cannot take --exec: the command is empty"],

@@ -249,6 +249,20 @@ describe("how it is told", () => {
     expect(rowsOf(now.stdout.text)).toHaveLength(3);
   });
 
+  test("--poll finds what the kernel does not tell of", async () => {
+    writeFileSync(dir.at("mapped"), "text");
+    await using watch = await Butter.watch([".", "--poll", "10ms", "--once"], { cwd: dir.path });
+    Bun.mmap(dir.at("mapped")).set(Buffer.from("TEXT"));
+    expect(await watch.end()).toBe(0);
+    expect(rowsOf(watch.stdout.text)).toEqual(["change ./mapped file"]);
+  });
+
+  test("where the kernel does not tell all, it says so and how to find the rest", async () => {
+    await using watch = await Butter.watch(["/proc/self/fdinfo"], { cwd: dir.path });
+    const text = await watch.stderr.until((said) => said.includes("--poll finds the rest"));
+    expect(text).toContain("of proc the kernel does not tell all that happens");
+  });
+
   test("--settle that is too long is one line", async () => {
     await using watch = Butter.start(["watch", ".", "--settle", "30d"], { cwd: dir.path });
     expect(await watch.end()).toBe(1);

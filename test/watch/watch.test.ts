@@ -34,6 +34,8 @@ describe("options", () => {
     [{ settle: { quiet: 20, max: 10 } }, RangeError, "max 10 is less than 20 ms"],
     [{ settle: "1" }, TypeError, "settle"],
     [{ batch: NaN }, RangeError, "batch"],
+    [{ poll: -1 }, RangeError, "poll"],
+    [{ poll: "1" }, TypeError, "poll"],
     [{ atomic: 2 ** 31 }, RangeError, "atomic"],
     [{ backend: "kqueue" }, TypeError, "backend"],
     [{ latency: -1 }, RangeError, "latency"],
