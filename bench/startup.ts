@@ -1,4 +1,4 @@
-/** What `import "bun-butter"` adds to the start of a script. */
+/** What `import "bun-butter"`, or a part of it, adds to the start of a script. */
 import { join } from "node:path";
 
 import { script } from "./child.ts";
@@ -17,7 +17,9 @@ export function startup(): Benchmark {
       side(EMPTY, script("start-empty.ts")),
       side(BUTTER, script("start-butter.ts")),
       side(BUNDLED, [process.execPath, bundled()]),
-      side('import "bun-butter/syscalls"', script("start-syscalls.ts")),
+      ...["watch", "events", "system", "syscalls"].map((part) =>
+        side(`import "bun-butter/${part}"`, script(`start-${part}.ts`)),
+      ),
       side("import, open, read, close", script("start-event.ts")),
     ],
     metrics: [{ key: "time", label: "time, ms" }],

@@ -74,7 +74,15 @@ export async function site(): Promise<Application> {
   const sections = [...new Set(guidesInOrder.map(({ section }) => section))];
   const app = await Application.bootstrap({
     name: "bun-butter",
-    entryPoints: ["src/index.ts", "src/testing/index.ts", "src/syscalls/index.ts"],
+    // What several have is described where it is first.
+    entryPoints: [
+      "src/index.ts",
+      "src/testing/index.ts",
+      "src/syscalls/index.ts",
+      "src/watch/index.ts",
+      "src/events/index.ts",
+      "src/system/index.ts",
+    ],
     tsconfig: join(import.meta.dir, "site/tsconfig.json"),
     basePath: top,
     // `bun check` has looked.
@@ -175,7 +183,8 @@ function categorize(project: ProjectReflection): void {
     if (tag.name === "[toStringTag]") project.removeReflection(tag);
   for (const module of project.getChildrenByKind(ReflectionKind.Module)) {
     for (const child of module.children ?? []) {
-      const file = project.getSymbolIdFromReflection(child)?.packagePath ?? "";
+      const target = child.isReference() ? child.getTargetReflection() : child;
+      const file = project.getSymbolIdFromReflection(target)?.packagePath ?? "";
       const [word = ""] = file.startsWith("src/watch/")
         ? ["watch"]
         : basename(file, ".ts").split("-");

@@ -2,14 +2,14 @@
 import { readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { Watcher } from "bun-butter";
+import type { Watcher } from "bun-butter/watch";
 
 import { now } from "./clock.ts";
 import { resident } from "./memory.ts";
 
 const [, , way, backend, dir = "", count] = process.argv;
 const empty = way === "start" ? await resident() : 0;
-const { watch } = await import("bun-butter");
+const { watch } = await import("bun-butter/watch");
 const print = (result: object): void => console.log(JSON.stringify(result));
 
 /** User and system time in ms. */

@@ -127,32 +127,22 @@ export function statsOf(path: Uint8Array): WatchStats | undefined {
   };
 }
 
-/** The kind that `getdents64` tells, or `undefined` if it doesn't. */
-export function kindOfType(type: number): Kind | undefined {
-  switch (type) {
-    case DT.UNKNOWN:
-      return undefined;
-    case DT.REG:
-      return KIND.FILE;
-    case DT.DIR:
-      return KIND.DIRECTORY;
-    case DT.LNK:
-      return KIND.SYMLINK;
-    default:
-      return KIND.OTHER;
-  }
-}
-
-/** The kind of each type, -1 for one that does not tell. */
-export const KINDS: Int8Array = Int8Array.from(
-  { length: 256 },
-  (_, type) => kindOfType(type) ?? -1,
-);
+/** The kind of each type that `getdents64` tells, -1 for one that does not tell. Who starts waits for it: no callback for each. */
+export const KINDS: Int8Array = new Int8Array(256).fill(KIND.OTHER);
+KINDS[DT.UNKNOWN] = -1;
+KINDS[DT.REG] = KIND.FILE;
+KINDS[DT.DIR] = KIND.DIRECTORY;
+KINDS[DT.LNK] = KIND.SYMLINK;
 
 /** The same, and -1 for links as well. */
-export const KINDS_WITHOUT_LINKS: Int8Array = KINDS.map((kind) =>
-  kind === KIND.SYMLINK ? -1 : kind,
-);
+export const KINDS_WITHOUT_LINKS: Int8Array = KINDS.slice();
+KINDS_WITHOUT_LINKS[DT.LNK] = -1;
+
+/** The kind that `getdents64` tells, or `undefined` if it doesn't. */
+export function kindOfType(type: number): Kind | undefined {
+  const kind = KINDS[type];
+  return kind === -1 ? undefined : (kind as Kind | undefined);
+}
 
 function kindOfMode(mode: number): Kind {
   switch (mode & S.IFMT) {

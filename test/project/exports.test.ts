@@ -36,6 +36,14 @@ describe.each(points)("$specifier", ({ specifier, file }) => {
   });
 });
 
+describe.each(["watch", "events", "system"])("bun-butter/%s", (part) => {
+  test("is a part of bun-butter, and the same thing there", async () => {
+    const whole = (await import("bun-butter")) as Readonly<Record<string, unknown>>;
+    const values = (await import(`bun-butter/${part}`)) as Readonly<Record<string, unknown>>;
+    for (const [name, value] of Object.entries(values)) expect(value).toBe(whole[name]);
+  });
+});
+
 test("no script of the package hides a command of Bun", () => {
   const { scripts } = JSON.parse(textOf("package.json")) as {
     readonly scripts: Readonly<Record<string, string>>;

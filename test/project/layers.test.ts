@@ -13,7 +13,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   watch: ["errors", "libc", "syscalls", "events", "system", "watch"],
   testing: ["errors", "libc", "syscalls", "events", "system", "watch", "testing", "index"],
   cli: ["errors", "libc", "syscalls", "events", "system", "watch", "cli", "index", "package.json"],
-  index: ["errors", "libc", "syscalls", "events", "system", "watch", "testing"],
+  index: ["errors", "libc", "syscalls", "events", "system", "watch", "testing", "index"],
 };
 
 const files = filesOf("src/**/*.ts");
@@ -126,6 +126,30 @@ describe("only libc.ts opens libraries", () => {
       "src/events/fanotify-warden-program.ts",
       "src/libc.ts",
     ]);
+  });
+});
+
+describe("a part loads nothing of the other parts", () => {
+  /** All files that importing one loads. */
+  function loadedBy(file: string, found: Set<string> = new Set()): ReadonlySet<string> {
+    if (found.has(file)) return found;
+    found.add(file);
+    const imports = new Bun.Transpiler({ loader: "ts" }).scanImports(textOf(file));
+    for (const { path } of imports)
+      if (path.startsWith(".")) loadedBy(resolveFrom(file, path), found);
+    return found;
+  }
+  const loaded = (part: string): readonly string[] => [...loadedBy(`src/${part}/index.ts`)];
+
+  test.each(["watch", "events", "system", "syscalls"])("src/%s/index.ts", (part) => {
+    const others = new Set(["watch", "system", "testing", "cli"]);
+    others.delete(part);
+    expect(loaded(part).filter((file) => others.has(layerOf(file)))).toEqual([]);
+  });
+
+  test("src/watch/index.ts, which has one itself, loads no source of events/", () => {
+    expect(loaded("watch")).toContain("src/watch/watcher.ts");
+    expect(loaded("watch").filter((file) => sources.includes(file))).toEqual([]);
   });
 });
 

@@ -1,0 +1,1 @@
+import "bun-butter/events";
