@@ -292,17 +292,16 @@ export class Directories implements Reader, Disposable {
   #repair(scan: Scan): boolean {
     const { node: dir, since } = scan;
     let left = MOST_CHILDREN;
-    for (let child = this.#tree.first(dir); child !== NONE; child = this.#tree.next(child))
+    for (let child = this.#tree.firstNumbered(dir); child !== NONE; child = this.#tree.next(child))
       if (left-- === 0) return false;
     const fd = this.watches.open(dir);
     if (fd === -1) return false;
     const still = (this.#still ??= new Still(this.#tree));
     let isSame = still.isStill(dir, fd, since);
-    for (
-      let child = isSame ? this.#tree.first(dir) : NONE;
-      child !== NONE;
-      child = this.#tree.next(child)
-    ) {
+    // What is told of needs a number.
+    const needsAll = isSame && !still.areLeavesStill(dir, fd, since);
+    const first = needsAll ? this.#tree.first(dir) : this.#tree.firstNumbered(dir);
+    for (let child = isSame ? first : NONE; child !== NONE; child = this.#tree.next(child)) {
       if (this.#tree.has(child, FLAG.HELD)) continue;
       if (this.#tree.isDirectory(child) || this.#tree.has(child, FLAG.FOLLOWED)) {
         this.#meetAgain(scan, child);
@@ -424,6 +423,7 @@ export class Directories implements Reader, Disposable {
   #dropBelow(node: Node, loud: boolean): void {
     let at = node;
     for (;;) {
+      if (!loud) this.#tree.discard(at);
       const child = this.#tree.first(at);
       if (child !== NONE) {
         at = child;

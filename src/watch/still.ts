@@ -43,7 +43,14 @@ export class Still implements Disposable {
 
   constructor(tree: Tree) {
     this.#tree = tree;
-    brief(this.isStill, this.changedIn, this.#isKept, read_statx_identity);
+    brief(
+      this.isStill,
+      this.areLeavesStill,
+      this.changedIn,
+      this.#changed,
+      this.#isKept,
+      read_statx_identity,
+    );
     brief(read_statx_latest, statx_succeeds);
   }
 
@@ -57,10 +64,28 @@ export class Still implements Disposable {
     return read_statx_latest(this.#stat) < since && this.#isKept(fd);
   }
 
+  /** Whether all entries of an open directory that have no numbers are there, and were left alone since then. */
+  areLeavesStill(node: Node, fd: number, since: number): boolean {
+    const { bytes } = this.#block;
+    for (
+      let leaf = this.#tree.firstLeaf(node);
+      leaf !== 0;
+      leaf = this.#tree.nextLeaf(node, leaf)
+    ) {
+      const changed = this.#changed(fd, this.#tree.copyLeafName(leaf, bytes, 0));
+      if (changed === -Infinity || changed >= since) return false;
+    }
+    return true;
+  }
+
   /** When an entry of an open directory was changed: milliseconds since 1970, `-Infinity` if it is gone. */
   changedIn(fd: number, node: Node): number {
-    const { bytes } = this.#block;
-    bytes[this.#tree.copyName(node, bytes, 0)] = 0;
+    return this.#changed(fd, this.#tree.copyName(node, this.#block.bytes, 0));
+  }
+
+  /** @param length Of the name that is in the block. */
+  #changed(fd: number, length: number): number {
+    this.#block.bytes[length] = 0;
     const flags = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT;
     const isThere = statx_succeeds(fd, this.#name, flags, WANTED, this.#stat);
     return isThere ? read_statx_latest(this.#stat) : -Infinity;

@@ -5,6 +5,7 @@
  * @module
  */
 import { brief } from "./brief.ts";
+import { type Leaf, Leaves } from "./leaves.ts";
 import { hashOf, NameTable } from "./name-table.ts";
 
 /** An entry: a number that is used again after its removal. */
@@ -59,6 +60,7 @@ export class Tree {
   #ino = new Float64Array(64);
   #bits = new Uint16Array(64);
   readonly #names = new NameTable();
+  readonly #leaves = new Leaves();
   readonly #growers: readonly ((length: number) => void)[] = [
     (length) => (this.#parent = grown(this.#parent, new Int32Array(length))),
     (length) => (this.#first = grown(this.#first, new Int32Array(length))),
@@ -67,6 +69,7 @@ export class Tree {
     (length) => (this.#handle = grown(this.#handle, new Int32Array(length))),
     (length) => (this.#ino = grown(this.#ino, new Float64Array(length))),
     (length) => (this.#bits = grown(this.#bits, new Uint16Array(length))),
+    (length) => this.#leaves.grow(length),
     ...this.#names.growers,
   ];
   #capacity = 64;
@@ -80,7 +83,7 @@ export class Tree {
   #places = 0;
 
   constructor() {
-    brief(this.fill, this.nameLength, this.copyName, this.#reserve, identity);
+    brief(this.fill, this.#fill, this.nameLength, this.copyName, this.#reserve, inoOf, identity);
   }
 
   /** How many entries there are. */
@@ -100,7 +103,8 @@ export class Tree {
 
   /** Bytes that it takes, for the curious. */
   get byteLength(): number {
-    return this.#parent.length * (5 * 4 + 8 + 2) + this.#names.byteLength;
+    const columns = this.#parent.length * (5 * 4 + 8 + 2);
+    return columns + this.#names.byteLength + this.#leaves.byteLength;
   }
 
   /** Adds an entry that is not there yet. `NONE` as parent makes one that no name leads to. */
@@ -118,7 +122,8 @@ export class Tree {
   }
 
   /**
-   * Adds entries of a directory that are not there yet.
+   * Adds entries of a directory that are not there yet. Of one that had none, all but directories are kept without
+   * numbers, until somebody asks for one of them.
    *
    * @param rows Numbers of each entry: those of `ROW`.
    * @param kinds The kind of each type, or -1 for an entry that is not added.
@@ -134,7 +139,31 @@ export class Tree {
     kinds: Int8Array,
     directories: Node[],
   ): number {
-    while (this.#used + count - from >= this.#ahead) this.#reserve(this.#ahead);
+    const isNew = this.#first[dir] === NONE && !this.#leaves.has(dir);
+    if (!isNew) {
+      this.#number(dir);
+      return this.#fill(dir, bytes, rows, from, count, kinds, directories, 0);
+    }
+    let end = from;
+    while (end < count && (kinds[rows[end * ROW.LENGTH + ROW.TYPE] ?? 0] ?? -1) >= 0) end++;
+    const kept = this.#leaves.keep(dir, bytes, rows, from, end, kinds);
+    this.#size += kept;
+    if (kept === end - from) return end;
+    return this.#fill(dir, bytes, rows, from, end, kinds, directories, kept);
+  }
+
+  /** @param kept How many of them are kept without numbers: all but directories, or none. */
+  #fill(
+    dir: Node,
+    bytes: Uint8Array,
+    rows: Int32Array,
+    from: number,
+    count: number,
+    kinds: Int8Array,
+    directories: Node[],
+    kept: number,
+  ): number {
+    while (this.#used + count - from - kept >= this.#ahead) this.#reserve(this.#ahead);
     const parents = this.#parent;
     const firsts = this.#first;
     const nexts = this.#next;
@@ -149,6 +178,7 @@ export class Tree {
       const row = at * ROW.LENGTH;
       const kind = kinds[rows[row + ROW.TYPE] ?? 0] ?? -1;
       if (kind < 0) break;
+      if (kept > 0 && kind !== KIND.DIRECTORY) continue;
       const isOld = free.length > 0;
       const node = isOld ? (free[free.length - 1] ?? NONE) : this.#used;
       const start = rows[row + ROW.NAME] ?? 0;
@@ -161,26 +191,49 @@ export class Tree {
       nexts[node] = first;
       previous[first] = node;
       handles[node] = 0;
-      inos[node] = identity(
-        (rows[row + ROW.INO_LOW] ?? 0) >>> 0,
-        (rows[row + ROW.INO_HIGH] ?? 0) >>> 0,
-      );
+      inos[node] = inoOf(rows, row);
       bits[node] = kind;
       first = node;
+      this.#size++;
       if (kind === KIND.DIRECTORY) directories.push(node);
     }
     firsts[dir] = first;
-    this.#size += at - from;
     return at;
+  }
+
+  /** Gives numbers to those of a directory's entries that have none. */
+  #number(dir: Node): void {
+    if (!this.#leaves.has(dir)) return;
+    const { bytes, rows, count } = this.#leaves.take(dir);
+    this.#size -= count;
+    for (let at = 0; at < count; at++) {
+      at = this.#fill(dir, bytes, rows, at, count, LEAF_KINDS, NOBODY, 0);
+      if (at === count) return;
+      // A file system told of the name twice: the last time is as right as any, and the events say how it ends.
+      const row = at * ROW.LENGTH;
+      const start = rows[row + ROW.NAME] ?? 0;
+      const name = { bytes, start, end: start + (rows[row + ROW.BYTES] ?? 0) };
+      const node = this.#names.find(hashOf(dir, name), dir, name, this.#parent);
+      if (this.isDirectory(node)) continue;
+      this.setKind(node, (rows[row + ROW.TYPE] ?? 0) as Kind);
+      this.setIno(node, inoOf(rows, row));
+    }
   }
 
   /** The entry of that name, or `NONE`. */
   find(parent: Node, name: NameBytes): Node {
+    this.#number(parent);
     return this.#names.find(hashOf(parent, name), parent, name, this.#parent);
+  }
+
+  /** Forgets those of a directory's entries that have no numbers. */
+  discard(dir: Node): void {
+    this.#size -= this.#leaves.drop(dir);
   }
 
   /** Removes an entry without children. */
   remove(node: Node): void {
+    this.discard(node);
     this.#renew(node);
     this.#unlink(node);
     this.#names.drop(node);
@@ -190,6 +243,7 @@ export class Tree {
 
   /** Lets no name lead to an entry until it is moved. It stays a child of its directory, and keeps its path. */
   conceal(node: Node): void {
+    this.#number(this.parent(node));
     this.#names.withdraw(node);
     this.set(node, FLAG.HELD);
   }
@@ -209,7 +263,28 @@ export class Tree {
 
   /** The first of its children, or `NONE`. */
   first(node: Node): Node {
+    this.#number(node);
+    return this.firstNumbered(node);
+  }
+
+  /** The first of its children that have numbers already, as all directories have, or `NONE`. */
+  firstNumbered(node: Node): Node {
     return this.#first[node] ?? NONE;
+  }
+
+  /** The first of its children that have no numbers yet, or 0. */
+  firstLeaf(node: Node): Leaf {
+    return this.#leaves.first(node);
+  }
+
+  /** The next of them, or 0. */
+  nextLeaf(node: Node, leaf: Leaf): Leaf {
+    return this.#leaves.next(node, leaf);
+  }
+
+  /** Copies the bytes of its name, as {@linkcode Tree.copyName} does. */
+  copyLeafName(leaf: Leaf, into: Uint8Array, at: number): number {
+    return this.#leaves.copyName(leaf, into, at);
   }
 
   /** The next child of its parent, or `NONE`. */
@@ -287,7 +362,7 @@ export class Tree {
 
   #renew(node: Node): void {
     this.#renewals++;
-    if (this.kind(node) !== KIND.FILE || this.first(node) !== NONE) this.#places++;
+    if (this.kind(node) !== KIND.FILE || this.firstNumbered(node) !== NONE) this.#places++;
   }
 
   #link(node: Node, parent: Node, name: NameBytes): void {
@@ -341,10 +416,20 @@ export class Tree {
 /** How many entries are added between two arrays that are enlarged. */
 const STEP = 1024;
 
+/** Nobody wants to know of directories, where there are none. */
+const NOBODY: Node[] = [];
+
+/** The kind of each kind, for rows that have those in place of types. */
+const LEAF_KINDS = Int8Array.from(Object.values(KIND));
+
 /** Copies an array into a larger one. */
 export function grown<T extends NodeJS.TypedArray>(from: T, to: T): T {
   to.set(from as never);
   return to;
+}
+
+function inoOf(rows: Int32Array, row: number): number {
+  return identity((rows[row + ROW.INO_LOW] ?? 0) >>> 0, (rows[row + ROW.INO_HIGH] ?? 0) >>> 0);
 }
 
 /**

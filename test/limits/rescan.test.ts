@@ -22,10 +22,15 @@ import { canFanotify, listed, memory, Model, treeOf, type Way } from "../support
 
 const QUEUE = 16;
 
-const places: readonly Way[] = [
+const ways: readonly Way[] = [
   { backend: "inotify", base: tmpdir() },
   ...(canFanotify ? [{ backend: "fanotify", base: memory } as const] : []),
 ];
+
+/** With what is there told of at first, and without. */
+const places = ways.flatMap(({ backend, base }) =>
+  [true, false].map((initial) => ({ backend, base, initial })),
+);
 
 /** Directories with files, three levels deep. */
 function make(root: string): void {
@@ -85,7 +90,7 @@ const changes: readonly (readonly [title: string, change: (root: string) => void
   ["permissions", (root) => chmodSync(`${root}/3/2`, 0o700)],
 ];
 
-describe.each(places)("$backend in $base", ({ backend, base }) => {
+describe.each(places)("$backend in $base, initial: $initial", ({ backend, base, initial }) => {
   const isAllowed = can("CAP_SYS_ADMIN");
   test.if(isAllowed).each(changes)(
     `row 2: behind an overflow there was %s${isAllowed ? "" : " (needs CAP_SYS_ADMIN)"}`,
@@ -95,7 +100,9 @@ describe.each(places)("$backend in $base", ({ backend, base }) => {
       mkdirSync(root);
       make(root);
       const model = new Model();
-      await using watcher = openWith(root, backend);
+      await using watcher = openWith(root, backend, initial);
+      await watcher.ready;
+      if (!initial) for (const [path, kind] of treeOf(root)) model.entries.set(path, kind);
       await age(watcher, model);
       flood(root);
       change(root);
@@ -126,7 +133,7 @@ describe.each(places)("$backend in $base", ({ backend, base }) => {
       const root = dir.at("root");
       mkdirSync(root);
       make(root);
-      await using watcher = openWith(root, backend);
+      await using watcher = openWith(root, backend, initial);
       await age(watcher, new Model());
       flood(root);
       const written = [`${root}/0/0/deep/z`, `${root}/2/1/x`];
@@ -142,7 +149,7 @@ describe.each(places)("$backend in $base", ({ backend, base }) => {
 });
 
 /** What the kernel keeps for a reader is set when the source is made. */
-function openWith(root: string, backend: Way["backend"]): Watcher {
+function openWith(root: string, backend: Way["backend"], initial: boolean): Watcher {
   using _ = sysctl(`fs.${backend}.max_queued_events`, QUEUE);
-  return watch(root, { initial: true, backend });
+  return watch(root, { initial, backend });
 }

@@ -62,14 +62,21 @@ describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) =>
 });
 
 describe.each(ways)("replaying $backend's events of a random program makes its tree", (way) => {
-  test("when the queue overflows", async () => {
-    const models = new Map(seeds.map((seed) => [seed, new Model()]));
-    const outcomes = await parallel([...models], ([seed, model]) =>
-      inBursts(seed, way, model, { queue: 16 }),
-    );
-    expect(outcomes).toEqual(seeds.map(right));
-    expect([...models.values()].filter(({ overflows }) => overflows === 0)).toEqual([]);
-  }, 120_000);
+  test.each([
+    ["", true],
+    [", and nobody was told of what was there before", false],
+  ])(
+    "when the queue overflows%s",
+    async (_, initial) => {
+      const models = new Map(seeds.map((seed) => [seed, new Model()]));
+      const outcomes = await parallel([...models], ([seed, model]) =>
+        inBursts(seed, way, model, { queue: 8, options: { initial } }),
+      );
+      expect(outcomes).toEqual(seeds.map(right));
+      expect([...models.values()].filter(({ overflows }) => overflows === 0)).toEqual([]);
+    },
+    120_000,
+  );
 
   test("when another process runs it meanwhile, and the queue overflows", async () => {
     const some = seeds.slice(0, Math.ceil(seeds.length / 4));

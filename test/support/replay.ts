@@ -90,8 +90,12 @@ export async function inBursts(
   using where = place(way);
   const { root, outside } = where;
   const program = new FileProgram(root, outside, seed);
-  program.run(40);
+  program.run(options.initial === false ? 200 : 40);
   await using watcher = open(root, way, options, queue);
+  if (options.initial === false) {
+    await watcher.ready;
+    for (const [path, kind] of treeOf(root)) model.entries.set(path, kind);
+  }
   for (let burst = 0; burst < BURSTS; burst++) {
     program.run(1 + ((seed + burst * 7) % 40));
     before?.(watcher, burst);

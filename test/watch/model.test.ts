@@ -31,6 +31,12 @@ describe.each(ways)("replaying $backend's events of a random program makes its t
     expect(outcomes).toEqual(seeds.map(right));
   }, 120_000);
 
+  test("when nobody was told of what was there before", async () => {
+    const options = { initial: false };
+    const outcomes = await parallel(seeds, (seed) => inBursts(seed, way, new Model(), { options }));
+    expect(outcomes).toEqual(seeds.map(right));
+  }, 120_000);
+
   test("when another process runs it meanwhile", async () => {
     // The first two of inotify went wrong once. Of fanotify, seed 10 still does in about one of fifty runs on a busy machine.
     const first = way.backend === "inotify" ? [10, 106] : seeds.slice(0, 2);
