@@ -6,8 +6,8 @@
 import { readFileSync } from "node:fs";
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 
+import { nearest } from "../events/nearest.ts";
 import { UsageError } from "./command.ts";
-import { nearest } from "./nearest.ts";
 
 /** The argument that asks for a command's option table. No command line has it: it holds a NUL. */
 export const TABLE = "-\0";

@@ -5,10 +5,10 @@
  * @module
  */
 import manifest from "../../package.json" with { type: "json" };
+import { nearest } from "../events/nearest.ts";
 import { OSError } from "../index.ts";
 import { type Command, EXIT, FileError, note, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
-import { nearest } from "./nearest.ts";
 import { OutputError } from "./output.ts";
 
 const HELP = `Usage: butter COMMAND [OPTION…]

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkNames, checkSignal, type OptionNames } from "./options.ts";
+
 /** Options of one wait. */
 export interface WaitOptions {
   /**
@@ -15,6 +17,9 @@ export interface WaitOptions {
   /** Ends the wait, not the source, when it aborts. */
   readonly signal?: AbortSignal;
 }
+
+/** What they are called. */
+const waitNames: OptionNames<WaitOptions> = { timeout: true, signal: true };
 
 /** The longest delay that a timer of the event loop takes, in milliseconds. */
 export const LONGEST_DELAY = 2 ** 31 - 1;
@@ -33,7 +38,9 @@ export function deadline(
   onAbort: (reason: unknown) => void,
   onTimeout: (error: DOMException) => void,
 ): Disposable {
+  checkNames(options, waitNames);
   const { signal, timeout = Infinity } = options;
+  checkSignal(signal);
   checkTimeout(timeout);
   signal?.throwIfAborted();
   const abort = (): void => onAbort(signal?.reason);

@@ -8,6 +8,7 @@ import { builtin, type Pinned } from "../libc.ts";
 import { read_nonblock } from "../syscalls/fd.ts";
 import { deadline, LONGEST_DELAY, type WaitOptions } from "./deadline.ts";
 import { type Batch, closeQuietly, Intake, readBuffer, type Waiter } from "./intake.ts";
+import { checkNames, checkSignal, type OptionNames } from "./options.ts";
 
 /** More than any record that the kernel writes: with less room left than this, more may be there. */
 const LONGEST_RECORD = 4096;
@@ -24,6 +25,9 @@ export interface EventSourceOptions {
   /** Closes the source when it aborts. Pending reads reject with its reason. */
   readonly signal?: AbortSignal;
 }
+
+/** What they are called. */
+export const sourceNames: OptionNames<EventSourceOptions> = { latency: true, signal: true };
 
 /**
  * A descriptor that events come out of, in order, each to one reader.
@@ -480,15 +484,15 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
   }
 }
 
-/** Checks options before anything is opened with them. */
-export function checkOptions(options: EventSourceOptions): void {
-  if (typeof options !== "object" || options === null) {
-    const got = options === null ? "null" : typeof options;
-    throw new TypeError(`Cannot take options: expected an object, got ${got}`);
-  }
+/** Checks options before anything is opened with them: all of their names, and what every source has. */
+export function checkOptions(
+  options: EventSourceOptions,
+  known: OptionNames<EventSourceOptions> = sourceNames,
+  elsewhere?: Readonly<Record<string, string>>,
+): void {
+  checkNames(options, known, undefined, elsewhere);
   const { latency = 1, signal } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new TypeError(`Cannot take signal: expected an AbortSignal, got ${typeof signal}`);
+  checkSignal(signal);
   if (typeof latency !== "number")
     throw new TypeError(`Cannot take latency: expected milliseconds, got ${typeof latency}`);
   if (!(latency >= 0 && latency <= LONGEST_DELAY)) {
@@ -497,10 +501,4 @@ export function checkOptions(options: EventSourceOptions): void {
     );
   }
   signal?.throwIfAborted();
-}
-
-/** Checks an option that is a boolean. */
-export function checkBoolean(value: boolean, name: string): void {
-  if (typeof value !== "boolean")
-    throw new TypeError(`Cannot take ${name}: expected a boolean, got ${typeof value}`);
 }

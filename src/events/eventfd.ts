@@ -8,13 +8,9 @@ import { type Pinned, uint64 } from "../libc.ts";
 import { EFD, eventfd, eventfd_write } from "../syscalls/eventfd.ts";
 import { fd_info } from "../syscalls/fd.ts";
 import { prepareAdopted } from "./adopt.ts";
-import {
-  checkBoolean,
-  checkOptions,
-  EventSource,
-  type EventSourceOptions,
-} from "./event-source.ts";
+import { checkOptions, EventSource, type EventSourceOptions, sourceNames } from "./event-source.ts";
 import type { Batch } from "./intake.ts";
+import { checkBoolean, type OptionNames } from "./options.ts";
 
 /** Options of {@linkcode Eventfd}. */
 export interface EventfdOptions extends EventSourceOptions {
@@ -31,6 +27,12 @@ export interface EventfdOptions extends EventSourceOptions {
    */
   readonly semaphore?: boolean;
 }
+
+const optionNames: OptionNames<EventfdOptions> = {
+  ...sourceNames,
+  initial: true,
+  semaphore: true,
+};
 
 /** What was taken of an {@linkcode Eventfd}. */
 export interface EventfdEvent {
@@ -83,7 +85,7 @@ export class Eventfd extends EventSource<EventfdEvent> {
    * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit.
    */
   constructor(options: EventfdOptions = {}) {
-    checkOptions(options);
+    checkOptions(options, optionNames);
     const { initial = 0, semaphore = false } = options;
     checkBoolean(semaphore, "semaphore");
     const adopted = (options as Adopted)[ADOPTED];

@@ -7,6 +7,7 @@ import { FAN, FAN_MARK } from "../syscalls/fanotify.ts";
 import { type FanotifyGroup, isSince, newer } from "./fanotify-group.ts";
 import { choice, refuse } from "./fanotify-options.ts";
 import { BY_HANDLE, DECIDED, HOW, listOf, MOUNTS, SINCE } from "./fanotify-words.ts";
+import type { OptionNames } from "./options.ts";
 
 /** What a mark is of: a file or directory, everything below a mount point, a whole file system, or the mounts of a namespace. */
 export type FanotifyScope = "inode" | "mount" | "filesystem" | "mntns";
@@ -56,6 +57,16 @@ export interface FanotifyMarkOptions {
    */
   readonly follow?: boolean;
 }
+
+export const markNames: OptionNames<FanotifyMarkOptions> = {
+  scope: true,
+  children: true,
+  dirs: true,
+  ignore: true,
+  surviveModify: true,
+  evictable: true,
+  follow: true,
+};
 
 /** Kinds of marks. */
 const SCOPES: Readonly<Record<FanotifyScope, number>> = {

@@ -5,7 +5,8 @@
  */
 import { ERRNO, ValueError } from "../errors.ts";
 import { LONGEST_DELAY } from "./deadline.ts";
-import type { EventSourceOptions } from "./event-source.ts";
+import { type EventSourceOptions, sourceNames } from "./event-source.ts";
+import type { OptionNames } from "./options.ts";
 
 /** Options of {@linkcode Fanotify}. */
 export interface FanotifyOptions extends EventSourceOptions {
@@ -80,6 +81,28 @@ export interface FanotifyOptions extends EventSourceOptions {
    */
   readonly eventFlags?: number;
 }
+
+/** Those that are not the group's. */
+export const adoptNames: OptionNames<
+  Pick<FanotifyOptions, "decideTimeout" | "latency" | "own" | "signal">
+> = {
+  ...sourceNames,
+  decideTimeout: true,
+  own: true,
+};
+
+export const optionNames: OptionNames<FanotifyOptions> = {
+  ...adoptNames,
+  report: true,
+  decide: true,
+  pidfd: true,
+  tid: true,
+  mounts: true,
+  errors: true,
+  unlimitedQueue: true,
+  unlimitedMarks: true,
+  eventFlags: true,
+};
 
 /** The default of `decideTimeout`. */
 const DECIDE_TIMEOUT = 5000;

@@ -23,12 +23,20 @@ import {
   type FanotifyMarkOptions,
   type FanotifyScope,
   flagsOf,
+  markNames,
   withHow,
 } from "./fanotify-mark.ts";
-import { checkFanotify, decideTimeoutOf, type FanotifyOptions } from "./fanotify-options.ts";
+import {
+  adoptNames,
+  checkFanotify,
+  decideTimeoutOf,
+  type FanotifyOptions,
+  optionNames,
+} from "./fanotify-options.ts";
 import { Places } from "./fanotify-paths.ts";
 import { type FanotifyEvents, maskOf, SEES_RENAMES } from "./fanotify-words.ts";
 import { type Batch, readBuffer } from "./intake.ts";
+import { checkNames } from "./options.ts";
 
 /** Bytes of one read of events with descriptors: each event opens one, and few are better than a limit that is met. */
 const FEW = 4096;
@@ -121,7 +129,7 @@ export class Fanotify extends EventSource<FanotifyEvent> {
    * @throws {OSError} `EMFILE`: at fs.fanotify.max_user_groups or the descriptor limit. `ENFILE`.
    */
   constructor(options: FanotifyOptions = {}) {
-    checkOptions(options);
+    checkOptions(options, optionNames);
     checkFanotify(options);
     const adopted = (options as Adopted)[ADOPTED];
     const [fd, group] = adopted ?? openGroup(options);
@@ -159,7 +167,7 @@ export class Fanotify extends EventSource<FanotifyEvent> {
     fd: number,
     options: Pick<FanotifyOptions, "decideTimeout" | "latency" | "own" | "signal"> = {},
   ): Fanotify {
-    checkOptions(options);
+    checkOptions(options, adoptNames);
     decideTimeoutOf(options);
     prepareAdopted(fd, /^anon_inode:\[?fanotify\]?$/, "fanotify");
     const flags = Number.parseInt(fd_info(fd, "fanotify flags") ?? "", 16) || 0;
@@ -178,6 +186,7 @@ export class Fanotify extends EventSource<FanotifyEvent> {
    * @throws {UnsupportedError} `EOPNOTSUPP`, `ENODEV`, `EXDEV`: not in this file system. `EINVAL`: not with this kernel.
    */
   mark(path: PathLike | FdLike, events: FanotifyEvents, options: FanotifyMarkOptions = {}): void {
+    checkNames(options, markNames);
     const mask = withHow(maskOf(events), options);
     const flags = addedFlagsOf(options);
     checkMark(this.#group, mask, options);
@@ -210,6 +219,8 @@ export class Fanotify extends EventSource<FanotifyEvent> {
     events?: FanotifyEvents,
     options: Pick<FanotifyMarkOptions, "scope" | "ignore" | "follow"> = {},
   ): boolean {
+    // Those of the mark may be given as they are.
+    checkNames(options, markNames);
     const flags = flagsOf(options);
     const fd = this.fileno();
     const mask = events === undefined ? this.#asked.get(flags) : maskOf(events);

@@ -9,13 +9,9 @@ import { type PathLike, pathText } from "../libc.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
 import { close, O } from "../syscalls/fd.ts";
 import { psi_read, type PsiKind, type PsiLine } from "../syscalls/psi.ts";
-import {
-  checkBoolean,
-  checkOptions,
-  EventSource,
-  type EventSourceOptions,
-} from "./event-source.ts";
+import { checkOptions, EventSource, type EventSourceOptions, sourceNames } from "./event-source.ts";
 import type { Batch } from "./intake.ts";
+import { checkBoolean, checkNames, type OptionNames } from "./options.ts";
 import { openPressure, Trigger } from "./pressure-trigger.ts";
 
 /** What tasks can wait for. */
@@ -53,6 +49,16 @@ export interface PressureOptions extends EventSourceOptions, PressureScope {
    */
   readonly window?: number;
 }
+
+const scopeNames: OptionNames<PressureScope> = { cgroup: true };
+
+const optionNames: OptionNames<PressureOptions> = {
+  ...sourceNames,
+  ...scopeNames,
+  full: true,
+  stall: true,
+  window: true,
+};
 
 /** How much tasks waited. */
 export interface PressureAverages {
@@ -124,7 +130,7 @@ export class Pressure extends EventSource<PressureEvent> {
    * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit.
    */
   constructor(resource: PressureResource, options: PressureOptions = {}) {
-    checkOptions(options);
+    checkOptions(options, optionNames);
     const path = pathOf(resource, options.cgroup);
     const { full = false, window = 2000, stall = 200 } = options;
     checkBoolean(full, "full");
@@ -148,6 +154,7 @@ export class Pressure extends EventSource<PressureEvent> {
    * @throws {UnsupportedError} `ENOENT`, `EOPNOTSUPP`: this kernel keeps no pressure stall information.
    */
   static read(resource: PressureResource, scope: PressureScope = {}): PressureReading {
+    checkNames(scope, scopeNames);
     const fd = openPressure(pathOf(resource, scope.cgroup), O.RDONLY);
     try {
       const { some, full } = psi_read(fd);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { checkBoolean, type EventSourceOptions } from "./event-source.ts";
+import { type EventSourceOptions, sourceNames } from "./event-source.ts";
+import { checkBoolean, type OptionNames } from "./options.ts";
 import {
   clockNames,
   LEAST_INTERVAL,
@@ -78,6 +79,23 @@ export interface TimerfdOptions extends EventSourceOptions, TimerfdSetting {
    */
   readonly latency?: number;
 }
+
+/** What a setting is called. */
+export const settingNames: OptionNames<TimerfdSetting> = {
+  delay: true,
+  interval: true,
+  at: true,
+  accuracy: true,
+  cancelOnSet: true,
+};
+
+/** What options are called. */
+export const optionNames: OptionNames<TimerfdOptions> = {
+  ...sourceNames,
+  ...settingNames,
+  clock: true,
+  missed: true,
+};
 
 /** A setting in nanoseconds. */
 export interface Schedule {

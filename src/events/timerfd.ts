@@ -8,15 +8,18 @@ import type { Pinned } from "../libc.ts";
 import { fd_info } from "../syscalls/fd.ts";
 import { TFD, timerfd_create } from "../syscalls/timerfd.ts";
 import { prepareAdopted } from "./adopt.ts";
-import { checkOptions, EventSource, type EventSourceOptions } from "./event-source.ts";
+import { checkOptions, EventSource, type EventSourceOptions, sourceNames } from "./event-source.ts";
 import type { Batch } from "./intake.ts";
+import { checkNames, type OptionNames } from "./options.ts";
 import { DISARMED, isCancelled, Keeper, type TimerfdState } from "./timerfd-keeper.ts";
 import {
   clockOf,
   missedOf,
   NOTHING,
+  optionNames,
   type Schedule,
   scheduleOf,
+  settingNames,
   type TimerfdMissed,
   type TimerfdOptions,
   type TimerfdSetting,
@@ -32,6 +35,8 @@ import {
 
 /** Options of {@linkcode Timerfd.adopt}. */
 export type TimerfdAdoptOptions = EventSourceOptions & Pick<TimerfdOptions, "missed">;
+
+const adoptNames: OptionNames<TimerfdAdoptOptions> = { ...sourceNames, missed: true };
 
 /** A timer has expired, or its clock was set. Immutable. */
 export interface TimerfdEvent {
@@ -120,7 +125,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
    * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit.
    */
   constructor(options: TimerfdOptions = {}) {
-    checkOptions(options);
+    checkOptions(options, optionNames);
     const adopted = (options as Adopted)[ADOPTED];
     const clock = adopted?.clock ?? clockOf(options);
     const schedule = scheduleOf(options, clock, NOTHING);
@@ -141,18 +146,21 @@ export class Timerfd extends EventSource<TimerfdEvent> {
 
   /** Fires every `interval` milliseconds, the first time after one, unless `delay` or `at` says otherwise. */
   static every(interval: number, options: Omit<TimerfdOptions, "interval"> = {}): Timerfd {
+    checkNames(options, optionNames);
     nanosecondsOf(interval, "interval", LEAST_INTERVAL);
     return new Timerfd({ ...options, interval });
   }
 
   /** Fires after `delay` milliseconds, and again if there is an `interval`. */
   static after(delay: number, options: Omit<TimerfdOptions, "delay" | "at"> = {}): Timerfd {
+    checkNames(options, optionNames);
     nanosecondsOf(delay, "delay");
     return new Timerfd({ ...options, delay });
   }
 
   /** Fires at a time of the wall clock, a date or milliseconds since 1970, and again if there is an `interval`. */
   static at(at: Date | number, options: Omit<TimerfdOptions, "delay" | "at"> = {}): Timerfd {
+    checkNames(options, optionNames);
     nanosecondsOf(at instanceof Date ? at.getTime() : at, "at");
     return new Timerfd({ ...options, at });
   }
@@ -164,7 +172,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
    * @throws {ValueError} `EBADF`: not open. `EINVAL`: not a timerfd; it stays the caller's. `EBUSY`: a source owns it.
    */
   static adopt(fd: number, options: TimerfdAdoptOptions = {}): Timerfd {
-    checkOptions(options);
+    checkOptions(options, adoptNames);
     missedOf(options);
     prepareAdopted(fd, /^anon_inode:\[?timerfd\]?$/, "timerfd");
     const clock = clockName(Number(fd_info(fd, "clockid"))) ?? "monotonic";
@@ -181,6 +189,7 @@ export class Timerfd extends EventSource<TimerfdEvent> {
    * @throws {ValueError} `EBADF`: closed.
    */
   set(setting: TimerfdSetting): TimerfdState {
+    checkNames(setting, settingNames);
     const schedule = scheduleOf(setting, this.clock, this.#keeper.schedule);
     const previous = this.get();
     this.#start(schedule);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkBoolean } from "../events/event-source.ts";
+import { checkBoolean, type OptionNames } from "../events/options.ts";
 import { size } from "../libc.ts";
 import { O } from "../syscalls/fd.ts";
 import { F_SEAL, memfd_create, memfd_secret, MFD } from "../syscalls/memfd.ts";
@@ -73,6 +73,16 @@ export interface MemfdOptions {
    */
   readonly secret?: boolean;
 }
+
+/** What they are called. */
+export const optionNames: OptionNames<MemfdOptions> = {
+  bytes: true,
+  size: true,
+  sealable: true,
+  executable: true,
+  hugePages: true,
+  secret: true,
+};
 
 /** Makes the descriptor, which is the caller's. */
 export function create(name: string | Uint8Array, options: MemfdOptions): number {

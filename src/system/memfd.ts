@@ -6,14 +6,21 @@
  */
 import { ERRNO, OSError, ValueError } from "../errors.ts";
 import { prepareAdopted } from "../events/adopt.ts";
-import { checkBoolean } from "../events/event-source.ts";
+import { checkBoolean, checkNames, type OptionNames } from "../events/options.ts";
 import { builtin, type Pinned } from "../libc.ts";
 import { fd_name } from "../syscalls/fd.ts";
 import { F_SEAL, fcntl_add_seals, fcntl_get_seals } from "../syscalls/memfd.ts";
 import { MAP, mmap_pinned } from "../syscalls/mman.ts";
 import { pwrite } from "../syscalls/pread.ts";
 import { ftruncate } from "../syscalls/truncate.ts";
-import { create, lengthOf, type MemfdOptions, type MemfdSeal, seals } from "./memfd-options.ts";
+import {
+  create,
+  lengthOf,
+  type MemfdOptions,
+  type MemfdSeal,
+  optionNames,
+  seals,
+} from "./memfd-options.ts";
 import { checkUnowned, OwnedFd } from "./owned-fd.ts";
 
 /** Options of {@linkcode Memfd.map}. */
@@ -25,6 +32,8 @@ export interface MemfdMapOptions {
    */
   readonly readonly?: boolean;
 }
+
+const mapNames: OptionNames<MemfdMapOptions> = { readonly: true };
 
 /** Hands the descriptor of {@linkcode Memfd.adopt} to the constructor. */
 const ADOPTED = Symbol("adopted");
@@ -64,6 +73,7 @@ export class Memfd extends OwnedFd {
    * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit. `ENOSPC`, `EFBIG`: too long.
    */
   constructor(name: string | Uint8Array, options: MemfdOptions = {}) {
+    checkNames(options, optionNames);
     const adopted = (options as Adopted)[ADOPTED];
     const length = adopted === undefined ? lengthOf(options) : 0;
     super(adopted ?? create(name, options));
@@ -159,6 +169,7 @@ export class Memfd extends OwnedFd {
    * @throws {MemoryError} `ENOMEM`: no huge pages are left, or it is too large.
    */
   map(options: MemfdMapOptions = {}): Uint8Array<ArrayBuffer> {
+    checkNames(options, mapNames);
     const fd = this.fileno();
     const { readonly = false } = options;
     checkBoolean(readonly, "readonly");

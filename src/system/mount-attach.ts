@@ -5,6 +5,7 @@
  * @module
  */
 import { ERRNO, OSError } from "../errors.ts";
+import type { OptionNames } from "../events/options.ts";
 import { builtin, cstring, type FdLike, fileno, type PathLike, pathText } from "../libc.ts";
 import { MOUNT_ATTR, mount_setattr } from "../syscalls/mount-setattr.ts";
 import { MNT, mount as mountCall, MS, umount2 } from "../syscalls/mount.ts";
@@ -31,6 +32,14 @@ export interface CommonMountOptions {
   /** A user namespace, borrowed, as whose users and groups those of the files are shown. Linux 5.12. */
   readonly userNamespace?: FdLike;
 }
+
+/** What they are called. */
+export const commonNames: OptionNames<CommonMountOptions> = {
+  target: true,
+  flags: true,
+  propagation: true,
+  userNamespace: true,
+};
 
 /** What is checked of {@linkcode CommonMountOptions}. */
 export interface Placement {

@@ -6,6 +6,7 @@
  * @module
  */
 import { UnsupportedError } from "../errors.ts";
+import { checkNames, type OptionNames } from "../events/options.ts";
 import { cstring, type PathLike } from "../libc.ts";
 import { MNT, mount as mountCall, MS, umount2 } from "../syscalls/mount.ts";
 import { OPEN_TREE, open_tree } from "../syscalls/open-tree.ts";
@@ -14,6 +15,7 @@ import {
   attach,
   attachByPath,
   type CommonMountOptions,
+  commonNames,
   type Placement,
   placementOf,
   prepare,
@@ -34,6 +36,12 @@ export interface BindMountOptions extends CommonMountOptions {
    */
   readonly recursive?: boolean;
 }
+
+const optionNames: OptionNames<BindMountOptions> = {
+  ...commonNames,
+  source: true,
+  recursive: true,
+};
 
 /**
  * Mounts a directory or a file that is there already at a second place. Flags not named are those of the
@@ -60,6 +68,7 @@ export interface BindMountOptions extends CommonMountOptions {
  * ```
  */
 export function bindMount(options: BindMountOptions): Mount {
+  checkNames(options, optionNames);
   const { source, recursive = false, flags = [] } = options;
   cstring(source, "source");
   const placement = placementOf(options, flagBits(flags));

@@ -7,6 +7,7 @@
  * @module
  */
 import { UnsupportedError } from "../errors.ts";
+import { checkNames, type OptionNames } from "../events/options.ts";
 import { cstring, type PathLike, pathText } from "../libc.ts";
 import { FSCONFIG } from "../syscalls/fsconfig.ts";
 import { FSPICK, fspick } from "../syscalls/fsopen.ts";
@@ -55,6 +56,8 @@ export interface RemountOptions {
   readonly recursive?: boolean;
 }
 
+const optionNames: OptionNames<RemountOptions> = { flags: true, options: true, recursive: true };
+
 /**
  * Changes what is topmost at `target`: the file system's options first, then the mount's flags.
  *
@@ -64,6 +67,7 @@ export interface RemountOptions {
  * @throws {UnsupportedError} `recursive` before Linux 5.12.
  */
 export function remount(target: PathLike, change: RemountOptions): void {
+  checkNames(change, optionNames);
   const { flags = [], recursive = false } = change;
   cstring(target, "target");
   const settings = settingsOf(change.options === undefined ? {} : change.options);
@@ -130,6 +134,7 @@ export function setPropagation(
     readonly recursive?: boolean;
   } = {},
 ): void {
+  checkNames(options, { recursive: true });
   const { recursive = false } = options;
   mountCall(null, target, null, propagationBit(propagation) | (recursive ? MS.REC : 0), null);
 }

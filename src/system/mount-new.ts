@@ -6,6 +6,7 @@
  * @module
  */
 import { UnsupportedError } from "../errors.ts";
+import { checkNames, type OptionNames } from "../events/options.ts";
 import { cstring, type PathLike, pathText } from "../libc.ts";
 import { FSCONFIG } from "../syscalls/fsconfig.ts";
 import { FSMOUNT, fsmount, FSOPEN, fsopen } from "../syscalls/fsopen.ts";
@@ -14,6 +15,7 @@ import {
   attach,
   attachByPath,
   type CommonMountOptions,
+  commonNames,
   type Placement,
   placementOf,
   prepare,
@@ -49,6 +51,13 @@ export interface MountOptions extends CommonMountOptions {
   readonly options?: FileSystemOptions;
 }
 
+const optionNames: OptionNames<MountOptions> = {
+  ...commonNames,
+  type: true,
+  source: true,
+  options: true,
+};
+
 /**
  * Mounts a file system. With the flag `ro`, the file system is read-only as well, as with `mount(8)`.
  *
@@ -78,6 +87,7 @@ export interface MountOptions extends CommonMountOptions {
  * ```
  */
 export function mount(options: MountOptions): Mount {
+  checkNames(options, optionNames);
   const { type, source = "none", flags = [] } = options;
   cstring(type, "type");
   cstring(source, "source");

@@ -5,6 +5,7 @@
  * @module
  */
 import { ERRNO, ValueError } from "../errors.ts";
+import { checkNames, type OptionNames } from "../events/options.ts";
 import { MNT, UMOUNT, umount2 } from "../syscalls/mount.ts";
 import type { MountEntry } from "./mount-entry.ts";
 import { holdTop, mountinfoId, placeOf } from "./mount-place.ts";
@@ -25,6 +26,8 @@ export interface UnmountOptions {
    */
   readonly force?: boolean;
 }
+
+const unmountNames: OptionNames<UnmountOptions> = { detach: true, force: true };
 
 /**
  * What `mount()` and its like return. It remembers which mount it made, so that it unmounts this one and
@@ -64,6 +67,7 @@ export class Mount implements Disposable {
    * @throws {PermissionError} `EPERM`: it needs `CAP_SYS_ADMIN` over the mount namespace.
    */
   unmount(options: UnmountOptions = {}): void {
+    checkNames(options, unmountNames);
     const { detach = false, force = false } = options;
     const flags = (detach ? MNT.DETACH : 0) | (force ? MNT.FORCE : 0);
     // Children first; detached, the parent takes them along.

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { checkNames, type OptionNames } from "../events/options.ts";
 import { cstring, type PathLike, pathText, uint } from "../libc.ts";
-import type { CommonMountOptions } from "./mount-attach.ts";
+import { type CommonMountOptions, commonNames } from "./mount-attach.ts";
 import type { FileSystemOptions } from "./mount-context.ts";
 import { mount } from "./mount-new.ts";
 import { holdTop } from "./mount-place.ts";
@@ -32,6 +33,13 @@ export interface TmpfsOptions extends CommonMountOptions {
   readonly options?: FileSystemOptions;
 }
 
+const tmpfsNames: OptionNames<TmpfsOptions> = {
+  ...commonNames,
+  size: true,
+  mode: true,
+  options: true,
+};
+
 /**
  * Mounts an empty file system in memory.
  *
@@ -39,9 +47,10 @@ export interface TmpfsOptions extends CommonMountOptions {
  * @throws As `mount()`.
  */
 export function tmpfs(options: TmpfsOptions): Mount {
-  const { size, mode } = options;
+  checkNames(options, tmpfsNames);
+  const { size, mode, ...others } = options;
   return mount({
-    ...options,
+    ...others,
     type: "tmpfs",
     source: "tmpfs",
     options: {
@@ -68,6 +77,14 @@ export interface OverlayOptions extends CommonMountOptions {
   readonly options?: FileSystemOptions;
 }
 
+const overlayNames: OptionNames<OverlayOptions> = {
+  ...commonNames,
+  lower: true,
+  upper: true,
+  work: true,
+  options: true,
+};
+
 /**
  * Mounts directories one over another:
  * {@link https://docs.kernel.org/filesystems/overlayfs.html | overlayfs}.
@@ -77,14 +94,15 @@ export interface OverlayOptions extends CommonMountOptions {
  * @throws As `mount()`.
  */
 export function overlay(options: OverlayOptions): Mount {
-  const { lower, upper, work } = options;
+  checkNames(options, overlayNames);
+  const { lower, upper, work, ...others } = options;
   if (!Array.isArray(lower) || lower.length === 0)
     throw new TypeError("Cannot take lower: an overlay needs one directory at least");
   if ((upper === undefined) !== (work === undefined))
     throw new TypeError("Cannot take upper: an overlay needs upper and work, or none of both");
   using names = new Names();
   return mount({
-    ...options,
+    ...others,
     type: "overlay",
     source: "overlay",
     options: {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkNames, checkSignal, type OptionNames } from "../events/options.ts";
 import { poll } from "../events/poll.ts";
 import { int, type Pinned } from "../libc.ts";
 import { F, fcntl, ioctl_fionread, O, pipe2 } from "../syscalls/fd.ts";
@@ -20,6 +21,8 @@ export interface PipeOptions {
    */
   readonly capacity?: number;
 }
+
+const optionNames: OptionNames<PipeOptions> = { capacity: true };
 
 /** One end of a pipe. */
 export abstract class PipeEnd extends OwnedFd {
@@ -94,6 +97,8 @@ export class PipeWriter extends PipeEnd {
    * ```
    */
   async give(block: Pinned, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    checkNames(options, { signal: true });
+    checkSignal(options.signal);
     takePages(block);
     // Unmapped pages are left as they are until the last reader is done, and nobody can write to them any more.
     using taken = block;
@@ -177,6 +182,7 @@ export class Pipe implements Disposable {
  * ```
  */
 export function pipe(options: PipeOptions = {}): Pipe {
+  checkNames(options, optionNames);
   const [reader, writer] = pipe2(O.CLOEXEC | O.NONBLOCK);
   const made = new Pipe(reader, writer);
   try {

@@ -7,6 +7,7 @@
  * @module
  */
 import { ERRNO, ValueError } from "../errors.ts";
+import { checkNames, checkSignal, type OptionNames } from "../events/options.ts";
 import { type FdLike, size } from "../libc.ts";
 import { turn } from "./again.ts";
 import { endOf, isEndless } from "./pump-end.ts";
@@ -28,6 +29,8 @@ export interface PumpOptions {
   /** Ends it between two pieces when it aborts. */
   readonly signal?: AbortSignal;
 }
+
+const optionNames: OptionNames<PumpOptions> = { length: true, onProgress: true, signal: true };
 
 /**
  * Moves bytes from one descriptor to another, until the end of the first: two files by `copy_file_range`, a file to a
@@ -63,7 +66,9 @@ export interface PumpOptions {
  * ```
  */
 export async function pump(from: FdLike, to: FdLike, options: PumpOptions = {}): Promise<number> {
+  checkNames(options, optionNames);
   const { length = Infinity, onProgress, signal } = options;
+  checkSignal(signal);
   if (length !== Infinity) size(length, "length");
   if (onProgress !== undefined && typeof onProgress !== "function")
     throw new TypeError("Cannot take onProgress: expected a function");

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkNames, type OptionNames } from "../events/options.ts";
 import { cstring } from "../libc.ts";
 import { CLONE } from "../syscalls/namespace.ts";
 import { type FileSystemOptions, settingsOf } from "./mount-context.ts";
@@ -38,6 +39,14 @@ export interface SpawnMount {
   readonly flags?: readonly MountFlag[];
 }
 
+const mountNames: OptionNames<SpawnMount> = {
+  target: true,
+  type: true,
+  source: true,
+  options: true,
+  flags: true,
+};
+
 /** What {@linkcode spawn} takes beside the options of `Bun.spawn`. */
 export interface SpawnNamespaceOptions {
   /**
@@ -62,6 +71,15 @@ export interface SpawnNamespaceOptions {
    */
   readonly mounts?: readonly SpawnMount[];
 }
+
+/** What they are called. */
+export const namespaceNames: OptionNames<SpawnNamespaceOptions> = {
+  namespaces: true,
+  hostname: true,
+  loopback: true,
+  root: true,
+  mounts: true,
+};
 
 /** What the options amount to. */
 export interface SpawnPlan {
@@ -144,8 +162,10 @@ function needs(option: string, kind: NamespaceKind, fresh: ReadonlySet<Namespace
 }
 
 function checkedMounts(mounts: readonly SpawnMount[]): readonly SpawnMount[] {
-  for (const [index, { target, type, source, options, flags }] of mounts.entries()) {
+  for (const [index, mount] of mounts.entries()) {
     const name = `mounts[${index}]`;
+    checkNames(mount, mountNames, name);
+    const { target, type, source, options, flags } = mount;
     cstring(target, `${name}.target`);
     if (source !== undefined) cstring(source, `${name}.source`);
     if (type !== undefined) cstring(type, `${name}.type`);

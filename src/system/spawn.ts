@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { checkMistyped } from "../events/options.ts";
 import { Pidfd } from "../events/pidfd.ts";
 import { spawnElsewhere } from "./spawn-elsewhere.ts";
-import { type SpawnNamespaceOptions, spawnPlan } from "./spawn-options.ts";
+import { namespaceNames, type SpawnNamespaceOptions, spawnPlan } from "./spawn-options.ts";
 import { unmasked } from "./unmasked.ts";
 
 type Writable = Bun.Spawn.Writable;
@@ -104,6 +105,7 @@ export function spawn(first: string[] | Options, second: SpawnOptions = {}): Spa
   if (typeof given !== "object" || given === null)
     throw new TypeError("Cannot take cmd: expected an array of words, or options with a cmd");
   const { namespaces, hostname, loopback, root, mounts, ...options } = given;
+  checkMistyped(options, namespaceNames);
   const plan = spawnPlan({
     ...(namespaces !== undefined && { namespaces }),
     ...(hostname !== undefined && { hostname }),

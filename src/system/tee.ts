@@ -5,6 +5,7 @@
  * @module
  */
 import { ERRNO, ValueError } from "../errors.ts";
+import { checkNames, checkSignal, type OptionNames } from "../events/options.ts";
 import { type FdLike, pinned } from "../libc.ts";
 import { read } from "../syscalls/fd.ts";
 import { SPLICE_F, splice_nonblock, tee_nonblock } from "../syscalls/splice.ts";
@@ -20,6 +21,8 @@ export interface TeeOptions {
   /** Ends it when it aborts. */
   readonly signal?: AbortSignal;
 }
+
+const optionNames: OptionNames<TeeOptions> = { onProgress: true, signal: true };
 
 /** Bytes that the pipes in between hold, if they may. */
 const PIECE = 2 ** 18;
@@ -55,7 +58,9 @@ export async function tee(
   to: readonly FdLike[],
   options: TeeOptions = {},
 ): Promise<number> {
+  checkNames(options, optionNames);
   const { onProgress, signal } = options;
+  checkSignal(signal);
   if (!Array.isArray(to) || to.length === 0)
     throw new TypeError("Cannot take to: expected an array of at least one descriptor");
   if (onProgress !== undefined && typeof onProgress !== "function")

@@ -5,6 +5,7 @@
  */
 import { ERRNO, ValueError } from "../errors.ts";
 import { deadline } from "../events/deadline.ts";
+import { checkNames, type OptionNames } from "../events/options.ts";
 import type { WatchEvent } from "../watch/event.ts";
 import type { WatchOptions } from "../watch/options.ts";
 import { watch } from "../watch/watch.ts";
@@ -39,6 +40,18 @@ export interface RecordOptions extends Pick<
   readonly timeout?: number;
 }
 
+const optionNames: OptionNames<RecordOptions> = {
+  depth: true,
+  followSymlinks: true,
+  gitignore: true,
+  ignore: true,
+  modify: true,
+  mustExist: true,
+  recursive: true,
+  stat: true,
+  timeout: true,
+};
+
 /** Options of {@linkcode Recorder.next}. */
 export interface NextOptions {
   /**
@@ -50,6 +63,8 @@ export interface NextOptions {
   /** Ends the wait when it aborts. */
   readonly signal?: AbortSignal;
 }
+
+const nextNames: OptionNames<NextOptions> = { timeout: true, signal: true };
 
 /** Somebody who waits for an event. */
 interface Waiter {
@@ -77,6 +92,7 @@ export class Recorder implements AsyncDisposable, Disposable {
 
   /** What {@linkcode record} does, but for the wait until all of the tree is watched. */
   constructor(path: string, options: RecordOptions = {}) {
+    checkNames(options, optionNames);
     const { timeout = TIMEOUT, ...watched } = options;
     deadline({ timeout }, "record()", false, noop, noop)[Symbol.dispose]();
     if (typeof path !== "string")
@@ -121,6 +137,7 @@ export class Recorder implements AsyncDisposable, Disposable {
     path?: EmittedPath,
     options: NextOptions = {},
   ): Promise<EmittedEvent<Type>> {
+    checkNames(options, nextNames);
     const matches = matcherOf(type, path);
     this.#assertOpen("next()");
     this.#collect();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { WaitOptions } from "../events/deadline.ts";
+import { deadline, type WaitOptions } from "../events/deadline.ts";
 import { signalNumber } from "../events/signal-names.ts";
 import type { SignalfdEvent } from "../events/signalfd-event.ts";
 import { Signalfd, type SignalLike } from "../events/signalfd.ts";
@@ -52,6 +52,7 @@ export const signals = {
     value: number = 0,
     options: SignalWaitOptions = {},
   ): Promise<SignalfdEvent> {
+    check(options);
     using taken = new Signalfd(signal);
     sigqueue(process.pid, signalNumber(signal), value);
     return await one(taken, options);
@@ -70,6 +71,13 @@ export const signals = {
     return await one(taken, options);
   },
 } as const;
+
+/** Before the signal is sent: what nobody has waited for ends the process. */
+function check(options: SignalWaitOptions): void {
+  deadline(options, "send()", false, noop, noop)[Symbol.dispose]();
+}
+
+function noop(): void {}
 
 async function one(taken: Signalfd, options: SignalWaitOptions): Promise<SignalfdEvent> {
   return await taken.wait({ timeout: TIMEOUT, ...options });

@@ -6,6 +6,7 @@
 import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
+import { checkNames, type OptionNames } from "../events/options.ts";
 import {
   contentOf,
   levelOf,
@@ -27,6 +28,8 @@ export interface TempTreeOptions {
   readonly parent?: string;
 }
 
+const optionNames: OptionNames<TempTreeOptions> = { parent: true };
+
 /**
  * A directory that is removed with all that is in it: see {@linkcode tempTree}. Paths are relative to it, and none leads out
  * (`RangeError`). What fails throws as `node:fs` does.
@@ -38,6 +41,7 @@ export class TempTree implements Disposable, AsyncDisposable {
 
   /** What {@linkcode tempTree} does. */
   constructor(content: TreeContent = {}, options: TempTreeOptions = {}) {
+    checkNames(options, optionNames);
     const { parent } = options;
     if (parent !== undefined && (typeof parent !== "string" || parent === ""))
       throw new TypeError(`Cannot take parent: ${Bun.inspect(parent)} is not a path`);

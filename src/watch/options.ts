@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { checkOptions, type EventSourceOptions } from "../events/event-source.ts";
+import { checkOptions, type EventSourceOptions, sourceNames } from "../events/event-source.ts";
+import { checkNames, type OptionNames } from "../events/options.ts";
 import type { IgnoreRule } from "./ignore.ts";
 
 /** How long a file must be left alone before its event comes. */
@@ -17,6 +18,8 @@ export interface WatchSettle {
    */
   readonly max?: number;
 }
+
+const settleNames: OptionNames<WatchSettle> = { quiet: true, max: true };
 
 /** What tells of changes. */
 export type WatchBackend = "auto" | "inotify" | "fanotify";
@@ -115,6 +118,33 @@ export interface WatchOptions extends EventSourceOptions {
   readonly mustExist?: boolean;
 }
 
+const optionNames: OptionNames<WatchOptions> = {
+  ...sourceNames,
+  recursive: true,
+  depth: true,
+  ignore: true,
+  gitignore: true,
+  followSymlinks: true,
+  initial: true,
+  modify: true,
+  settle: true,
+  poll: true,
+  batch: true,
+  atomic: true,
+  stat: true,
+  backend: true,
+  persistent: true,
+  mustExist: true,
+};
+
+/** What chokidar calls them, where that is not nearly the same. */
+const elsewhere: Readonly<Record<string, string>> = {
+  alwaysStat: "stat",
+  awaitWriteFinish: "settle",
+  ignoreInitial: "initial",
+  usePolling: "poll",
+};
+
 /** Options with everything that was left out. */
 export interface Settings {
   readonly depth: number;
@@ -141,7 +171,7 @@ const LONGEST = 2 ** 31 - 1;
 
 /** Checks options, and fills in what was left out. */
 export function settingsOf(options: WatchOptions): Settings {
-  checkOptions(options);
+  checkOptions(options, optionNames, elsewhere);
   const { ignore = [], gitignore = false, settle, atomic = false, backend = "auto" } = options;
   if (!["auto", "inotify", "fanotify"].includes(backend)) {
     throw new TypeError(
@@ -188,6 +218,7 @@ function settleOf(settle: number | WatchSettle): Settings["settle"] {
   if (typeof settle === "number") return settleOf({ quiet: settle });
   if (typeof settle !== "object" || settle === null)
     throw new TypeError(`Cannot take settle: expected milliseconds, got ${typeof settle}`);
+  checkNames(settle, settleNames, "settle");
   const quiet = duration("settle", settle.quiet);
   const max = duration("settle.max", settle.max ?? Math.min(quiet * 10, LONGEST));
   if (max < quiet) throw new RangeError(`Cannot take settle: max ${max} is less than ${quiet} ms`);

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import manifest from "../../package.json" with { type: "json" };
 import { commands } from "../../src/cli/commands.ts";
 import { tableOf } from "../../src/cli/completion-table.ts";
-import { nearest } from "../../src/cli/nearest.ts";
+import { nearest } from "../../src/events/nearest.ts";
 import { butter, plainEnv } from "../support/butter.ts";
 import { type ChildResult, run } from "../support/child.ts";
 
