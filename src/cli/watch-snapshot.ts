@@ -12,10 +12,10 @@ import {
   type Snapshot,
   snapshot,
   type SnapshotOptions,
-  type SnapshotTree,
   type WatchEvent,
   type WatchStats,
 } from "../index.ts";
+import { faultsOf } from "../watch/snapshot-faults.ts";
 import { FileError, UsageError } from "./command.ts";
 import { Busy } from "./progress.ts";
 
@@ -61,13 +61,16 @@ export class SnapshotFile {
       throw this.#cannot("read", error);
     }
     const found = parsed(text);
+    if (typeof found === "string") throw this.#refusal(`is no snapshot: ${found}`);
     return this.#paths.map((path) => {
       const key = resolve(path);
-      if (found !== undefined && !(key in found))
-        throw this.#refusal(`has no snapshot of ${JSON.stringify(path)}`);
-      const before = found?.[key];
-      if (!isSnapshot(before)) throw this.#refusal("is no snapshot");
-      return { ...before, path };
+      if (!Object.hasOwn(found, key))
+        throw this.#refusal(
+          `has no snapshot of ${JSON.stringify(path)}, but of ${listOf(Object.keys(found))}`,
+        );
+      const fault = faultIn(found[key]);
+      if (fault !== undefined) throw this.#refusal(`is no snapshot: ${fault}`);
+      return { ...(found[key] as Snapshot), path };
     });
   }
 
@@ -147,30 +150,26 @@ export function withStats(event: WatchEvent): WatchEvent {
 
 const temporary = (file: string): string => `${file}.tmp`;
 
-/** `undefined` if it is no object. */
-function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
+const listOf = (paths: readonly string[]): string =>
+  paths.length === 0 ? "nothing" : paths.map((path) => JSON.stringify(path)).join(", ");
+
+/** Why this is no file of snapshots; else what is in it. */
+function parsed(text: string): string | Readonly<Record<string, unknown>> {
+  if (text.trim() === "") return "it is empty";
   try {
     const found: unknown = JSON.parse(text);
-    return isObject(found) ? found : undefined;
-  } catch {
-    return undefined;
+    if (typeof found === "object" && found !== null && !Array.isArray(found)) return { ...found };
+    return "it is JSON of something else";
+  } catch (error) {
+    return `it is cut off, or no JSON (${error instanceof Error ? error.message : error})`;
   }
 }
 
-/** Whether it is what {@linkcode SnapshotFile.take} takes: anybody may have written the file. */
-function isSnapshot(value: unknown): value is Snapshot {
-  if (!isObject(value) || value["version"] !== 1) return false;
-  return value["tree"] === undefined || isTree(value["tree"]);
-}
-
-function isTree(value: unknown): value is SnapshotTree {
-  if (!isObject(value)) return false;
-  const { stat, entries = {} } = value;
-  if (!Array.isArray(stat) || stat.length !== 5) return false;
-  if (!stat.every((field) => typeof field === "string")) return false;
-  return isObject(entries) && Object.values(entries).every(isTree);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
+/** What is wrong with one of them. */
+function faultIn(found: unknown): string | undefined {
+  const looking = faultsOf(found);
+  for (;;) {
+    const { done, value } = looking.next();
+    if (done === true) return value;
+  }
 }

@@ -16,6 +16,7 @@ import { Ignore } from "./ignore.ts";
 import { settingsOf, type WatchOptions } from "./options.ts";
 import { pathName, reach } from "./paths.ts";
 import { resolvePath } from "./resolve.ts";
+import { faultsOf } from "./snapshot-faults.ts";
 
 /** Options of {@linkcode snapshot} and {@linkcode changesSince}: what is left out, and how deep it goes. */
 export type SnapshotOptions = Pick<WatchOptions, "recursive" | "depth" | "ignore" | "gitignore"> & {
@@ -91,15 +92,15 @@ export async function snapshot(path: PathLike, options: SnapshotOptions = {}): P
  * changed. Directories come before what is in them, and what was deleted comes from the bottom up.
  *
  * @param before What {@linkcode snapshot} returned, taken with the same options.
- * @throws {TypeError} It is no snapshot.
+ * @throws {TypeError} It is no snapshot, or one that was changed or cut off: the message says where.
  */
 export async function changesSince(
   before: Snapshot,
   options: SnapshotOptions = {},
 ): Promise<WatchEvent[]> {
-  if (before?.version !== 1 || typeof before.path !== "string")
-    throw new TypeError("Cannot take before: it is no snapshot of this version");
   using reader = new TreeReader(options);
+  const fault = await reader.finish(faultsOf(before));
+  if (fault !== undefined) throw new TypeError(`Cannot take before: ${fault}`);
   const tree = await reader.read(resolvePath(before.path).real);
   return new Comparison(before.path, before.tree, tree).events;
 }
@@ -147,6 +148,15 @@ class TreeReader implements Disposable {
       }
     }
     return root;
+  }
+
+  /** Takes all steps of some other work. */
+  async finish<T>(work: Generator<void, T, void>): Promise<T> {
+    for (;;) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+      if (performance.now() >= this.#until) await this.#pause();
+    }
   }
 
   async #pause(): Promise<void> {

@@ -25,14 +25,20 @@ test("SnapshotFile: what was written is read, by any spelling of the path", asyn
 });
 
 test.each([
-  ["", "is no snapshot"],
-  ["{", "is no snapshot"],
-  ["null", "is no snapshot"],
-  ['["w"]', 'has no snapshot of "/"'],
-  ["{}", 'has no snapshot of "/"'],
-  ['{"/": 1}', "is no snapshot"],
-  ['{"/": {"version": 2, "path": "/"}}', "is no snapshot"],
-  ['{"/": {"version": 1, "path": "/", "tree": {"stat": 3}}}', "is no snapshot"],
+  ["", "is no snapshot: it is empty"],
+  ["null", "is no snapshot: it is JSON of something else"],
+  ['["w"]', "is no snapshot: it is JSON of something else"],
+  ["{}", 'has no snapshot of "/", but of nothing'],
+  ['{"/home": {}, "/tmp": {}}', 'has no snapshot of "/", but of "/home", "/tmp"'],
+  ['{"/": 1}', "is no snapshot: it is a number and no snapshot"],
+  [
+    '{"/": {"version": 2, "path": "/"}}',
+    "is no snapshot: its version is 2, and this library reads version 1",
+  ],
+  [
+    '{"/": {"version": 1, "path": "/", "tree": {"stat": 3}}}',
+    'is no snapshot: the stat of "/" is not five texts',
+  ],
 ])("SnapshotFile: a file with %p is refused", async (content, message) => {
   using dir = tempDir();
   writeFileSync(dir.at("state"), content);
@@ -41,6 +47,17 @@ test.each([
   const error = await compare().catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(FileError);
   expect(`${error}`).toEndWith(`Cannot take --since: "${dir.at("state")}" ${message}`);
+});
+
+test("SnapshotFile: a file that is cut off is refused, wherever that is", async () => {
+  using dir = tempDir();
+  mkdirSync(dir.at("w/a/b"), { recursive: true });
+  const file = new SnapshotFile(dir.at("state"), [dir.at("w")], {});
+  const text = JSON.stringify(await file.take());
+  for (let length = 1; length < text.length; length++) {
+    writeFileSync(dir.at("state"), text.slice(0, length));
+    expect(() => file.read()).toThrow(/ is no snapshot: it is cut off, or no JSON \(.+\)$/);
+  }
 });
 
 test("SnapshotFile: a path that is not UTF-8, and a file that can't be written", () => {

@@ -1,0 +1,90 @@
+/** Snapshots that are none: cut off, changed, of another version, made up. */
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+
+import { changesSince, type Snapshot, snapshot } from "bun-butter";
+
+import { tempDir } from "../support/temp.ts";
+
+const stat = ["file", "0:1:2", "3", "4", "5"];
+const directory = ["directory", ...stat.slice(1)];
+
+/** What is wrong with a snapshot that has this in it. */
+async function fault(before: unknown): Promise<string> {
+  const error = await changesSince(before as Snapshot).then(
+    () => new Error("none"),
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(TypeError);
+  expect((error as Error).message).toStartWith("Cannot take before: ");
+  return (error as Error).message.slice("Cannot take before: ".length);
+}
+
+/** With this as its tree, or in it. */
+const of = (tree: unknown): object => ({ version: 1, path: "/nowhere/w", tree });
+const around = (entries: unknown): object => of({ stat: directory, entries });
+
+describe("changesSince() says what is wrong", () => {
+  test.each([
+    [undefined, "it is undefined and no snapshot"],
+    [null, "it is null and no snapshot"],
+    [3, "it is a number and no snapshot"],
+    [[], "it is an array and no snapshot"],
+    [JSON.stringify(of(undefined)), /^it is text and no snapshot: JSON.parse\(\)/],
+    [{}, "it has no version, and so is no snapshot"],
+    [{ version: 2, path: "/" }, "its version is 2, and this library reads version 1"],
+    [{ version: "1", path: "/" }, 'its version is "1", and this library reads version 1'],
+    [{ version: 1 }, "its path is undefined"],
+    [{ version: 1, path: 7 }, "its path is 7"],
+    [{ version: 1, path: "" }, 'its path is ""'],
+    [{ version: 1, path: "/a\0b" }, String.raw`its path is "/a\u0000b"`],
+    [of(null), 'what it says of "/nowhere/w" is null'],
+    [of("tree"), 'what it says of "/nowhere/w" is a string'],
+    [of({}), 'the stat of "/nowhere/w" is not five texts'],
+    [of({ stat: stat.slice(1) }), 'the stat of "/nowhere/w" is not five texts'],
+    [of({ stat: [...stat.slice(1), 6] }), 'the stat of "/nowhere/w" is not five texts'],
+    [of({ stat: ["pipe", ...stat.slice(1)] }), 'the kind of "/nowhere/w" is "pipe"'],
+    [of({ stat: ["toString", ...stat.slice(1)] }), 'the kind of "/nowhere/w" is "toString"'],
+    [of({ stat, entries: {} }), '"/nowhere/w" has entries, and is no directory'],
+    [around([]), 'the entries of "/nowhere/w" are an array'],
+    [around(null), 'the entries of "/nowhere/w" are null'],
+    [around({ a: 1 }), 'what it says of "/nowhere/w/a" is a number'],
+    [
+      around({ good: { stat }, a: { stat: directory, entries: { b: { stat: [] } } } }),
+      'the stat of "/nowhere/w/a/b" is not five texts',
+    ],
+    [
+      { version: 1, path: "/", tree: { stat: directory, entries: { a: 1 } } },
+      'what it says of "/a" is a number',
+    ],
+  ])("%j", async (before, message) => {
+    expect(await fault(before)).toMatch(message);
+  });
+
+  // Whoever does what the events say, such as removing what was deleted, would do it somewhere else.
+  test.each(["", ".", "..", "../w2", "a/b", "a\0b", "\0", "\0..", "\0a/b", "\0\u012f"])(
+    "%j is no name",
+    async (name) => {
+      expect(await fault(around({ [name]: { stat } }))).toBe(
+        `in "/nowhere/w" is ${JSON.stringify(name)}, which is no name`,
+      );
+    },
+  );
+});
+
+test("changesSince() takes what snapshot() makes, and a path where nothing was", async () => {
+  using dir = tempDir();
+  mkdirSync(dir.at("a/b"), { recursive: true });
+  writeFileSync(Buffer.concat([Buffer.from(`${dir.path}/a/`), Buffer.from([0xff, 0x2e])]), "");
+  const before = await snapshot(dir.path);
+  expect(await changesSince(before)).toEqual([]);
+  // Nothing was there: all that is there now was made.
+  const { path, version } = before;
+  const events = await changesSince({ version, path, tree: undefined });
+  expect(events.map(({ type, kind }) => `${type} ${kind}`)).toEqual([
+    "create directory",
+    "create directory",
+    "create directory",
+    "create file",
+  ]);
+});
