@@ -66,9 +66,8 @@ function faultOf({ tree, path }: Part): string | undefined {
     return `the kind of ${JSON.stringify(path)} is ${JSON.stringify(kind)}`;
   if (entries === undefined) return undefined;
   if (!isObject(entries)) return `the entries of ${JSON.stringify(path)} are ${named(entries)}`;
-  return kind === "directory"
-    ? undefined
-    : `${JSON.stringify(path)} has entries, and is no directory`;
+  if (kind === "directory" || Object.keys(entries).length === 0) return undefined;
+  return `${JSON.stringify(path)} has entries, and is no directory`;
 }
 
 function isStat(value: unknown): value is readonly [string, string, string, string, string] {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 
-import { changesSince, type Snapshot, snapshot } from "bun-butter";
+import { changesSince, type Snapshot, snapshot, type SnapshotTree } from "bun-butter";
 
 import { tempDir } from "../support/temp.ts";
 
@@ -45,7 +45,7 @@ describe("changesSince() says what is wrong", () => {
     [of({ stat: [...stat.slice(1), 6] }), 'the stat of "/nowhere/w" is not five texts'],
     [of({ stat: ["pipe", ...stat.slice(1)] }), 'the kind of "/nowhere/w" is "pipe"'],
     [of({ stat: ["toString", ...stat.slice(1)] }), 'the kind of "/nowhere/w" is "toString"'],
-    [of({ stat, entries: {} }), '"/nowhere/w" has entries, and is no directory'],
+    [of({ stat, entries: { a: { stat } } }), '"/nowhere/w" has entries, and is no directory'],
     [around([]), 'the entries of "/nowhere/w" are an array'],
     [around(null), 'the entries of "/nowhere/w" are null'],
     [around({ a: 1 }), 'what it says of "/nowhere/w/a" is a number'],
@@ -80,6 +80,9 @@ test("changesSince() takes what snapshot() makes, and a path where nothing was",
   expect(await changesSince(before)).toEqual([]);
   // Nothing was there: all that is there now was made.
   const { path, version } = before;
+  // Whoever makes one may have none of a file.
+  const file = { stat, entries: {} } as unknown as SnapshotTree;
+  expect(await changesSince({ version, path: "/nowhere/w", tree: file })).toHaveLength(1);
   const events = await changesSince({ version, path, tree: undefined });
   expect(events.map(({ type, kind }) => `${type} ${kind}`)).toEqual([
     "create directory",
