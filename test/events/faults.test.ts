@@ -105,9 +105,12 @@ describe.skipIf(!canRefuse())("AIO refused (needs seccomp)", () => {
   test("all that holds for every source holds as well", async () => {
     const preload = new URL("../support/refuse-aio.ts", import.meta.url).pathname;
     const contract = new URL("contract.test.ts", import.meta.url).pathname;
-    const { stderr, exitCode } = await run([bun, "test", "--preload", preload, contract], {
-      timeout: 100_000,
-    });
+    const { stderr, exitCode } = await run(
+      [bun, "test", "--timeout=30000", "--preload", preload, contract],
+      {
+        timeout: 100_000,
+      },
+    );
     expect(stderr).toMatch(/^ *\d+ pass$/m);
     expect({ failed: stderr.match(/^\(fail\).*$/gm) ?? [], exitCode }).toEqual({
       failed: [],
