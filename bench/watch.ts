@@ -63,6 +63,35 @@ async function within<T>(parent: string, use: (dir: string) => Promise<T>): Prom
   }
 }
 
+/** Makes a side of who watches a new directory, in which a writer does something then: what it says of that. */
+type MakeSide = (name: string, cmd: (dir: string) => readonly string[]) => Side;
+
+function sidesIn<T>(
+  parent: string,
+  [program, ...args]: readonly [program: string, ...args: readonly string[]],
+  sampleOf: (result: T) => Sample,
+): MakeSide {
+  return (name, cmd) => ({
+    name,
+    run: () =>
+      within(parent, async (dir) => {
+        await using watcher = new Child(...cmd(dir));
+        await watcher.ready();
+        await using writing = new Child(program, dir, ...args);
+        const result = await watcher.result<T>();
+        await writing.ended();
+        return sampleOf(result);
+      }),
+  });
+}
+
+/** `watch()` by each backend that can be had here. */
+function ours(side: MakeSide, way: string, ...args: readonly string[]): readonly Side[] {
+  const by = (name: string, backend: string): Side =>
+    side(name, (dir) => script("watch.ts", way, backend, dir, ...args));
+  return [by(OURS, "inotify"), ...(can("CAP_SYS_ADMIN") ? [by(FANOTIFY, "fanotify")] : [])];
+}
+
 // --- inotifywait ---------------------------------------------------------------
 
 const INOTIFYWAIT = "inotifywait -r";
@@ -188,28 +217,20 @@ export function watchLatency(): Benchmark {
   const writer = compiled("latency-writer");
   const count = LATENCY_EVENTS + WARMUP;
   const others = peers();
-  const side = (name: string, cmd: (dir: string) => readonly string[]): Side => ({
-    name,
-    run: () =>
-      within(parent, async (dir) => {
-        await using watcher = new Child(...cmd(dir));
-        await watcher.ready();
-        await using writing = new Child(writer, dir, `${count}`, "keep");
-        const { delays } = await watcher.result<{ readonly delays: readonly number[] }>();
-        await writing.ended();
-        const counted = delays.slice(WARMUP).map((delay) => delay / 1e3);
-        return { p50: quantile(counted, 0.5), p99: quantile(counted, 0.99) };
-      }),
-  });
+  const side = sidesIn(
+    parent,
+    [writer, `${count}`, "keep"],
+    ({ delays }: { readonly delays: readonly number[] }) => {
+      const counted = delays.slice(WARMUP).map((delay) => delay / 1e3);
+      return { p50: quantile(counted, 0.5), p99: quantile(counted, 0.99) };
+    },
+  );
   return {
     title: `a file each ms in another process, ${LATENCY_EVENTS} files, to the code of who watches the tree`,
     base: C,
     sides: [
       side(C, (dir) => [compiled("latency"), dir, `${count}`]),
-      side(OURS, (dir) => script("watch.ts", "latency", "inotify", dir, `${count}`)),
-      ...(can("CAP_SYS_ADMIN")
-        ? [side(FANOTIFY, (dir) => script("watch.ts", "latency", "fanotify", dir, `${count}`))]
-        : []),
+      ...ours(side, "latency", `${count}`),
       side(FLOOR, (dir) => script("latency.ts", "stream", dir, `${count}`)),
       ...others.list.map(({ name, cmd }) => side(name, (dir) => cmd("latency", dir, count))),
     ],
@@ -246,18 +267,15 @@ export function watchStorm(): Benchmark {
   const parent = directory();
   const writer = compiled("storm-writer");
   const others = peers();
-  const side = (name: string, cmd: (dir: string) => readonly string[]): Side => ({
-    name,
-    run: () =>
-      within(parent, async (dir) => {
-        await using watcher = new Child(...cmd(dir));
-        await watcher.ready();
-        await using writing = new Child(writer, dir, `${STORM_ARGUMENT}`);
-        const { cpu, wakeups, overflows } = await watcher.result<Record<string, number>>();
-        await writing.ended();
-        return { cpu: cpu ?? NaN, wakeups: wakeups ?? NaN, overflows: overflows ?? NaN };
-      }),
-  });
+  const side = sidesIn(
+    parent,
+    [writer, `${STORM_ARGUMENT}`],
+    ({ cpu, wakeups, overflows }: Sample) => ({
+      cpu: cpu ?? NaN,
+      wakeups: wakeups ?? NaN,
+      overflows: overflows ?? NaN,
+    }),
+  );
   const write = async (pid: number, dir: string): Promise<Sample> => {
     const before = cpuOf(pid);
     await using writing = new Child(writer, dir, `${STORM_ARGUMENT}`);
@@ -270,10 +288,7 @@ export function watchStorm(): Benchmark {
     base: C,
     sides: [
       side(C, (dir) => [compiled("watch"), "storm", dir]),
-      side(OURS, (dir) => script("watch.ts", "storm", "inotify", dir)),
-      ...(can("CAP_SYS_ADMIN")
-        ? [side(FANOTIFY, (dir) => script("watch.ts", "storm", "fanotify", dir))]
-        : []),
+      ...ours(side, "storm"),
       ...others.list.map(({ name, cmd }) => ({
         name,
         run: () =>
@@ -319,27 +334,15 @@ export function watchRace(): Benchmark {
   const parent = directory();
   const writer = compiled("race-writer");
   const others = peers();
-  const side = (name: string, cmd: (dir: string) => readonly string[]): Side => ({
-    name,
-    run: () =>
-      within(parent, async (dir) => {
-        await using watcher = new Child(...cmd(dir));
-        await watcher.ready();
-        await using writing = new Child(writer, dir, `${ROUNDS}`);
-        const { seen } = await watcher.result<{ readonly seen: number }>();
-        await writing.ended();
-        return { missed: FILES - seen };
-      }),
-  });
+  const side = sidesIn(parent, [writer, `${ROUNDS}`], ({ seen }: { readonly seen: number }) => ({
+    missed: FILES - seen,
+  }));
   return {
     title: `${ROUNDS} times a path 6 deep, made, renamed, written to and deleted at once: of ${FILES} files`,
     base: C,
     sides: [
       side(C, (dir) => [compiled("watch"), "race", dir]),
-      side(OURS, (dir) => script("watch.ts", "race", "inotify", dir)),
-      ...(can("CAP_SYS_ADMIN")
-        ? [side(FANOTIFY, (dir) => script("watch.ts", "race", "fanotify", dir))]
-        : []),
+      ...ours(side, "race"),
       ...others.list.map(({ name, cmd }) => side(name, (dir) => cmd("race", dir))),
       ...inotifywaitSide(() =>
         within(parent, (dir) =>
