@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { OSError } from "../errors.ts";
 import {
   AT,
   FAN,
@@ -23,6 +24,18 @@ function fanotify(flags: number, mark?: number): void {
   lend(fanotify_init(CLOEXEC | flags, O.RDONLY | O.CLOEXEC), (fd) => {
     if (mark !== undefined)
       fanotify_mark(fd, FAN_MARK.ADD | mark, FAN.DELETE_SELF | FAN.ONDIR, AT.FDCWD, "/");
+  });
+}
+
+/** The class came long before its event. */
+function preContent(): void {
+  lend(fanotify_init(CLOEXEC | CLASS_PRE_CONTENT, O.RDONLY | O.CLOEXEC), (fd) => {
+    try {
+      fanotify_mark(fd, FAN_MARK.ADD, FAN.PRE_ACCESS, AT.FDCWD, "/");
+    } catch (error) {
+      // The kernel knows the event, and this file system has none.
+      if (!(error instanceof OSError) || error.code !== "EOPNOTSUPP") throw error;
+    }
   });
 }
 
@@ -90,9 +103,9 @@ export const fanotifyProbes: readonly Probe[] = [
   {
     name: "fanotify pre-content",
     use: "accesses that wait before a file has its content",
-    since: [2, 6],
+    since: [6, 14],
     needs: ADMIN,
-    attempt: () => fanotify(CLASS_PRE_CONTENT),
+    attempt: preContent,
   },
   {
     name: "fanotify without limits",

@@ -1131,7 +1131,9 @@ describe("row 17: fanotify", () => {
       await using watcher = watch(dir.at("root"), { backend: "fanotify" });
       await watcher.ready;
       const info = readFileSync(`/proc/self/fdinfo/${watcher.fd}`, "utf8");
-      expect(info.match(/^fanotify (?!flags)/gm)).toEqual(["fanotify "]);
+      expect(info.match(/^fanotify sdev/gm)).toHaveLength(1);
+      // What is above it, if that is in other file systems.
+      expect(info.match(/^fanotify ino/gm)?.length ?? 0).toBeLessThan(10);
       mkdirSync(dir.at("root/7/own"));
       const child = Bun.spawn(["mv", dir.at("root/7/own"), dir.at("root/8/theirs")]);
       expect(await child.exited).toBe(0);
