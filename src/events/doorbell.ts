@@ -38,6 +38,9 @@ interface Bell {
   push(chunk: Uint8Array | null): boolean;
 }
 
+/** Polls after which their completions are taken, all at once: of one that nobody takes the context has room for eight. */
+const MOST_COMPLETED = 4;
+
 /** Bytes of what one ring after another is read into, until it is full. */
 const CHUNK = 64 * 1024;
 
@@ -52,17 +55,23 @@ const contexts: AioContext[] = [];
 class AioRinger implements Ringer {
   readonly #context: AioContext;
   readonly #iocb: Pinned = pinned(8 + IOCB_SIZE);
-  /** More than the one poll that is under way at most: a full ring would refuse the next. */
-  readonly #completed: Pinned = pinned(4 * IO_EVENT_SIZE);
+  /** More than there are at most: a full ring would refuse the next poll. */
+  readonly #completed: Pinned = pinned(2 * MOST_COMPLETED * IO_EVENT_SIZE);
+  /** How many polls may have completed. Who had the context before has left some. */
+  #count = MOST_COMPLETED;
 
   constructor(fd: number, events: number, bell: number) {
     write_iocb_poll(this.#iocb, fd, events, bell);
-    this.#context = contexts.pop() ?? io_setup(4);
+    this.#context = contexts.pop() ?? io_setup(2 * MOST_COMPLETED);
   }
 
   arm(): void {
-    io_getevents(this.#context, this.#completed);
+    if (this.#count >= MOST_COMPLETED) {
+      io_getevents(this.#context, this.#completed);
+      this.#count = 0;
+    }
     io_submit(this.#context, this.#iocb);
+    this.#count++;
   }
 
   [Symbol.dispose](): void {
@@ -87,6 +96,10 @@ export class Doorbell implements Disposable {
   #closed = false;
   /** While the stream is asked whether somebody has rung. */
   #asking = false;
+  /** While what is known by now is on its way to who waits for it. */
+  #ringing = false;
+  /** Whether the stream keeps the process alive, and whether it should. */
+  #isHeld = false;
   #held = false;
 
   /**
@@ -132,19 +145,33 @@ export class Doorbell implements Disposable {
 
   /** Whether waiting for it keeps the process alive. */
   hold(held: boolean): void {
-    if (held === this.#held) return;
     this.#held = held;
-    if (held) this.#stream.ref();
+    // Who is told waits again at once, mostly.
+    if (!this.#ringing) this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#held === this.#isHeld) return;
+    this.#isHeld = this.#held;
+    if (this.#held) this.#stream.ref();
     else this.#stream.unref();
   }
 
   #rung(): void {
     if (this.#closed) return;
     this.#armed = false;
+    this.#ringing = true;
     this.#onRing();
     // The stream is at work with this ring until then.
-    queueMicrotask(() => this.#ask());
+    queueMicrotask(this.#askAgain);
   }
+
+  readonly #askAgain = (): void => {
+    this.#ringing = false;
+    if (this.#closed) return;
+    this.#settle();
+    this.#ask();
+  };
 
   #ask(): void {
     if (this.#closed) return;

@@ -428,53 +428,56 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     eventsOf: (taken: T) => readonly E[],
   ): AsyncIterableIterator<T> {
     let state: "new" | "open" | "waiting" | "done" = "new";
-    let last: readonly E[] = [];
-    const take = (): T => {
-      const taken = takeNext();
-      last = eventsOf(taken);
-      return taken;
-    };
-    /** Of the last `next()`; once it has settled this does nothing. */
-    let settle: ((result: IteratorResult<T>) => void) | undefined;
+    let last: { readonly value: T; readonly done: false } | undefined;
+    const take = () => (last = { value: takeNext(), done: false });
+    /** Of the last `next()`; once it has settled they do nothing. */
+    let settle: (result: IteratorResult<T>) => void = () => {};
+    let refuse: (error: unknown) => void = () => {};
     const finish = (): void => {
       if (state === "waiting") this.#intake.cancel();
       if (state !== "new" && state !== "done") this.#release();
       state = "done";
     };
     const over = { value: undefined, done: true } as const;
+    // One for all: there is one at a time, and what is made anew for each event is in nobody's cache.
+    const waiter: Waiter = {
+      ready: () => {
+        state = "open";
+        settle(take());
+      },
+      fail: (error) => {
+        state = "open";
+        finish();
+        refuse(error);
+      },
+      closed: (reason) => {
+        finish();
+        if (reason === undefined) settle(over);
+        else refuse(reason.error);
+      },
+    };
+    const wait = (
+      resolve: (result: IteratorResult<T>) => void,
+      reject: (error: unknown) => void,
+    ): void => {
+      if (state === "done") return resolve(over);
+      if (state === "waiting") this.#assertFree("next()");
+      else if (state === "new" && !this.closed) this.#acquire(by);
+      state = "waiting";
+      settle = resolve;
+      refuse = reject;
+      this.#next(waiter);
+    };
     return {
       next: () => {
-        if (state === "open" && this.#intake.queued > 0)
-          return Promise.resolve({ value: take(), done: false });
-        return new Promise((resolve, reject) => {
-          if (state === "done") return resolve(over);
-          if (state === "waiting") this.#assertFree("next()");
-          else if (state === "new" && !this.closed) this.#acquire(by);
-          state = "waiting";
-          settle = resolve;
-          this.#next({
-            ready: () => {
-              state = "open";
-              resolve({ value: take(), done: false });
-            },
-            fail: (error) => {
-              state = "open";
-              finish();
-              reject(error);
-            },
-            closed: (reason) => {
-              finish();
-              if (reason === undefined) resolve(over);
-              else reject(reason.error);
-            },
-          });
-        });
+        if (state === "open" && this.#intake.queued > 0) return Promise.resolve(take());
+        return new Promise(wait);
       },
       return: () => {
         finish();
-        this.left(last);
-        last = [];
-        settle?.(over);
+        this.left(last === undefined ? [] : eventsOf(last.value));
+        last = undefined;
+        settle(over);
         return Promise.resolve(over);
       },
       [Symbol.asyncIterator]() {

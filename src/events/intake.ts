@@ -23,6 +23,8 @@ export interface Batch<E> {
   readonly burst?: boolean;
   /** Whether these were the last: nothing will ever follow. */
   readonly over?: boolean;
+  /** Called when they are on their way to who waits: does what can come after that. */
+  readonly after?: (() => void) | undefined;
 }
 
 /** Who waits for the queue to fill. One of the three is called, once. */
@@ -114,6 +116,8 @@ export class Intake<E> {
   #more: boolean | "later" = false;
   /** Set by the last look of all. */
   #over = false;
+  /** What the last look has left to do. */
+  #after: (() => void) | undefined;
   /** When the next look is due after one that found a burst, as `performance.now()` has it. */
   #due = 0;
 
@@ -218,6 +222,7 @@ export class Intake<E> {
         throw error;
       }
       batches.push(this.takeAll());
+      this.#finish();
     } while (this.#more === true && batches.length <= MOST_LOOKS);
     return batches.flat();
   }
@@ -225,6 +230,7 @@ export class Intake<E> {
   /** Looks, and tells whether the queue is not empty. */
   fill(): boolean {
     if (this.queued === 0) this.#look();
+    this.#finish();
     return this.queued > 0;
   }
 
@@ -305,11 +311,18 @@ export class Intake<E> {
     }
     this.#more = batch.more;
     this.#over = batch.over === true;
+    this.#after = batch.after;
     // A lone event is worth a wake-up of its own, a burst is not over yet.
     const burst = (batch.burst ?? batch.events.length > 1) && this.#latency > 0;
     this.#due = burst ? performance.now() + this.#latency : 0;
     this.#queue = batch.events;
     this.#next = 0;
+  }
+
+  #finish(): void {
+    const after = this.#after;
+    this.#after = undefined;
+    after?.();
   }
 
   #arm(): void {
@@ -340,9 +353,11 @@ export class Intake<E> {
     // Told by `add` in the same turn.
     if (this.#waiter === undefined) return true;
     try {
+      if (this.queued === 0) this.#look();
       // Nothing, if a burst is over or another reader of the same open file was faster.
-      if (!this.fill() && !this.#over) {
+      if (this.queued === 0 && !this.#over) {
         this.#arm();
+        this.#finish();
         return false;
       }
     } catch (error) {
@@ -353,6 +368,7 @@ export class Intake<E> {
     this.#waiter = undefined;
     if (this.queued > 0) waiter?.ready();
     else waiter?.closed(undefined);
+    this.#finish();
     return true;
   }
 

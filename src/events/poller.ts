@@ -159,7 +159,7 @@ export class Poller {
   #ring(): void {
     const lone = this.#lone;
     if (lone?.look !== undefined) {
-      this.#waits.set(lone.fd, []);
+      this.#waits.get(lone.fd)?.pop();
       this.#over(lone);
       if (lone.look()) return;
       // It may be somebody who does not wait any more; the set forgets about that one when it is asked.

@@ -207,10 +207,8 @@ export class Engine implements Sink, Disposable {
   // --- One event ---------------------------------------------------------------
 
   #at(dir: Node, event: RawEvent): void {
-    const { change, isDirectory, name, cookie, child } = event;
-    // The halves of one event follow each other: wherever the first one was, it waits for this.
-    const isSecond = change === "moved-to" && cookie !== 0 && child !== 0;
-    if (!isSecond) {
+    const { change, isDirectory, name } = event;
+    if (this.#moves.size > 0 && !isSecond(event)) {
       if (this.#moves.defer(dir, event)) return;
       this.#vacate(dir, name);
     }
@@ -426,7 +424,7 @@ export class Engine implements Sink, Disposable {
       }
       this.#hindsight.remember(node, now);
     }
-    this.roots.arrived(dir, name, node);
+    if (this.#tree.has(dir, FLAG.GUARD)) this.roots.arrived(dir, name, node);
     if (loud) this.directories.tellMade(node);
     if (child === 0 || !this.directories.adopt(node, child)) this.#enter(node, name, "new", loud);
     return node;
@@ -562,4 +560,9 @@ export class Engine implements Sink, Disposable {
     if (now === undefined) this.#lost.set(node, true);
     else if (now.kind === KIND.DIRECTORY) this.directories.enter(node, "check", true);
   }
+}
+
+/** The halves of one event follow each other: wherever the first one was, it waits for this. */
+function isSecond({ change, cookie, child }: RawEvent): boolean {
+  return change === "moved-to" && cookie !== 0 && child !== 0;
 }

@@ -17,9 +17,9 @@ export class Hindsight {
   readonly #teller: Teller;
   readonly #directories: Directories;
   /** Looked at by their path since nothing was left to read. */
-  readonly #looked = new Set<Node>();
+  #looked = new Set<Node>();
   /** The same before that: what was read since then may say that directories were renamed when it was looked at. */
-  readonly #before = new Set<Node>();
+  #before = new Set<Node>();
   /** Files that were made and written to a moment ago, and are looked at when that is told. */
   readonly #unseen = new Set<Node>();
   /** Whether those paths may have led elsewhere: directories were renamed meanwhile. */
@@ -72,15 +72,22 @@ export class Hindsight {
 
   /** Nothing is left to read: looks again at what was looked at by paths that may have led elsewhere. */
   emptied(): void {
-    const [looked, before] = [this.#looked, this.#before];
+    const looked = this.#looked;
+    const before = this.#before;
     const isConfused = this.#isConfused;
     this.#isConfused = false;
     if (looked.size + before.size === 0) return;
-    if (isConfused) for (const node of before) looked.add(node);
+    if (!isConfused) {
+      before.clear();
+      this.#looked = before;
+      this.#before = looked;
+      return;
+    }
+    for (const node of before) looked.add(node);
     before.clear();
     for (const node of looked) {
       // What is not there has been renamed, which is still to be read.
-      if (isConfused && !this.#ascertain(node)) continue;
+      if (!this.#ascertain(node)) continue;
       looked.delete(node);
       before.add(node);
     }

@@ -33,16 +33,14 @@ export class Ignore {
   readonly #file: string | undefined;
   /** Their rules by root, and then by their directory's path below it. */
   readonly #files = new Map<string, Gitignore>();
+  /** Whether there are any rules. */
+  readonly active: boolean;
 
   /** @param gitignore The name of files whose rules count for what is below their directory. */
   constructor(rules: readonly IgnoreRule[], gitignore: string | undefined) {
     this.#tests = rules.map(testOf);
     this.#file = gitignore;
-  }
-
-  /** Whether there are any rules. */
-  get active(): boolean {
-    return this.#tests.length > 0 || this.#file !== undefined;
+    this.active = rules.length > 0 || gitignore !== undefined;
   }
 
   /** Whether rules are read from files. */

@@ -65,6 +65,15 @@ function nextOf(words: Int32Array, record: number, end: number): RawEvent["next"
   return next;
 }
 
+/** Whether a directory was made or came. Positions are in units of four bytes. */
+function madeIn(words: Int32Array, from: number, end: number): boolean {
+  for (let at = from; at < end; at += RECORD_WORDS + ((words[at + 3] ?? 0) >>> 2)) {
+    const mask = words[at + 1] ?? 0;
+    if ((mask & IN_REPORTED.ISDIR) !== 0 && (mask & MADE) !== 0) return true;
+  }
+  return false;
+}
+
 /** {@linkcode Backend} over inotify(7). */
 export class InotifyBackend implements Backend {
   readonly name = "inotify";
@@ -113,17 +122,17 @@ export class InotifyBackend implements Backend {
 
   follow(buffer: Pinned, length: number, sink: Sink): number {
     let end = length;
-    for (let from = 0; from < end;) {
-      const isNews = this.#lookAhead(buffer, from, end, sink);
+    for (let from = 0; madeIn(buffer.words, from >>> 2, end >>> 2);) {
+      this.#lookAhead(buffer, from, end, sink);
       from = end;
-      if (isNews && buffer.byteLength - end > LONGEST_RECORD)
+      if (buffer.byteLength - end > LONGEST_RECORD)
         end += Math.max(0, read_nonblock(this.fd, buffer, end));
     }
     return end;
   }
 
   /** Speaks of directories that were made, the last one first: it is the likeliest to be there still. */
-  #lookAhead(buffer: Pinned, from: number, end: number, sink: Sink): boolean {
+  #lookAhead(buffer: Pinned, from: number, end: number, sink: Sink): void {
     const { bytes, words } = buffer;
     const records: number[] = [];
     for (let at = from; at + INOTIFY_EVENT_SIZE <= end;) {
@@ -137,7 +146,6 @@ export class InotifyBackend implements Backend {
       const start = at + INOTIFY_EVENT_SIZE;
       sink.ahead(handle, { bytes, start, end: bytes.indexOf(0, start) });
     }
-    return records.length > 0;
   }
 
   decode(buffer: Pinned, length: number, sink: Sink): void {

@@ -35,6 +35,9 @@ export class NameTable {
   #half = 16;
   #split = 0;
   #count = 0;
+  /** The block that a text was made of last, and the same for making texts. */
+  #textBlock: Uint8Array = NOTHING;
+  #text: Buffer = Buffer.alloc(0);
 
   constructor() {
     brief(this.take, this.copy, this.#divide, this.#room, this.#isNamed, hashOfBytes);
@@ -84,6 +87,22 @@ export class NameTable {
     const length = this.#length[node] ?? 0;
     for (let index = 0; index < length; index++) into[at + index] = block[from + index] ?? 0;
     return length;
+  }
+
+  /** An entry's name as text, if it is ASCII: for less than what a decoder takes. */
+  text(node: Node): string | undefined {
+    const place = this.#at[node] ?? 0;
+    const block = this.#blocks[place >>> 20] ?? NOTHING;
+    const start = place & (BLOCK - 1);
+    const end = start + (this.#length[node] ?? 0);
+    let bits = 0;
+    for (let at = start; at < end; at++) bits |= block[at] ?? 0;
+    if (bits > 0x7f) return undefined;
+    if (block !== this.#textBlock) {
+      this.#textBlock = block;
+      this.#text = Buffer.from(block.buffer, block.byteOffset, block.length);
+    }
+    return this.#text.toString("latin1", start, end);
   }
 
   /** Forgets the name of an entry that was withdrawn. */

@@ -211,6 +211,8 @@ export class Paths {
     this.#keep(dir);
     this.#nodeRenewals = tree.renewals;
     if (dir === NONE || tree.has(node, FLAG.ANCHOR)) return undefined;
+    const ascii = tree.text(node);
+    if (ascii !== undefined) return (this.#nodeName = ascii);
     const name = lenient.decode(tree.name(node));
     this.#nodeName = name.includes("\uFFFD") ? undefined : name;
     return this.#nodeName;

@@ -297,6 +297,11 @@ export class Tree {
     return this.#names.get(node);
   }
 
+  /** Its name as text, if it is ASCII. */
+  text(node: Node): string | undefined {
+    return this.#names.text(node);
+  }
+
   nameLength(node: Node): number {
     return this.#names.length(node);
   }

@@ -150,8 +150,9 @@ export class Watcher extends EventSource<WatchEvent> {
     if (this.#settings.poll > 0) this.#engine.compare();
     for (;;) {
       this.fileno();
-      const { events, more } = this.receive();
+      const { events, more, after } = this.receive();
       this.push(events);
+      after?.();
       const { directories } = this.#engine;
       if (more === false && directories.scanner.idle) {
         // Both halves of a rename come at once: what has no other half by now left for somewhere else.
@@ -206,9 +207,7 @@ export class Watcher extends EventSource<WatchEvent> {
     const burst = scanner.idle && length > LONE;
     this.#scan();
     const events = this.#take();
-    // What is known by now is on its way first: whoever waits for it goes on one turn of promises later.
-    if (this.#engine.isBehind) queueMicrotask(this.#soonLookBack);
-    return { events, more, burst };
+    return { events, more, burst, after: this.#engine.isBehind ? this.#after : undefined };
   }
 
   /** `receive` does all of it: what a read says can need more than its bytes. */
@@ -279,6 +278,9 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#poll.unref();
   }
 
+  /** What is known by now is told first: whoever waits for it goes on one turn of promises later. */
+  readonly #after = (): void => queueMicrotask(this.#soonLookBack);
+
   readonly #soonLookBack = (): void => queueMicrotask(this.#lookBack);
 
   readonly #lookBack = (): void => {
@@ -331,8 +333,9 @@ export class Watcher extends EventSource<WatchEvent> {
     const now = performance.now();
     try {
       // Another half, or a further change, may be there already.
-      const { events, more } = this.receive();
+      const { events, more, after } = this.receive();
       this.push(events);
+      after?.();
       if (more === false) this.#engine.expire(now);
     } catch {
       // Whoever reads next hears of it.
