@@ -39,6 +39,7 @@ export class CalmTeller extends PlainTeller {
   readonly #atomic: number;
   readonly #pending = new Map<Node, Pending>();
   readonly #renames = new Map<Node, HeldRename>();
+  /** By path. */
   readonly #deletes = new Map<string, HeldDelete>();
   /** Whether what a rename is about to replace was told of. */
   #replacedKnown = true;
@@ -81,7 +82,7 @@ export class CalmTeller extends PlainTeller {
       this.#releaseHeld(Infinity);
       return super.renamed(node, from, replaced);
     }
-    const path = this.#paths.shown(node).text;
+    const path = keyOfPath(this.#paths.shown(node));
     const pending = this.#pending.get(node);
     // What had the name was put aside or deleted a moment ago: this is what is saved.
     const isSave = this.#deletes.delete(path) || this.#putAside(path, node);
@@ -94,7 +95,7 @@ export class CalmTeller extends PlainTeller {
     }
     const origin = this.#renames.get(node)?.from ?? from;
     this.#renames.delete(node);
-    if (origin.text === path) return;
+    if (keyOfPath(origin) === path) return;
     if (this.#atomic === 0 || replaced || isSave) return super.renamed(node, origin, replaced);
     const due = performance.now() + this.#atomic;
     this.#renames.set(node, { from: origin, due, pid: this.pid });
@@ -110,7 +111,7 @@ export class CalmTeller extends PlainTeller {
     // Told by its old name, which nothing has any more.
     this.#renames.delete(node);
     this.#replacedKnown = false;
-    this.#holdDelete({ ...this.event("delete", node), ...pathOf(held.from) });
+    this.#holdDelete(at(held.from, this.event("delete", node)), held.from);
   }
 
   override overflow(): void {
@@ -140,7 +141,7 @@ export class CalmTeller extends PlainTeller {
   }
 
   #made(node: Node): void {
-    const path = this.#paths.shown(node).text;
+    const path = keyOfPath(this.#paths.shown(node));
     const isSave = this.#deletes.delete(path) || this.#putAside(path, node);
     this.#hold(node, isSave ? "change" : "create");
   }
@@ -158,8 +159,9 @@ export class CalmTeller extends PlainTeller {
     this.#renames.delete(node);
     if (pending?.type === "create") return;
     const event = this.event("delete", node);
-    const told = held === undefined ? event : { ...event, ...pathOf(held.from) };
-    if (this.#atomic > 0) this.#holdDelete(told);
+    const path = held?.from ?? this.#paths.shown(node);
+    const told = held === undefined ? event : at(path, event);
+    if (this.#atomic > 0) this.#holdDelete(told, path);
     else this.emit(told);
   }
 
@@ -174,14 +176,14 @@ export class CalmTeller extends PlainTeller {
     }
   }
 
-  #holdDelete(event: WatchChangeEvent): void {
-    this.#deletes.set(event.path, { event, due: performance.now() + this.#atomic });
+  #holdDelete(event: WatchChangeEvent, path: PathName): void {
+    this.#deletes.set(keyOfPath(path), { event, due: performance.now() + this.#atomic });
   }
 
   /** Whether what had this name before `by` is a backup now: it is new where it is. */
   #putAside(path: string, by: Node): boolean {
     for (const [node, { from }] of this.#renames) {
-      if (from.text !== path || node === by) continue;
+      if (keyOfPath(from) !== path || node === by) continue;
       this.#renames.delete(node);
       this.#pending.delete(node);
       this.#hold(node, "create");
@@ -219,6 +221,13 @@ export class CalmTeller extends PlainTeller {
   }
 }
 
-function pathOf({ text, bytes }: PathName): Pick<WatchChangeEvent, "path" | "pathBytes"> {
-  return { path: text, ...(bytes && { pathBytes: bytes }) };
+/** An event by the path that its entry is known by. */
+function at({ text, bytes }: PathName, event: WatchChangeEvent): WatchChangeEvent {
+  const { pathBytes: _, ...rest } = event;
+  return { ...rest, path: text, ...(bytes && { pathBytes: bytes }) } as WatchChangeEvent;
+}
+
+/** What tells paths apart: those that are not UTF-8 may have the same text. */
+function keyOfPath({ text, bytes }: PathName): string {
+  return bytes === undefined ? text : `\0${Buffer.from(bytes).toString("latin1")}`;
 }

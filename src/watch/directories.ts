@@ -216,6 +216,11 @@ export class Directories implements Reader, Disposable {
     return since !== Infinity && this.#isNews(node, changedAt(this.#paths.real(node)), since);
   }
 
+  /** What happened to a file up to now is known. */
+  noteTime(node: Node): void {
+    this.#times?.note(node, changedAt(this.#paths.real(node)));
+  }
+
   #isNews(node: Node, changed: number, since: number): boolean {
     return this.#times?.differs(node, changed) ?? changed >= since;
   }
@@ -359,7 +364,7 @@ export class Directories implements Reader, Disposable {
       return this.#meetAgain(scan, node);
     }
     const isOfAnotherKind = this.#tree.kind(node) !== kind;
-    const isAnother = isOfAnotherKind || this.#tree.ino(node) !== ino;
+    const isAnother = isOfAnotherKind || ![0, ino].includes(this.#tree.ino(node));
     this.#tree.setIno(node, ino);
     this.#tree.setKind(node, kind);
     // What made it another one is still to be read, unless it is lost; and then nothing else tells its kind.

@@ -243,6 +243,7 @@ export class Roots {
     if (root.node === NONE) {
       const node = this.#directories.make(dir, name, now.kind, now.ino);
       this.#take(root, node);
+      if (!isDirectory) this.#directories.noteTime(node);
       if (loud) this.#directories.tellMade(node);
       this.#directories.enter(node, "new", loud);
       return;

@@ -268,18 +268,25 @@ export class Watcher extends EventSource<WatchEvent> {
   /** Compares with the disk when the time has come, and when who reads has caught up. It does not hold the process: a pending read does. */
   #pollLater(): void {
     if (this.#poll !== undefined || this.closed) return;
+    // Who forgets to close it is not to be kept by a timer that comes again and again.
+    const weak = new WeakRef(this);
     this.#poll = setTimeout(() => {
-      this.#poll = undefined;
-      if (this.closed) return this.unread();
-      if (this.queued >= MOST_UNREAD) return this.#pollLater();
-      this.#engine.compare();
-      this.#slice();
+      const watcher = weak.deref();
+      if (watcher !== undefined) watcher.#compare();
     }, this.#settings.poll);
     this.#poll.unref();
   }
 
   /** What is known by now is told first: whoever waits for it goes on one turn of promises later. */
   readonly #after = (): void => queueMicrotask(this.#soonLookBack);
+
+  #compare(): void {
+    this.#poll = undefined;
+    if (this.closed) return this.unread();
+    if (this.queued >= MOST_UNREAD) return this.#pollLater();
+    this.#engine.compare();
+    this.#slice();
+  }
 
   readonly #soonLookBack = (): void => queueMicrotask(this.#lookBack);
 

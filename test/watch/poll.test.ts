@@ -113,6 +113,47 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     ]);
   });
 
+  test("a file that was made just before it compares is told once", async () => {
+    using dir = tempDir(base);
+    using watcher = watch(dir.path, { backend, poll: NEVER });
+    await watcher.ready;
+    for (let at = 0; at < 20; at++) {
+      writeFileSync(dir.at(`file${at}`), "");
+      const told = [`create file${at}`, `change file${at}`];
+      expect(await lines(watcher, dir.path)).toEqual(told);
+    }
+  });
+
+  test("a file that is watched by itself, and was not told of, has a time as well", async () => {
+    using dir = tempDir(base);
+    writeFileSync(dir.at("file"), "text");
+    using watcher = watch(dir.at("file"), { backend, poll: NEVER });
+    await watcher.ready;
+    poke(dir.at("file"), "TEXT");
+    expect(await lines(watcher, dir.path)).toEqual(["change file"]);
+  });
+
+  test("who forgets to close it is not kept", async () => {
+    using dir = tempDir(base);
+    const before = descriptorCount();
+    const refs = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const watcher = watch(dir.path, { backend, poll: 1 });
+        await watcher.ready;
+        return new WeakRef(watcher);
+      }),
+    );
+    const giveUp = performance.now() + 10_000;
+    const isKept = (): boolean => refs.filter((ref) => ref.deref() !== undefined).length > 1;
+    while (isKept() && performance.now() < giveUp) {
+      Bun.gc(true);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    // The stack is searched for what looks like a pointer.
+    expect(isKept()).toBe(false);
+    expect(await descriptorsBackTo(before + 1)).toBeLessThanOrEqual(before + 1);
+  });
+
   test("a process that reads nothing ends", async () => {
     using dir = tempDir(base);
     const code = `

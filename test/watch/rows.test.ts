@@ -179,6 +179,18 @@ const rows: readonly Row[] = [
     events: ["change root/file"],
   },
   {
+    row: "row 6: with atomic, names that are not UTF-8 are told apart",
+    before: ({ at }) => {
+      for (const name of ["\xfe", "\xff"])
+        writeFileSync(Buffer.from(at(`root/${name}`), "latin1"), "");
+    },
+    options: { atomic: true },
+    steps: ({ at }) => {
+      for (const name of ["\xfe", "\xff"]) unlinkSync(Buffer.from(at(`root/${name}`), "latin1"));
+    },
+    events: ["delete root/\ufffd", "delete root/\ufffd"],
+  },
+  {
     row: "row 6: with atomic, a rename, a delete and a create by themselves are what they are",
     before: ({ at }) => {
       write(at("root/a"));
