@@ -5,7 +5,7 @@
  * @module
  */
 import { closeQuietly } from "../events/intake.ts";
-import { type PathLike, type Pinned, pinned } from "../libc.ts";
+import { type Pinned, pinned } from "../libc.ts";
 import { DT, getdents64_quietly, read_linux_dirents64 } from "../syscalls/dirent.ts";
 import { AT, openat_quietly } from "../syscalls/open.ts";
 import type { Backend } from "./backend.ts";
@@ -79,7 +79,7 @@ export class Ahead implements Disposable {
     // What files of rules say is known when they are read, from the top down.
     if (this.#directories.readsRules) return;
     const { isSelective } = this.#directories;
-    this.#enter(AT.FDCWD, this.#paths.within(dir, name), {
+    this.#enter(AT.FDCWD, dir, name, {
       level: this.#paths.level(dir) + 1,
       at: name.start,
       above: undefined,
@@ -173,20 +173,25 @@ export class Ahead implements Disposable {
   }
 
   /** Enters what is in an entered directory. */
-  #enterIn(dir: Entered, { bytes, start, end }: NameBytes, above: Entered | undefined): void {
-    const name = bytes.subarray(start, end);
+  #enterIn(dir: Entered, name: NameBytes, above: Entered | undefined): void {
     const { root } = dir;
-    const relative = this.#directories.isSelective ? `${dir.relative}/${pathName(name).text}` : "";
-    this.#enter(dir.fd, name, { level: dir.level + 1, at: start, above, root, relative });
+    const { bytes, start, end } = name;
+    const relative = this.#directories.isSelective
+      ? `${dir.relative}/${pathName(bytes.subarray(start, end)).text}`
+      : "";
+    this.#enter(dir.fd, NONE, name, { level: dir.level + 1, at: start, above, root, relative });
   }
 
   #enter(
     dirfd: number,
-    path: PathLike,
+    dir: Node,
+    name: NameBytes,
     about: Pick<Entered, "level" | "at" | "above" | "root" | "relative">,
   ): void {
     if (this.#entered.length >= MOST || about.level > this.#directories.depth) return;
     if (this.#directories.leavesOutPath(about.root, about.relative)) return;
+    const path = this.#paths.call(dir, name);
+    if (path === undefined) return;
     const entries = this.#buffers.pop() ?? pinned(BUFFER_SIZE);
     const fd = openat_quietly(dirfd, path, OPEN);
     const handle = fd === -1 ? 0 : this.#watch(fd);

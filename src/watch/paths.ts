@@ -127,13 +127,20 @@ export class Paths {
 
   /**
    * The same for one call, in memory that is used again: `undefined` if it is longer than the kernel takes, and
-   * {@linkcode reach} walks it.
+   * {@linkcode reach} walks it. Of `NONE` it is the name alone.
    */
-  call(node: Node): PinnedString | undefined {
+  call(node: Node, name?: NameBytes): PinnedString | undefined {
     const path = (callPath ??= pinned(PATH_MAX + 1));
     const { bytes } = path;
     // From its end, so that nothing has to be measured before. The last byte stays the NUL.
     let start = PATH_MAX;
+    if (name !== undefined) {
+      start -= name.end - name.start;
+      if (start <= 0) return undefined;
+      for (let from = name.start, to = start; from < name.end; from++, to++)
+        bytes[to] = name.bytes[from] ?? 0;
+      if (node !== NONE) bytes[--start] = SLASH;
+    }
     let at = node;
     for (; at !== NONE && !this.#tree.has(at, FLAG.ANCHOR); at = this.#tree.parent(at)) {
       start -= this.#tree.nameLength(at) + 1;
@@ -143,7 +150,7 @@ export class Paths {
     }
     const anchor = this.#anchors.get(at)?.real ?? NOTHING;
     // The separator of what is below `/` is there already.
-    const isTop = anchor.length === 1 && at !== node;
+    const isTop = anchor.length === 1 && (at !== node || name !== undefined);
     const length = isTop ? 0 : anchor.length;
     start -= length;
     if (start < 0) return undefined;
@@ -174,15 +181,6 @@ export class Paths {
       level++;
     }
     return level;
-  }
-
-  /** How the kernel finds what has a name in a directory: as {@linkcode Paths.place} does. */
-  within(dir: Node, name: NameBytes): string | Uint8Array {
-    this.#keep(dir);
-    if (this.#dirReal === undefined) return this.real(dir, name);
-    const { text, bytes } = pathName(name.bytes.subarray(name.start, name.end));
-    const path = this.#dirReal + text;
-    return bytes === undefined && path.length * 3 <= PATH_MAX ? path : this.real(dir, name);
   }
 
   /** Keeps the path of a directory at hand. */
