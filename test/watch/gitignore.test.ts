@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 
 import { Gitignore } from "../../src/watch/gitignore.ts";
 import { tempDir } from "../support/temp.ts";
+import { seeded } from "../support/watch.ts";
 
 const files = [
   "a",
@@ -122,6 +123,48 @@ const directories = [
   ),
 ];
 
+/** What patterns and names are made of at random. */
+const parts = {
+  pattern: [
+    "a",
+    "a",
+    "b",
+    "c",
+    "/",
+    "/",
+    "*",
+    "*",
+    "**",
+    "**/",
+    "/**",
+    "/**/",
+    "?",
+    "é",
+    " ",
+    "-",
+    "!",
+    "#",
+    "\\",
+    "[",
+    "]",
+  ]
+    .concat([
+      "[ab]",
+      "[!a]",
+      "[^b-]",
+      "[a-b]",
+      "[]a]",
+      "[b-a]",
+      "[\\]]",
+      "[a\\-c]",
+      "[[:alpha:]]",
+      "[[:space:]b]",
+      "[[:x:]]",
+    ])
+    .concat(["[[:alpha]", "[[:digit:]-a]", "[/a]", "[", "\r", "\0"]),
+  name: ["a", "a", "a", "b", "b", "c", "é", " ", "-", "!", "#", "\\", "[", "]", "*", "7"],
+};
+
 /** Whether a path or a directory above it is ignored. */
 function isIgnored(rules: Gitignore, path: string, isDirectory: boolean): boolean {
   const above = dirname(path);
@@ -137,15 +180,18 @@ function ours(text: string): string[] {
   ].toSorted();
 }
 
+/** Runs Git in a directory, as nobody has set it up. */
+function gitIn(path: string, input: string, ...args: string[]): string {
+  const { stdout } = Bun.spawnSync(["git", "-C", path, ...args], {
+    stdin: Buffer.from(input),
+    env: { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_SYSTEM: "/dev/null" },
+  });
+  return stdout.toString();
+}
+
 describe.skipIf(Bun.which("git") === null)("Gitignore ignores what git does (needs git)", () => {
   using dir = tempDir();
-  const git = (input: string, ...args: string[]): string => {
-    const { stdout } = Bun.spawnSync(["git", "-C", dir.path, ...args], {
-      stdin: Buffer.from(input),
-      env: { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_SYSTEM: "/dev/null" },
-    });
-    return stdout.toString();
-  };
+  const git = (input: string, ...args: string[]): string => gitIn(dir.path, input, ...args);
   git("", "init", "-q");
   for (const path of directories) mkdirSync(dir.at(path), { recursive: true });
   for (const path of files) writeFileSync(dir.at(path), "");
@@ -176,4 +222,58 @@ test("Gitignore lets the last rule that matches count, and says when none does",
   expect(rules.ignores("only", true)).toBe(true);
   expect(rules.ignores("only", false)).toBeUndefined();
   expect(rules.ignores("a/only", true)).toBeUndefined();
+});
+
+test.skipIf(Bun.which("git") === null)(
+  "Gitignore ignores what git does, of patterns and paths at random (needs git)",
+  () => {
+    const random = seeded(20261126);
+    const some = (of: readonly string[], most: number): string =>
+      Array.from({ length: 1 + random(most) }, () => of[random(of.length)]).join("");
+    const rulesOf = (): string =>
+      Array.from({ length: 1 + random(3) }, () => some(parts.pattern, 8)).join("\n");
+    using dir = tempDir();
+    gitIn(dir.path, "", "init", "-q");
+    const texts = Array.from({ length: 300 }, rulesOf);
+    const paths: string[] = [];
+    for (const [index, text] of texts.entries()) {
+      mkdirSync(dir.at(`${index}`));
+      writeFileSync(dir.at(`${index}`, ".gitignore"), text);
+      for (let count = 0; count < 30; count++) {
+        const names = Array.from({ length: 1 + random(4) }, () => some(parts.name, 4));
+        paths.push(`${index}/${names.join("/")}`);
+      }
+    }
+    const input = paths.map((path) => `${path}\0`).join("");
+    const theirs = new Set(
+      gitIn(dir.path, input, "check-ignore", "--no-index", "-z", "--stdin").split("\0"),
+    );
+    const rules = texts.map((text) => new Gitignore(text));
+    const different = paths.flatMap((path) => {
+      const index = Number.parseInt(path, 10);
+      const inner = path.slice(`${index}/`.length);
+      const isOurs = isIgnored(rules[index] as Gitignore, inner, false);
+      return isOurs === theirs.has(path) ? [] : [{ rules: texts[index], path: inner, isOurs }];
+    });
+    expect(theirs.size).toBeGreaterThan(paths.length / 20);
+    expect(different).toEqual([]);
+  },
+);
+
+test("Gitignore takes no longer for patterns that a regular expression would never be done with", () => {
+  const name = "a".repeat(250);
+  const path = `${"a/".repeat(120)}a`;
+  for (const [text, long] of [
+    [`${"*a".repeat(20)}*b`, name],
+    [`${"?*".repeat(100)}b`, name],
+    [`/${"**/*a".repeat(20)}b`, path],
+    [`${"**/a/".repeat(40)}b`, path],
+    [`/${"**/*a*/".repeat(40)}b`, path],
+    [`${"[ab]*".repeat(40)}c`, name],
+  ] as const)
+    expect(new Gitignore(text).ignores(long, false)).toBeUndefined();
+  // Blanks that do not end a line, and a name that is one star short of a match.
+  expect(new Gitignore(`${" ".repeat(200_000)}x`).ignores(name, false)).toBeUndefined();
+  expect(new Gitignore(`${"*a".repeat(20)}`).ignores(name, false)).toBe(true);
+  expect(new Gitignore(`${"**/a/".repeat(40)}a`).ignores(path, false)).toBe(true);
 });
