@@ -7,7 +7,7 @@ import type { WatchChangeEvent } from "./event.ts";
 import type { Settings } from "./options.ts";
 import type { PathName, Paths } from "./paths.ts";
 import { PlainTeller, type Told } from "./teller.ts";
-import type { Node, Tree } from "./tree.ts";
+import { type Node, NONE, type Tree } from "./tree.ts";
 
 /** A file that was made or changed, and is not told of yet. */
 interface Pending {
@@ -114,6 +114,11 @@ export class CalmTeller extends PlainTeller {
     this.#holdDelete(at(held.from, this.event("delete", node)), held.from);
   }
 
+  override parting(top: Node): void {
+    this.#releaseRenames(Infinity, top);
+    this.#releasePending(Infinity, top);
+  }
+
   override overflow(): void {
     this.release(Infinity);
     super.overflow();
@@ -133,11 +138,7 @@ export class CalmTeller extends PlainTeller {
 
   override release(now: number): void {
     this.#releaseHeld(now);
-    for (const [node, pending] of this.#pending) {
-      if (this.#dueOf(pending) > now || this.#renames.has(node)) continue;
-      this.#pending.delete(node);
-      this.#as(pending.pid, () => super.tell(pending.type, node));
-    }
+    this.#releasePending(now);
   }
 
   #made(node: Node): void {
@@ -207,12 +208,26 @@ export class CalmTeller extends PlainTeller {
     this.pid = now;
   }
 
-  #releaseHeld(now: number): void {
+  /** @param top Only of what is below that. */
+  #releasePending(now: number, top: Node = NONE): void {
+    for (const [node, pending] of this.#pending) {
+      if (this.#dueOf(pending) > now || this.#renames.has(node)) continue;
+      if (top !== NONE && !this.#tree.isWithin(node, top)) continue;
+      this.#pending.delete(node);
+      this.#as(pending.pid, () => super.tell(pending.type, node));
+    }
+  }
+
+  #releaseRenames(now: number, top: Node = NONE): void {
     for (const [node, { from, due, pid }] of this.#renames) {
-      if (due > now) continue;
+      if (due > now || (top !== NONE && !this.#tree.isWithin(node, top))) continue;
       this.#renames.delete(node);
       this.#as(pid, () => super.renamed(node, from, false));
     }
+  }
+
+  #releaseHeld(now: number): void {
+    this.#releaseRenames(now);
     for (const [path, { event, due }] of this.#deletes) {
       if (due > now) continue;
       this.#deletes.delete(path);

@@ -141,10 +141,23 @@ export class Directories implements Reader, Disposable {
     }
     if (scan === undefined) return;
     if (this.#tree.handle(node) !== 0 || this.#paths.level(node) > this.#options.depth) return;
-    const { fd, handle, error } = this.watches.watch(node, "tree");
-    closeQuietly(fd);
-    if (error === undefined && handle !== 0) this.watches.bind(node, handle);
-    this.enter(node, "new", scan.loud);
+    this.#enterNow(node, scan.loud);
+  }
+
+  /** Enters what leads to a place below a root: all of it is watched when it returns. @returns The directory, `NONE` if something else is there. */
+  lead(top: Node, names: readonly Uint8Array[], loud: boolean): Node {
+    let node = top;
+    this.#enterNow(node, loud);
+    for (const name of names.map(nameOf)) {
+      let next = this.#tree.find(node, name);
+      if (next === NONE) {
+        next = this.make(node, name, KIND.DIRECTORY, 0);
+        if (loud) this.tellMade(next);
+      } else if (!this.#tree.isDirectory(next)) return NONE;
+      node = next;
+      this.#enterNow(node, loud);
+    }
+    return node;
   }
 
   /** Whether an entry is left out. */
@@ -191,6 +204,12 @@ export class Directories implements Reader, Disposable {
   drop(node: Node, loud: boolean): void {
     this.#dropBelow(node, loud);
     this.#forget(node, loud);
+  }
+
+  /** Removes an entry that nobody wants watched any more. */
+  dismiss(node: Node): void {
+    this.#teller.parting(node);
+    this.drop(node, false);
   }
 
   /** Removes an entry that another one takes the place of. */
@@ -418,6 +437,16 @@ export class Directories implements Reader, Disposable {
     if (look(this.#paths.real(node), true)?.kind !== KIND.DIRECTORY) return false;
     this.#tree.set(node, FLAG.FOLLOWED);
     return true;
+  }
+
+  /** Watches a directory that is still to be read. */
+  #enterNow(node: Node, loud: boolean): void {
+    if (this.#tree.handle(node) === 0) {
+      const { fd, handle, error } = this.watches.watch(node, "tree");
+      closeQuietly(fd);
+      if (error === undefined && handle !== 0) this.watches.bind(node, handle);
+    }
+    this.enter(node, "new", loud);
   }
 
   #eachChild(node: Node, visit: (child: Node) => void): void {

@@ -11,7 +11,7 @@ import { type Guarded, Guards } from "./guards.ts";
 import { look } from "./look.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "./paths.ts";
 import type { ScanMode } from "./scanner.ts";
-import { KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
 
 /** One path that is watched. */
 export interface Root extends Guarded {
@@ -19,6 +19,12 @@ export interface Root extends Guarded {
   readonly key: string;
   node: Node;
   /** When it was compared with the disk last: milliseconds since 1970. */
+  compared: number;
+}
+
+/** A path that is watched because another one is. */
+interface Covered extends Anchor {
+  /** When it was compared with the disk last, beside the other one. */
   compared: number;
 }
 
@@ -34,6 +40,12 @@ function covers({ real: above }: Anchor, { real: below }: Anchor): boolean {
   return keyOf(below).startsWith(keyOf(above)) && (isTop || below[above.length] === SLASH);
 }
 
+/** The names that lead from a path to one below it. */
+function namesOf(above: Uint8Array, below: Uint8Array): Uint8Array[] {
+  const rest = keyOf(below, above.length === 1 ? 1 : above.length + 1);
+  return rest.split("/").map((name) => Buffer.from(name, "latin1"));
+}
+
 export class Roots {
   readonly #tree: Tree;
   readonly #paths: Paths;
@@ -41,7 +53,7 @@ export class Roots {
   readonly #guards: Guards<Root>;
   readonly #roots = new Map<string, Root>();
   /** Paths that are watched because another one is. */
-  readonly #covered = new Map<string, Anchor>();
+  readonly #covered = new Map<string, Covered>();
   readonly #byNode = new Map<Node, Root>();
   /** To be looked at again when all events are read. */
   readonly #suspects = new Set<Root>();
@@ -82,20 +94,18 @@ export class Roots {
   add(anchor: Anchor, loud: boolean): boolean {
     const key = keyOf(anchor.real);
     if (this.#isCovered(anchor)) {
-      this.#covered.set(key, anchor);
+      this.#covered.set(key, { ...anchor, compared: 0 });
       return look(anchor.real, true) !== undefined;
-    }
-    for (const other of this.#roots.values()) {
-      if (!covers(anchor, other) || this.#directories.leavesOut(anchor, other)) continue;
-      this.#drop(other);
-      this.#covered.set(other.key, other);
     }
     const known = this.#roots.get(key);
     const now = Date.now();
-    const root = known ?? { ...anchor, key, node: NONE, guards: [], awaited: "", compared: now };
+    const root = known ?? this.#rootOf(anchor, now);
     this.#roots.set(key, root);
     this.#establish(root, loud, known === undefined ? Infinity : root.compared - CLOCK_SLACK);
     root.compared = now;
+    for (const other of this.#roots.values())
+      if (covers(root, other) && !this.#directories.leavesOut(root, other))
+        this.#join(root, other, loud);
     return root.node !== NONE;
   }
 
@@ -105,12 +115,11 @@ export class Roots {
     if (this.#covered.delete(key)) return true;
     const root = this.#roots.get(key);
     if (root === undefined) return false;
-    this.#drop(root);
+    this.#roots.delete(key);
     const covered = [...this.#covered.values()].filter((anchor) => covers(root, anchor));
-    for (const anchor of covered) {
-      this.#covered.delete(keyOf(anchor.real));
-      this.add(anchor, false);
-    }
+    for (const anchor of covered.toSorted((a, b) => a.real.length - b.real.length))
+      if (!this.#isCovered(anchor)) this.#part(root, anchor);
+    this.#drop(root);
     return true;
   }
 
@@ -120,8 +129,7 @@ export class Roots {
   ): { readonly node: Node; readonly names: readonly Uint8Array[] } | undefined {
     for (const { real, node } of this.#roots.values()) {
       if (node === NONE || !covers({ real, shown: real }, { real: path, shown: path })) continue;
-      const below = keyOf(path, real.length === 1 ? 1 : real.length + 1);
-      return { node, names: below.split("/").map((name) => Buffer.from(name, "latin1")) };
+      return { node, names: namesOf(real, path) };
     }
     return undefined;
   }
@@ -202,11 +210,57 @@ export class Roots {
     return false;
   }
 
+  #rootOf({ shown, real }: Anchor, compared: number): Root {
+    return { shown, real, key: keyOf(real), node: NONE, guards: [], awaited: "", compared };
+  }
+
   #drop(root: Root): void {
     this.#roots.delete(root.key);
     this.#suspects.delete(root);
-    if (root.node !== NONE) this.#directories.drop(root.node, false);
+    if (root.node !== NONE) this.#directories.dismiss(root.node);
     this.#guards.replace(root, []);
+  }
+
+  /** Makes a root a part of another one, with all that is known of it. What is unread of it is told of what it is then. */
+  #join(root: Root, part: Root, loud: boolean): void {
+    const names = namesOf(root.real, part.real);
+    const last = names.pop();
+    const { node } = part;
+    const { shown, real, compared } = part;
+    this.#covered.set(part.key, { shown, real, compared });
+    if (root.node === NONE || node === NONE || last === undefined) return this.#drop(part);
+    // Watched before the guards are given up, which are the same directories: no event is of nobody.
+    const dir = this.#directories.lead(root.node, names, loud);
+    const name = nameOf(last);
+    if (dir === NONE || this.#tree.find(dir, name) !== NONE) return this.#drop(part);
+    this.left(node);
+    this.#paths.release(node);
+    this.#tree.move(node, dir, name);
+    this.#drop(part);
+    this.#directories.enter(node, this.#directories.afterMove, true);
+  }
+
+  /** Makes a part of a root a root, with all that is known of it. */
+  #part(root: Root, anchor: Anchor): void {
+    const part = this.#rootOf(anchor, root.compared);
+    this.#covered.delete(part.key);
+    this.#roots.set(part.key, part);
+    let node = root.node;
+    let loud = true;
+    for (const name of namesOf(root.real, part.real)) {
+      if (node === NONE) break;
+      // What is still to be met is told of as it would be then.
+      loud = this.#directories.scanner.get(node)?.loud ?? loud;
+      node = this.#tree.find(node, nameOf(name));
+    }
+    if (node === NONE) return this.#establish(part, loud, Infinity);
+    this.#tree.clear(node, FLAG.UNSEEN);
+    this.#take(part, node);
+    this.#establish(part, true, Infinity);
+    if (part.node !== node) return;
+    // Now that it has guards.
+    this.#take(part, node);
+    this.#directories.enter(node, this.#directories.afterMove, true);
   }
 
   #parentOf({ real }: Root): string {

@@ -24,6 +24,8 @@ export interface Teller {
   renamed(node: Node, from: PathName, replaced: boolean): void;
   /** It is gone without a word. */
   forgotten(node: Node): void;
+  /** Called before it goes without a word because nobody wants it watched any more: what is held of what is below it is told. */
+  parting(node: Node): void;
   overflow(): void;
   failed(path: PathName, kind: Kind, error: OSError): void;
 }
@@ -93,6 +95,8 @@ export class PlainTeller implements Teller {
   }
 
   forgotten(_node: Node): void {}
+
+  parting(_node: Node): void {}
 
   overflow(): void {
     this.#events.push({ type: "overflow", path: "", kind: "directory" });

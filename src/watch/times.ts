@@ -77,6 +77,10 @@ export class TimedTeller implements Teller {
     this.#next.forgotten(node);
   }
 
+  parting(node: Node): void {
+    this.#next.parting(node);
+  }
+
   overflow(): void {
     this.#next.overflow();
   }

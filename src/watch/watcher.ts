@@ -7,7 +7,7 @@ import { ERRNO, ValueError } from "../errors.ts";
 import { EventSource } from "../events/event-source.ts";
 import { type Batch, readBuffer } from "../events/intake.ts";
 import type { PathLike } from "../libc.ts";
-import { read_nonblock } from "../syscalls/fd.ts";
+import { ioctl_fionread, read_nonblock } from "../syscalls/fd.ts";
 import { absence } from "./absence.ts";
 import type { Backend } from "./backend.ts";
 import { CalmTeller } from "./calm-teller.ts";
@@ -29,6 +29,9 @@ const LONGEST_RECORD = 4096;
 
 /** Bytes of some four of inotify's records: what a file that is saved makes of events is no burst, and worth a wake-up of its own. */
 const LONE = 128;
+
+/** How many times as long a record of fanotify is with its names, at most: the kernel counts without them what there is to read. */
+const MOST_LONGER = 48;
 
 /** Steps of the first slice, however slow the machine is at the moment: some four directories are watched at once. */
 const SMALL = 8;
@@ -118,7 +121,7 @@ export class Watcher extends EventSource<WatchEvent> {
    * @throws {PermissionError} `EACCES`: a directory above it may not be searched.
    */
   add(path: PathLike): void {
-    this.fileno();
+    this.#catchUp();
     this.#engine.directories.watches.limits.forgive();
     this.#begin(resolvePath(path), this.#settings.initial);
     this.#scan();
@@ -126,13 +129,14 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   /**
-   * Stops watching a path that was given. Events that were there before still arrive.
+   * Stops watching a path that was given. What happened before still arrives, but for what is in directories that are still
+   * to be read: `ready` says when that is over.
    *
    * @returns Whether it was watched.
    * @throws {ValueError} `EBADF`: closed.
    */
   remove(path: PathLike): boolean {
-    this.fileno();
+    this.#catchUp();
     const wasWatched = this.#engine.roots.remove(resolvePath(path).real);
     this.#scan();
     this.push(this.#take());
@@ -241,6 +245,27 @@ export class Watcher extends EventSource<WatchEvent> {
     }
     const isMissing = error.code === "ENOENT" || error.code === "ENOTDIR";
     if (!isMissing) this.#teller.failed(pathName(anchor.shown), KIND.DIRECTORY, error);
+  }
+
+  /** Reads what has happened by now: what is watched then is not what it was about. */
+  #catchUp(): void {
+    const { scanner } = this.#engine.directories;
+    const wasIdle = scanner.idle;
+    // No more than there is: somebody may be faster than this.
+    let left = ioctl_fionread(this) * MOST_LONGER;
+    let isAll = false;
+    for (; left >= 0 && !isAll; left -= readBuffer().byteLength - LONGEST_RECORD) {
+      const { events, more } = this.receive();
+      this.push(events);
+      // A function that ignores may have closed it.
+      this.fileno();
+      isAll = more === false;
+    }
+    if (!isAll) return;
+    if (wasIdle) scanner.run(Infinity);
+    this.#engine.settle();
+    // Both halves of a rename come at once.
+    this.#engine.expire(Infinity);
   }
 
   /** Reads directories for a while; if some are left, again in a later turn of the event loop. */

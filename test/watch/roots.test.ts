@@ -1,0 +1,133 @@
+/** Paths that are watched, above and below each other, as they come and go: by the user's wish, or on the disk. */
+import { describe, expect, test } from "bun:test";
+import { appendFileSync, mkdirSync, renameSync } from "node:fs";
+
+import type { WatchOptions } from "bun-butter";
+
+import { linesOf, type Place, within, write } from "../support/rows.ts";
+import { ways } from "../support/watch.ts";
+
+describe.each(ways)("$backend", (way) => {
+  /** Runs with a watcher of some paths, in which nothing but directories is. */
+  function using<T>(
+    watched: readonly string[],
+    use: Parameters<typeof within<T>>[2],
+    options: WatchOptions = {},
+  ): Promise<T> {
+    const before = ({ at }: Place): void => void mkdirSync(at("root/c/deep"), { recursive: true });
+    const paths = ({ at }: Place): string[] => watched.map((path) => at(path));
+    return within(way, { before, watch: paths, options }, use);
+  }
+
+  describe.each([{}, { initial: true }, { atomic: true }, { settle: 10_000 }, { batch: 10_000 }])(
+    "%j",
+    (options) => {
+      /** What was told of a file that was made, as often as that is told. */
+      const once = (lines: readonly string[], path: string): readonly string[] =>
+        lines.filter((line) => line.startsWith("create") && line.endsWith(path));
+
+      test("remove() is followed by what happened before it, and by nothing else", async () => {
+        await using(
+          ["root"],
+          async (watcher, place) => {
+            watcher.readEventsSync();
+            write(place.at("root/file"));
+            mkdirSync(place.at("root/new/er"), { recursive: true });
+            write(place.at("root/new/er/file"));
+            expect(watcher.remove(place.root)).toBe(true);
+            write(place.at("root/late"));
+            const lines = await linesOf(watcher, place);
+            for (const path of ["root/file", "root/new/", "root/new/er/", "root/new/er/file"])
+              expect(once(lines, ` ${path}`)).toEqual([`create ${path}`]);
+            expect(lines.join()).not.toContain("late");
+            expect(lines.join()).not.toContain("delete");
+          },
+          options,
+        );
+      });
+
+      test("remove() of what is above a path loses nothing of it", async () => {
+        await using(
+          ["root", "root/c"],
+          async (watcher, place) => {
+            await watcher.sync();
+            watcher.readEventsSync();
+            write(place.at("root/c/file"));
+            write(place.at("root/c/deep/file"));
+            expect(watcher.remove(place.root)).toBe(true);
+            write(place.at("root/late"));
+            write(place.at("root/c/deep/later"));
+            const lines = await linesOf(watcher, place);
+            for (const path of ["root/c/file", "root/c/deep/file", "root/c/deep/later"])
+              expect(once(lines, path)).toEqual([`create ${path}`]);
+            expect(lines.join()).not.toContain("root/late");
+            expect(watcher.watched.paths).toEqual([place.at("root/c")]);
+          },
+          options,
+        );
+      });
+
+      test("add() of what is above a path loses nothing of it, and tells nothing twice", async () => {
+        await using(
+          ["root/c"],
+          async (watcher, place) => {
+            await watcher.sync();
+            watcher.readEventsSync();
+            write(place.at("root/c/file"));
+            write(place.at("root/c/deep/file"));
+            watcher.add(place.root);
+            write(place.at("root/new"));
+            write(place.at("root/c/deep/later"));
+            const lines = await linesOf(watcher, place);
+            for (const path of ["root/c/file", "root/c/deep/file", "root/new", "root/c/deep/later"])
+              expect(once(lines, path)).toEqual([`create ${path}`]);
+            expect(once(lines, "root/c/")).toEqual([]);
+            expect(once(lines, "root/")).toEqual(options.initial === true ? ["create root/"] : []);
+            renameSync(place.at("root/c"), place.at("root/d"));
+            expect(await linesOf(watcher, place)).toEqual(["rename root/c/ root/d/"]);
+          },
+          options,
+        );
+      });
+    },
+  );
+
+  test("remove() is followed by the deletion of what left before it", async () => {
+    await using(["root"], async (watcher, place) => {
+      renameSync(place.at("root/c"), place.at("out/c"));
+      watcher.remove(place.root);
+      const events = ["delete root/c/deep/", "delete root/c/"];
+      expect(await linesOf(watcher, place)).toEqual(events);
+    });
+  });
+
+  test("a path is watched through add() and remove() of all that is above it", async () => {
+    await using(["root/c/deep"], async (watcher, place) => {
+      write(place.at("root/c/deep/file"));
+      await linesOf(watcher, place);
+      const check = async (): Promise<void> => {
+        appendFileSync(place.at("root/c/deep/file"), "more");
+        expect(await linesOf(watcher, place)).toEqual(["change root/c/deep/file"]);
+      };
+      const { directories } = watcher.watched;
+      for (const path of ["root/c", "root", "", "root/c/deep/file"]) {
+        watcher.add(place.at(path));
+        await check();
+      }
+      for (const path of ["", "root/c", "root"]) {
+        expect(watcher.remove(place.at(path))).toBe(true);
+        await check();
+      }
+      expect(watcher.watched.directories).toBe(directories);
+      watcher.remove(place.at("root/c/deep"));
+      await check();
+      renameSync(place.at("root/c/deep/file"), place.at("root/c/deep/other"));
+      renameSync(place.at("root/c/deep/other"), place.at("root/c/deep/file"));
+      expect(await linesOf(watcher, place)).toEqual([
+        "delete root/c/deep/file",
+        "create root/c/deep/file",
+      ]);
+      await check();
+    });
+  });
+});
