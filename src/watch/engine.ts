@@ -346,7 +346,8 @@ export class Engine implements Sink, Disposable {
     const above = this.#tree.parent(node);
     const isBelow = target === NONE || this.#tree.isWithin(target, node);
     this.directories.drop(node, true);
-    this.directories.enter(above, "new", true);
+    if (this.#tree.has(above, FLAG.GUARD)) this.roots.suspect(above);
+    else this.directories.enter(above, "new", true);
     if (!isBelow) this.directories.enter(target, "check", true);
   }
 
