@@ -274,7 +274,11 @@ export class Roots {
     this.#paths.anchor(node, root);
     // A file is watched by its name: for what is done to it, and not only for whether it is there.
     const guard = root.guards.at(-1);
-    if (guard !== undefined && !this.#tree.isDirectory(node)) this.#guards.watch(guard, "tree");
+    if (guard === undefined || this.#tree.isDirectory(node)) return;
+    const before = this.#tree.handle(guard.node);
+    const isWatched = this.#guards.watch(guard, "tree") === "watched";
+    // It left, or is another one by now: what would tell of that is not heard any more.
+    if (!isWatched || this.#tree.handle(guard.node) !== before) this.suspect(guard.node);
   }
 
   /** Guards what is above a root, then looks whether it is there. */

@@ -1,6 +1,6 @@
 /** Paths that are watched, above and below each other, as they come and go: by the user's wish, or on the disk. */
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, mkdirSync, renameSync } from "node:fs";
+import { appendFileSync, mkdirSync, renameSync, rmSync } from "node:fs";
 
 import type { WatchOptions } from "bun-butter";
 
@@ -128,6 +128,73 @@ describe.each(ways)("$backend", (way) => {
         "create root/c/deep/file",
       ]);
       await check();
+    });
+  });
+
+  describe("a path that need not be there", () => {
+    const options = { mustExist: false };
+
+    test("is told as deleted when a directory above it has left before that was read, and as made again", async () => {
+      await using(
+        ["root/c/file"],
+        async (watcher, place) => {
+          write(place.at("root/c/file"));
+          renameSync(place.at("root/c"), place.at("out/c"));
+          const [made, ...rest] = await linesOf(watcher, place);
+          expect(made).toBe("create root/c/file");
+          expect(rest.at(-1)).toBe("delete root/c/file");
+          for (let round = 0; round < 2; round++) {
+            mkdirSync(place.at("root/c"));
+            write(place.at("root/c/file"));
+            expect((await linesOf(watcher, place))[0]).toBe("create root/c/file");
+            rmSync(place.at("root/c"), { recursive: true });
+            expect(await linesOf(watcher, place)).toEqual(["delete root/c/file"]);
+          }
+        },
+        options,
+      );
+    });
+
+    test("is another one when a directory above it was replaced before that was read", async () => {
+      await using(
+        ["root/c/file"],
+        async (watcher, place) => {
+          write(place.at("root/c/file"));
+          renameSync(place.at("root/c"), place.at("out/c"));
+          mkdirSync(place.at("root/c"));
+          await linesOf(watcher, place);
+          write(place.at("root/c/other"));
+          write(place.at("out/c/file"));
+          expect(await linesOf(watcher, place)).toEqual([]);
+          write(place.at("root/c/file"));
+          expect((await linesOf(watcher, place))[0]).toBe("create root/c/file");
+          rmSync(place.at("root/c/file"));
+          expect(await linesOf(watcher, place)).toEqual(["delete root/c/file"]);
+        },
+        options,
+      );
+    });
+  });
+
+  test("what is above paths is not watched because they were moved into each other", async () => {
+    const before = ({ at }: Place): void => {
+      for (const name of ["root/a/x", "root/secret"]) mkdirSync(at(name), { recursive: true });
+    };
+    const paths = ({ at }: Place): string[] => ["root/a", "root/b"].map((path) => at(path));
+    const options = { mustExist: false };
+    await within(way, { before, watch: paths, options }, async (watcher, place) => {
+      renameSync(place.at("root/a/x"), place.at("root/b"));
+      renameSync(place.at("root/b"), place.at("root/a/x"));
+      renameSync(place.at("root/a/x"), place.at("root/b"));
+      renameSync(place.at("root/a"), place.at("root/b/a"));
+      expect((await linesOf(watcher, place)).join()).not.toContain("secret");
+      mkdirSync(place.at("root/secret/more"));
+      mkdirSync(place.at("root/new"));
+      expect(await linesOf(watcher, place)).toEqual([]);
+      mkdirSync(place.at("root/b/a/new"));
+      mkdirSync(place.at("root/a"));
+      const lines = await linesOf(watcher, place);
+      expect(lines.toSorted()).toEqual(["create root/a/", "create root/b/a/new/"]);
     });
   });
 });
