@@ -18,6 +18,7 @@ import { storm } from "./storm.ts";
 import { syscall } from "./syscall.ts";
 import { drift, timers, wakeups } from "./timerfd.ts";
 import { wake } from "./wake.ts";
+import { watchStall } from "./watch-stall.ts";
 import { watchLatency, watchRace, watchStart, watchStorm } from "./watch.ts";
 
 const benchmarks: Readonly<Record<string, () => Benchmark>> = {
@@ -43,6 +44,7 @@ const benchmarks: Readonly<Record<string, () => Benchmark>> = {
   "watch-latency": watchLatency,
   "watch-storm": watchStorm,
   "watch-race": watchRace,
+  "watch-stall": watchStall,
 };
 
 function usage(problem: string): never {

@@ -1,12 +1,14 @@
-/* tree-maker DIR: 20,000 directories with five files each, three levels deep. */
+/* tree-maker DIR [FILES [flat]]: 20,000 directories with five files each, or so many, three levels deep; or the files alone. */
 #include "common.h"
 #include <sys/stat.h>
 
 static const int widths[] = {20, 10, 99, 0};
 
+static int files = 5;
+
 static void fill(int dir, int level) {
   char name[32];
-  for (int i = 0; i < 5; i++) {
+  for (int i = 0; i < files; i++) {
     sprintf(name, "file-%d.txt", i);
     must(close(openat(dir, name, O_CREAT | O_WRONLY, 0644)) == 0, name);
   }
@@ -21,8 +23,9 @@ static void fill(int dir, int level) {
 }
 
 int main(int argc, char **argv) {
-  must(argc == 2, "tree-maker DIR");
+  must(argc >= 2 && argc <= 4, "tree-maker DIR [FILES [flat]]");
+  if (argc > 2) files = atoi(argv[2]);
   int dir = open(argv[1], O_RDONLY | O_DIRECTORY);
   must(dir != -1, argv[1]);
-  fill(dir, 0);
+  fill(dir, argc > 3 ? sizeof widths / sizeof *widths - 1 : 0);
 }

@@ -1,11 +1,13 @@
-/** watch.ts start|latency|storm|race inotify|fanotify DIR [EVENTS]: `watch()` and what it costs. */
-import { readFileSync, utimesSync, writeFileSync } from "node:fs";
+/** watch.ts start|latency|storm|race|stall inotify|fanotify DIR [EVENTS]: `watch()` and what it costs. */
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Watcher } from "bun-butter/watch";
 
 import { now } from "./clock.ts";
 import { resident } from "./memory.ts";
+import { Turns } from "./turns.ts";
 
 const [, , way, backend, dir = "", count] = process.argv;
 const empty = way === "start" ? await resident() : 0;
@@ -101,5 +103,29 @@ async function race(): Promise<void> {
   print({ seen: seen.size });
 }
 
-await { start, latency, storm, race }[way as "start"]();
+/** Loads all code, as a process has that watches something already. */
+async function warm(): Promise<void> {
+  const small = mkdtempSync(join(tmpdir(), "butter-bench-"));
+  writeFileSync(join(small, "first"), "");
+  using watcher = watch(small, stallOptions);
+  writeFileSync(join(small, "second"), "");
+  for await (const batch of watcher.batches())
+    if (batch.some(({ path }) => path.endsWith("/second"))) break;
+  rmSync(small, { recursive: true });
+}
+
+const stallOptions = { backend: backend as "inotify", initial: count !== undefined };
+
+/** Times the turns of the event loop until everything is watched, or with a count is told of. */
+async function stall(): Promise<void> {
+  await warm();
+  const turns = new Turns();
+  using watcher = watch(dir, stallOptions);
+  let left = Number(count ?? 0);
+  if (left > 0) for await (const { length } of watcher.batches()) if ((left -= length) <= 0) break;
+  await watcher.ready;
+  print(turns.end());
+}
+
+await { start, latency, storm, race, stall }[way as "start"]();
 process.exit();

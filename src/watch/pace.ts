@@ -8,6 +8,9 @@
 /** Milliseconds of a slice. */
 export const SLICE = 4;
 
+/** Of one beside another in the same turn of the event loop. */
+export const SHORT = 1;
+
 /** Events that may wait for who reads them, as many as the kernel keeps by default. */
 export const MOST_UNREAD = 16_384;
 
@@ -38,6 +41,11 @@ export class Pace implements Disposable {
   constructor(slice: () => void, backlog: () => Backlog) {
     this.#slice = slice;
     this.#backlog = backlog;
+  }
+
+  /** Whether a slice follows in a later turn of the event loop. */
+  get isComing(): boolean {
+    return this.#next !== undefined;
   }
 
   /** Lets a slice follow in a later turn of the event loop. */

@@ -64,6 +64,9 @@ export interface Reader {
 /** Some hundred entries: what is found in one go, before events are looked at again. */
 const BUFFER_SIZE = 32 * 1024;
 
+/** With more in it, there is no room for the longest name: the directory has more. */
+const FULL = BUFFER_SIZE - 280;
+
 const NO_ROWS = new Int32Array(0);
 
 const RANK: Readonly<Record<ScanMode, number>> = { check: 0, new: 1, repair: 2, compare: 3 };
@@ -136,15 +139,15 @@ export class Scanner implements Disposable {
    * Reads on, until nothing is left or the time is up.
    *
    * @param limit As `performance.now()` has it.
-   * @param least Steps that are taken in any case: a directory takes two, and one more for each few hundred entries.
+   * @param least Steps that are taken in any case, a directory each, as long as none of them has thousands of entries.
    */
   run(limit: number, least: number = 0): void {
     if (this.#running) return;
     this.#running = true;
     try {
       for (let steps = 1; this.#stack.length > 0; steps++) {
-        this.#step();
-        if (steps >= least && performance.now() >= limit) break;
+        const isLarge = this.#step();
+        if ((isLarge || steps >= least) && performance.now() >= limit) break;
       }
     } finally {
       this.#running = false;
@@ -158,21 +161,24 @@ export class Scanner implements Disposable {
     if (!this.#running) this.#release();
   }
 
-  /** One directory opened, or one buffer of entries. */
-  #step(): void {
+  /** One directory, or a buffer of its entries. @returns Whether it may have more. */
+  #step(): boolean {
     const scan = this.#stack[this.#stack.length - 1] as Scan;
     if (!scan.cancelled && scan.fd === -1) {
       this.#visiting = true;
       scan.fd = this.#reader.open(scan);
       this.#visiting = false;
     }
-    if (scan.cancelled || scan.fd === -1) return this.#end(scan);
+    const isOpen = !scan.cancelled && scan.fd !== -1;
+    const length = isOpen ? this.#visit(scan) : 0;
     // Nearly every directory is read by one call, and the next one says that it was all.
-    if (this.#visit(scan) && !scan.cancelled && this.#visit(scan)) return;
-    if (scan.cancelled) return this.#end(scan);
-    this.#reader.end(scan);
+    if (length > FULL || (length > 0 && !scan.cancelled && this.#visit(scan) > 0)) return true;
+    const isRead = isOpen && !scan.cancelled;
+    if (isRead) this.#reader.end(scan);
     this.#end(scan);
-    if (scan.again && !scan.cancelled) this.push(scan.node, scan.mode, scan.loud, scan.since);
+    if (isRead && scan.again && !scan.cancelled)
+      this.push(scan.node, scan.mode, scan.loud, scan.since);
+    return false;
   }
 
   #end(scan: Scan): void {
@@ -189,18 +195,18 @@ export class Scanner implements Disposable {
     if (at !== -1) this.#stack.splice(at, 1);
   }
 
-  /** @returns Whether there was anything to read. It was deleted meanwhile, or its disk is broken, if that fails. */
-  #visit(scan: Scan): boolean {
+  /** @returns How much there was to read. It was deleted meanwhile, or its disk is broken, if that fails. */
+  #visit(scan: Scan): number {
     const buffer = (this.#buffer ??= pinned(BUFFER_SIZE));
     const length = getdents64_quietly(scan.fd, buffer);
-    if (length <= 0) return false;
+    if (length <= 0) return 0;
     if (this.#rows.length === 0) this.#rows = linux_dirent64_rows(BUFFER_SIZE);
     const rows = this.#rows;
     const count = read_linux_dirents64_rows(buffer, length, rows);
     this.#visiting = true;
     this.#reader.found(scan, { bytes: buffer.bytes, rows, count });
     this.#visiting = false;
-    return true;
+    return length;
   }
 
   #release(): void {

@@ -16,7 +16,7 @@ import { Engine, HOLD } from "./engine.ts";
 import type { WatchEvent } from "./event.ts";
 import { Ignore } from "./ignore.ts";
 import { type Settings, settingsOf, type WatchOptions } from "./options.ts";
-import { MOST_UNREAD, Pace, SLICE } from "./pace.ts";
+import { MOST_UNREAD, Pace, SHORT, SLICE } from "./pace.ts";
 import { type Anchor, pathName, Paths } from "./paths.ts";
 import { resolvePath } from "./resolve.ts";
 import { PlainTeller } from "./teller.ts";
@@ -209,7 +209,7 @@ export class Watcher extends EventSource<WatchEvent> {
     if (watches.limits.retryAt !== Infinity) watches.limits.retry(performance.now());
     // In a new directory things happen that nothing tells of until it is watched: the next one is not to wait.
     const burst = scanner.idle && length > LONE;
-    this.#scan();
+    this.#scan(0, this.#pace.isComing ? SHORT : SLICE);
     const events = this.#take();
     return { events, more, burst, after: this.#engine.isBehind ? this.#after : undefined };
   }
@@ -269,9 +269,9 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   /** Reads directories for a while; if some are left, again in a later turn of the event loop. */
-  #scan(least: number = 0): void {
+  #scan(least: number = 0, time: number = SLICE): void {
     const { scanner } = this.#engine.directories;
-    if (!scanner.idle) scanner.run(performance.now() + SLICE, least);
+    if (!scanner.idle) scanner.run(performance.now() + time, least);
     this.#engine.settle();
     if (!scanner.idle) {
       if (!this.closed) this.#pace.later();

@@ -1,0 +1,38 @@
+/** Directories are read in slices. */
+import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+
+import { O, openat } from "bun-butter/syscalls";
+
+import { Scanner } from "../../src/watch/scanner.ts";
+import { tempDir } from "../support/temp.ts";
+
+/** More entries with such names than two reads take, as thousands are with short ones. */
+const MANY = 500;
+const LONG = "x".repeat(200);
+
+test("Scanner: of directories a few are read at once, of one with more entries than that not all", () => {
+  using dir = tempDir();
+  mkdirSync(dir.at("large"));
+  for (let at = 0; at < MANY; at++) writeFileSync(dir.at(`large/${LONG}${at}`), "");
+  const small = ["a", "b", "c", "d"];
+  for (const name of small) mkdirSync(dir.at(name));
+  const names = ["large", ...small];
+  let entries = 0;
+  const ended: string[] = [];
+  using scanner = new Scanner({
+    open: ({ node }) => openat(-100, dir.at(names[node - 1] ?? ""), O.RDONLY | O.DIRECTORY, 0),
+    found: (_, { count }) => (entries += count),
+    end: ({ node }) => ended.push(names[node - 1] ?? ""),
+  });
+  // The last wish comes first.
+  names.forEach((_, at) => scanner.push(at + 1, "new", false));
+  scanner.run(-Infinity, 10);
+  expect(ended).toEqual(small.toReversed());
+  expect(entries).toBeGreaterThan(0);
+  expect(entries).toBeLessThan(MANY);
+  expect(scanner.idle).toBe(false);
+  while (!scanner.idle) scanner.run(-Infinity);
+  expect(ended).toEqual([...small.toReversed(), "large"]);
+  expect(entries).toBe(MANY);
+});
