@@ -391,6 +391,7 @@ export class Directories implements Reader, Disposable {
     const isLoss = scan.since !== Infinity;
     if (isAnother || (isLoss && this.#isNews(node, changedIn(scan.fd, name), scan.since)))
       this.tellChanged(node);
+    if (kind === KIND.SYMLINK && isLoss) this.#meetAgain(scan, node);
   }
 
   end({ node, mode, fd, since, hasUnseen }: Scan): void {
@@ -434,9 +435,18 @@ export class Directories implements Reader, Disposable {
   #leadsOn(node: Node): boolean {
     if (this.#tree.isDirectory(node)) return true;
     if (this.#tree.kind(node) !== KIND.SYMLINK || !this.#options.followSymlinks) return false;
-    if (look(this.#paths.real(node), true)?.kind !== KIND.DIRECTORY) return false;
-    this.#tree.set(node, FLAG.FOLLOWED);
-    return true;
+    const isThere = look(this.#paths.real(node), true)?.kind === KIND.DIRECTORY;
+    if (isThere) this.#tree.set(node, FLAG.FOLLOWED);
+    else if (this.#tree.has(node, FLAG.FOLLOWED)) this.#leave(node);
+    return isThere;
+  }
+
+  /** A link leads to no directory any more. */
+  #leave(node: Node): void {
+    this.#dropBelow(node, true);
+    this.scanner.cancel(node);
+    this.watches.unbind(node);
+    this.#tree.clear(node, FLAG.FOLLOWED);
   }
 
   /** Watches a directory that is still to be read. */

@@ -116,7 +116,8 @@ export class Engine implements Sink, Disposable {
     for (const node of nodes) {
       if (change === "gone") this.#tree.setHandle(node, 0);
       if (this.#tree.has(node, FLAG.GUARD)) this.roots.suspect(node);
-      else if (change === "gone" || this.roots.isRoot(node)) this.#suspects.add(node);
+      else if (change === "gone" || this.roots.isRoot(node) || this.#tree.has(node, FLAG.FOLLOWED))
+        this.#suspects.add(node);
     }
   }
 
@@ -556,8 +557,10 @@ export class Engine implements Sink, Disposable {
   /** Finds out why a directory is not watched any more. */
   #examine(node: Node): void {
     if (this.roots.isRoot(node)) return this.roots.recheck(node);
+    // What a link led to is another one now, or nothing.
+    if (this.#tree.has(node, FLAG.FOLLOWED)) return this.directories.enter(node, "check", true);
     // Deleted: then that is told by its directory, or it is below what was unmounted.
-    const now = look(this.#paths.real(node), this.#tree.has(node, FLAG.FOLLOWED));
+    const now = look(this.#paths.real(node));
     if (now === undefined) this.#lost.set(node, true);
     else if (now.kind === KIND.DIRECTORY) this.directories.enter(node, "check", true);
   }

@@ -140,6 +140,11 @@ export class FanotifyBackend implements Backend {
         read_fanotify_event_infos(buffer, records, end, this.#record);
         if (this.#place.handle !== 0 || this.#old.handle !== 0)
           this.#tell(mask, pid === 0 ? undefined : pid, sink);
+        else if ((mask & DIR) !== 0 && (mask & (DELETE | RENAME)) !== 0) {
+          // A directory outside that a link leads to.
+          const child = this.#childOf(false);
+          if (child !== 0) this.#settle(child, sink);
+        }
       },
     );
     // What can't be understood is lost.

@@ -49,7 +49,8 @@ export interface WatchOptions extends EventSourceOptions {
   readonly gitignore?: boolean | string;
   /**
    * Watches what symbolic links to directories lead to, by the path of the link. A link to a directory above itself is not
-   * entered. What a link to a file leads to is not watched. A million entries by way of links, or 256 paths to one directory, are an
+   * entered. What a link to a file leads to is not watched. If what a link leads to is renamed or deleted, what is in it is told as
+   * deleted; another directory that is there by then is watched, and one that comes later is after `add()`. A million entries by way of links, or 256 paths to one directory, are an
    * `"error"` event, and no more are watched.
    *
    * @default false

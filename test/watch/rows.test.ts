@@ -733,6 +733,36 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     });
   }, 30_000);
 
+  test("row 10: with followSymlinks, what a link led to is left when it goes, and what comes in its place is followed", async () => {
+    const row = {
+      before: ({ at }: Place) => {
+        mkdirSync(at("out/dir/sub"), { recursive: true });
+        symlinkSync(at("out/dir"), at("root/link"));
+      },
+      options: { followSymlinks: true },
+    };
+    await within(row, async (watcher, place) => {
+      const { at } = place;
+      const told = async (): Promise<readonly string[]> =>
+        (await linesOf(watcher, place)).toSorted();
+      renameSync(at("out/dir"), at("out/moved"));
+      mkdirSync(at("out/dir/new"), { recursive: true });
+      expect(await told()).toEqual(["create root/link/new/", "delete root/link/sub/"]);
+      mkdirSync(at("out/moved/unseen"));
+      mkdirSync(at("out/dir/seen"));
+      expect(await told()).toEqual(["create root/link/seen/"]);
+      renameSync(at("out/dir"), at("out/gone"));
+      expect(await told()).toEqual(["delete root/link/new/", "delete root/link/seen/"]);
+      mkdirSync(at("out/gone/unseen"));
+      mkdirSync(at("out/dir/last"), { recursive: true });
+      expect(await told()).toEqual([]);
+      watcher.add(place.root);
+      expect(await told()).toContain("create root/link/last/");
+      mkdirSync(at("out/dir/more"));
+      expect(await told()).toEqual(["create root/link/more/"]);
+    });
+  });
+
   test("row 11: a root that is not there is an error, and leaves nothing open", async () => {
     using dir = tempDir(base);
     const before = descriptorCount();
