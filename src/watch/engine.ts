@@ -285,6 +285,7 @@ export class Engine implements Sink, Disposable {
     if (this.#isPlace(node, dir, name)) {
       // It was known to be there already.
       this.#tree.move(node, dir, name);
+      this.roots.arrived(dir, name, node);
       return;
     }
     const target = this.#tree.find(dir, name);

@@ -299,6 +299,8 @@ export class Roots {
     const dir = parent?.node ?? NONE;
     const name = nameOf(root.real.subarray(root.real.lastIndexOf(SLASH) + 1));
     if (root.node === NONE) {
+      // It left, and the other half of that was lost.
+      this.#directories.onMeet(dir, name);
       const node = this.#directories.make(dir, name, now.kind, now.ino);
       this.#take(root, node);
       if (!isDirectory) this.#directories.noteTime(node);
