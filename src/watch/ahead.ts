@@ -40,8 +40,7 @@ interface Entered {
   readonly at: number;
   /** The directory that it was found in, if not by an event. */
   readonly above: Entered | undefined;
-  /** Its root, and its path below that, which rules are about; `""` if there are none. */
-  readonly root: Node;
+  /** Its path below its root, which rules are about; `""` if there are none. */
   readonly relative: string;
   readonly entries: Pinned;
   length: number;
@@ -83,7 +82,6 @@ export class Ahead implements Disposable {
       level: this.#paths.level(dir) + 1,
       at: name.start,
       above: undefined,
-      root: isSelective ? this.#paths.top(dir) : NONE,
       relative: isSelective ? this.#paths.relative(dir, name) : "",
     });
   }
@@ -174,22 +172,21 @@ export class Ahead implements Disposable {
 
   /** Enters what is in an entered directory. */
   #enterIn(dir: Entered, name: NameBytes, above: Entered | undefined): void {
-    const { root } = dir;
     const { bytes, start, end } = name;
     const relative = this.#directories.isSelective
       ? `${dir.relative}/${pathName(bytes.subarray(start, end)).text}`
       : "";
-    this.#enter(dir.fd, NONE, name, { level: dir.level + 1, at: start, above, root, relative });
+    this.#enter(dir.fd, NONE, name, { level: dir.level + 1, at: start, above, relative });
   }
 
   #enter(
     dirfd: number,
     dir: Node,
     name: NameBytes,
-    about: Pick<Entered, "level" | "at" | "above" | "root" | "relative">,
+    about: Pick<Entered, "level" | "at" | "above" | "relative">,
   ): void {
     if (this.#entered.length >= MOST || about.level > this.#directories.depth) return;
-    if (this.#directories.leavesOutPath(about.root, about.relative)) return;
+    if (this.#directories.leavesOutPath(about.relative)) return;
     const path = this.#paths.call(dir, name);
     if (path === undefined) return;
     const entries = this.#buffers.pop() ?? pinned(BUFFER_SIZE);

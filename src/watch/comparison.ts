@@ -70,7 +70,9 @@ export class Comparison {
   }
 
   #compareEntries(path: Uint8Array, before: SnapshotTree, after: SnapshotTree): void {
-    const [was, is] = [before.entries ?? {}, after.entries ?? {}];
+    const [was, is] = [before.entries, after.entries];
+    // Nobody knows what was in it then, or is now.
+    if (was === undefined || is === undefined) return;
     for (const [key, tree] of Object.entries(was))
       if (!Object.hasOwn(is, key)) this.#leave(tree, joined(path, key));
     for (const [key, tree] of Object.entries(is))

@@ -19,6 +19,7 @@ import {
   lookIn,
 } from "./look.ts";
 import { type Anchor, nameOf, pathName, type Paths } from "./paths.ts";
+import { Rules } from "./rules.ts";
 import { type Entries, type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
 import { Still } from "./still.ts";
 import type { Teller } from "./teller.ts";
@@ -55,6 +56,7 @@ export class Directories implements Reader, Disposable {
   readonly #tree: Tree;
   readonly #paths: Paths;
   readonly #ignore: Ignore;
+  readonly #rules: Rules;
   readonly #teller: Teller;
   readonly #options: EngineOptions;
   /** Directories that a read has found. */
@@ -82,6 +84,7 @@ export class Directories implements Reader, Disposable {
     this.#paths = paths;
     this.watches = new Watches(tree, paths, backend, teller);
     this.#ignore = ignore;
+    this.#rules = new Rules(tree, paths, ignore, teller);
     this.#teller = teller;
     this.#options = options;
     this.#times = options.times;
@@ -162,13 +165,12 @@ export class Directories implements Reader, Disposable {
 
   /** Whether an entry is left out. */
   isIgnored(dir: Node, name: NameBytes, isDirectory: boolean): boolean {
-    if (!this.#ignore.active) return false;
-    return this.#ignore.ignores(this.#paths.top(dir), this.#paths.relative(dir, name), isDirectory);
+    return this.#rules.isIgnored(dir, name, isDirectory);
   }
 
   /** Whether a directory is left out, by its path below its root. */
-  leavesOutPath(root: Node, relative: string): boolean {
-    return this.#ignore.active && this.#ignore.ignores(root, relative, true);
+  leavesOutPath(relative: string): boolean {
+    return this.#ignore.active && this.#ignore.leavesOut(relative, true);
   }
 
   /** Whether something below a root is not watched because the root is. */
@@ -179,16 +181,13 @@ export class Directories implements Reader, Disposable {
     // Rules that were read from files are not known of what is not entered yet.
     return (
       this.#ignore.active &&
-      parts.some((_, at) => this.#ignore.ignores(NONE, parts.slice(0, at + 1).join("/"), true))
+      parts.some((_, at) => this.#ignore.leavesOut(parts.slice(0, at + 1).join("/"), true))
     );
   }
 
   /** Rules may have changed. */
   afterEvent(dir: Node, name: NameBytes): void {
-    if (!this.#ignore.active) return;
-    const text = pathName(name.bytes.subarray(name.start, name.end)).text;
-    if (this.#ignore.isFile(text) && this.#tree.isDirectory(dir))
-      this.scanner.push(dir, "compare", true);
+    if (this.#rules.isFile(name)) this.enter(dir, "compare", true);
   }
 
   // --- Entries -----------------------------------------------------------------
@@ -259,7 +258,10 @@ export class Directories implements Reader, Disposable {
     const isKnown = this.watches.handles
       .of(handle)
       .some((other) => !this.#tree.has(other, FLAG.GUARD));
-    return !isKnown && this.watches.bind(node, handle) !== "loop";
+    if (isKnown || this.watches.bind(node, handle) === "loop") return false;
+    const unread = this.#rules.load(node);
+    if (unread !== undefined) this.watches.fail(node, unread, true, true);
+    return true;
   }
 
   [Symbol.dispose](): void {
@@ -278,7 +280,9 @@ export class Directories implements Reader, Disposable {
     const mayBeStill = scan.mode === "repair" && !this.#tree.has(node, FLAG.ANCHOR);
     const isSimple = !this.#ignore.active && this.#times === undefined;
     if (mayBeStill && isSimple && this.#repair(scan)) return -1;
-    const { fd, handle, error } = this.watches.watch(node, "tree");
+    const { fd, handle, ...watched } = this.watches.watch(node, "tree");
+    const unread = fd === -1 ? undefined : this.#rules.load(node, fd);
+    const error = watched.error ?? unread;
     if (error !== undefined) this.watches.fail(node, error, fd !== -1, scan.loud);
     else {
       const since = this.watches.recover(node);
@@ -301,11 +305,10 @@ export class Directories implements Reader, Disposable {
       // It is another one, or was mounted again: of what is below it nothing is known to be watched.
       if (bound === "new" && scan.mode === "repair") scan.mode = "compare";
     }
-    if (this.#ignore.active) {
-      this.#ignore.load(this.#paths.top(node), {
-        real: this.#paths.real(node),
-        path: this.#paths.relative(node),
-      });
+    // What of it is left out is not known: it is tried again.
+    if (unread !== undefined) {
+      close(fd);
+      return -1;
     }
     scan.hasUnseen = this.#tree.first(node) !== NONE;
     if (scan.hasUnseen) this.#eachChild(node, (child) => this.#tree.set(child, FLAG.UNSEEN));
@@ -486,6 +489,7 @@ export class Directories implements Reader, Disposable {
     this.watches.forget(node);
     this.scanner.cancel(node);
     this.onForget(node);
+    this.#rules.forget(node);
     if (this.#tree.has(node, FLAG.ANCHOR)) this.#paths.release(node);
     this.#links?.removed(node);
     this.#tree.remove(node);

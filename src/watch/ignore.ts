@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { builtin } from "../libc.ts";
-import { Gitignore } from "./gitignore.ts";
+import type { Gitignore } from "./gitignore.ts";
 
 /**
  * What to leave out:
@@ -16,12 +15,11 @@ import { Gitignore } from "./gitignore.ts";
  */
 export type IgnoreRule = string | ((path: string, isDirectory: boolean) => boolean);
 
-/** Where the rules of a directory's file are read from, and which directory they are for. */
-export interface RulesAt {
-  /** Where the directory is. */
-  readonly real: Uint8Array;
-  /** Its path below the root, `""` for the root. */
-  readonly path: string;
+/** Directories, and the rules of their files. */
+export interface RuleFiles<Directory> {
+  of(dir: Directory): Gitignore | undefined;
+  /** The directory that one is in, which is not asked for of a root. */
+  above(dir: Directory): Directory;
 }
 
 type Test = (path: string, name: string, isDirectory: boolean) => boolean;
@@ -30,61 +28,53 @@ type Test = (path: string, name: string, isDirectory: boolean) => boolean;
 export class Ignore {
   readonly #tests: readonly Test[];
   /** The name of the files with rules, if those count. */
-  readonly #file: string | undefined;
-  /** Their rules by root, and then by their directory's path below it. */
-  readonly #files = new Map<string, Gitignore>();
+  readonly file: string | undefined;
   /** Whether there are any rules. */
   readonly active: boolean;
 
   /** @param gitignore The name of files whose rules count for what is below their directory. */
   constructor(rules: readonly IgnoreRule[], gitignore: string | undefined) {
     this.#tests = rules.map(testOf);
-    this.#file = gitignore;
+    this.file = gitignore;
     this.active = rules.length > 0 || gitignore !== undefined;
   }
 
   /** Whether rules are read from files. */
   get readsFiles(): boolean {
-    return this.#file !== undefined;
-  }
-
-  /** Whether rules are read from files of this name. */
-  isFile(name: string): boolean {
-    return this.#file !== undefined && name === this.#file;
+    return this.file !== undefined;
   }
 
   /**
-   * Whether something is left out. What is above it is not.
+   * Whether something is left out by what is known of its path below its root. What is above it is not.
    *
-   * @param root Tells one root from another.
    * @param path Below the root.
    */
-  ignores(root: number, path: string, isDirectory: boolean): boolean {
+  leavesOut(path: string, isDirectory: boolean): boolean {
     if (path === "") return false;
     const name = path.slice(path.lastIndexOf("/") + 1);
     if (this.#tests.some((test) => test(path, name, isDirectory))) return true;
-    if (this.#file === undefined) return false;
-    if (name === ".git" && isDirectory) return true;
-    // The nearest file that says something counts.
-    for (let at = path.lastIndexOf("/"); ; at = path.lastIndexOf("/", at - 1)) {
-      const directory = at === -1 ? "" : path.slice(0, at);
-      const said = this.#files
-        .get(`${root}\0${directory}`)
-        ?.ignores(at === -1 ? path : path.slice(at + 1), isDirectory);
-      if (said !== undefined) return said;
-      if (at <= 0) return false;
-    }
+    return this.file !== undefined && name === ".git" && isDirectory;
   }
 
-  /** Reads the rules of a directory anew. */
-  load(root: number, directory: RulesAt): void {
-    if (this.#file === undefined) return;
-    const key = `${root}\0${directory.path}`;
-    try {
-      const path = Buffer.concat([directory.real, Buffer.from(`/${this.#file}`)]);
-      this.#files.set(key, new Gitignore(builtin("node:fs").readFileSync(path, "utf8")));
-    } catch {
-      this.#files.delete(key);
+  /**
+   * The same, and what the files say.
+   *
+   * @param dir The directory that it is in.
+   */
+  ignores<Directory>(
+    path: string,
+    isDirectory: boolean,
+    dir: Directory,
+    files: RuleFiles<Directory>,
+  ): boolean {
+    if (this.leavesOut(path, isDirectory)) return true;
+    if (this.file === undefined) return false;
+    // The nearest file that says something counts.
+    for (let at = path.lastIndexOf("/"), each = dir; ; at = path.lastIndexOf("/", at - 1)) {
+      const said = files.of(each)?.ignores(path.slice(at + 1), isDirectory);
+      if (said !== undefined) return said;
+      if (at <= 0) return false;
+      each = files.above(each);
     }
   }
 }

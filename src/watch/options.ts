@@ -205,7 +205,7 @@ export function settingsOf(options: WatchOptions): Settings {
 }
 
 function isFileName(value: unknown): boolean {
-  return typeof value === "string" && value !== "" && !value.includes("/");
+  return typeof value === "string" && value !== "" && !/[/\0]/.test(value);
 }
 
 function depthOf(depth: number = Infinity): number {

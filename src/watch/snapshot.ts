@@ -12,10 +12,12 @@ import { AT, openat } from "../syscalls/open.ts";
 import { read_statx, S, STATX, type Statx, statx, STATX_SIZE } from "../syscalls/stat.ts";
 import { Comparison, keyOf } from "./comparison.ts";
 import type { WatchEvent, WatchKind } from "./event.ts";
-import { Ignore } from "./ignore.ts";
+import type { Gitignore } from "./gitignore.ts";
+import { Ignore, type RuleFiles } from "./ignore.ts";
 import { settingsOf, type WatchOptions } from "./options.ts";
 import { pathName, reach } from "./paths.ts";
 import { resolvePath } from "./resolve.ts";
+import { readRules } from "./rule-file.ts";
 import { faultsOf } from "./snapshot-faults.ts";
 
 /** Options of {@linkcode snapshot} and {@linkcode changesSince}: what is left out, and how deep it goes. */
@@ -36,7 +38,7 @@ export type SnapshotStat = readonly [
 /** A directory's entries by their names; a name that is not UTF-8 has a NUL before its bytes, a character each. */
 export interface SnapshotTree {
   readonly stat: SnapshotStat;
-  /** Of a directory that could be read. */
+  /** Of a directory that could be read. Where one of two snapshots has none, nothing is told of what is below. */
   readonly entries?: Readonly<Record<string, SnapshotTree>>;
 }
 
@@ -59,6 +61,7 @@ const BUFFER_SIZE = 32 * 1024;
  *
  * @throws {ValueError} `ENOENT`: nothing is there.
  * @throws {PermissionError} `EACCES`: it may not be looked at. Directories below it that may not be read are taken down without entries.
+ * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit. `EIO`: something can't be read. `EFBIG`: a file with rules is longer than a megabyte.
  *
  * @example
  * ```ts
@@ -93,6 +96,7 @@ export async function snapshot(path: PathLike, options: SnapshotOptions = {}): P
  *
  * @param before What {@linkcode snapshot} returned, taken with the same options.
  * @throws {TypeError} It is no snapshot, or one that was changed or cut off: the message says where.
+ * @throws What {@linkcode snapshot} throws for what can't be read.
  */
 export async function changesSince(
   before: Snapshot,
@@ -130,24 +134,38 @@ class TreeReader implements Disposable {
     const root = this.#look(path);
     if (root === undefined) return undefined;
     const stack: Directory[] = [];
-    this.#enter(stack, root, path, "", 0);
+    this.#enter(stack, root, path, undefined, "");
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      const { real, path: below, level, entries } = next;
-      this.#ignore.load(0, { real, path: below });
-      for (const name of this.#namesOf(real)) {
-        if (performance.now() >= this.#until) await this.#pause();
-        const text = pathName(name).text;
-        const inner = below === "" ? text : `${below}/${text}`;
-        const full = Buffer.concat([real, Buffer.from("/"), name]);
-        const found = this.#look(full);
-        if (found === undefined) continue;
-        if (this.#ignore.active && this.#ignore.ignores(0, inner, found.stat[0] === "directory"))
-          continue;
-        entries[keyOf(name)] = found;
-        this.#enter(stack, found, full, inner, level + 1);
+      try {
+        await this.#readOne(stack, next);
+      } catch (error) {
+        // It may not be read, or what is in it not be looked at; or another thing is there by now.
+        const isLink = error instanceof OSError && error.code === "ELOOP";
+        if (!isShut(error) && !isGone(error) && !isLink) throw error;
+        delete next.tree.entries;
       }
     }
     return root;
+  }
+
+  async #readOne(stack: Directory[], dir: Directory): Promise<void> {
+    const names = this.#namesOf(dir);
+    const entries: Record<string, MutableTree> = Object.create(null);
+    const found: Directory[] = [];
+    for (const name of names) {
+      if (performance.now() >= this.#until) await this.#pause();
+      const text = pathName(name).text;
+      const inner = dir.path === "" ? text : `${dir.path}/${text}`;
+      const full = Buffer.concat([dir.real, SLASH, name]);
+      const tree = this.#look(full);
+      if (tree === undefined) continue;
+      const isDirectory = tree.stat[0] === "directory";
+      if (this.#ignore.active && this.#ignore.ignores(inner, isDirectory, dir, ruleFiles)) continue;
+      entries[keyOf(name)] = tree;
+      this.#enter(found, tree, full, dir, inner);
+    }
+    dir.tree.entries = entries;
+    stack.push(...found);
   }
 
   /** Takes all steps of some other work. */
@@ -169,13 +187,12 @@ class TreeReader implements Disposable {
     stack: Directory[],
     tree: MutableTree,
     real: Uint8Array,
+    above: Directory | undefined,
     path: string,
-    level: number,
   ): void {
-    if (tree.stat[0] !== "directory" || level > this.#depth) return;
-    const entries: Record<string, MutableTree> = Object.create(null);
-    tree.entries = entries;
-    stack.push({ real, path, level, entries });
+    const level = above === undefined ? 0 : above.level + 1;
+    if (tree.stat[0] === "directory" && level <= this.#depth)
+      stack.push({ tree, real, path, level, above, rules: undefined });
   }
 
   #look(path: Uint8Array): MutableTree | undefined {
@@ -191,28 +208,36 @@ class TreeReader implements Disposable {
   }
 
   /** Of all entries at once: what is looked at meanwhile changes none of them. */
-  #namesOf(path: Uint8Array): Uint8Array[] {
+  #namesOf(dir: Directory): Uint8Array[] {
     const names: Uint8Array[] = [];
     let fd = -1;
     try {
       const flags = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK | O.NOFOLLOW;
-      fd = reach(path, (dirfd, rest) => openat(dirfd, rest, flags));
+      fd = reach(dir.real, (dirfd, rest) => openat(dirfd, rest, flags));
+      dir.rules = this.#rulesIn(fd);
       for (;;) {
         const length = getdents64(fd, this.#entries);
-        if (length === 0) break;
+        if (length === 0) return names;
         read_linux_dirents64(this.#entries, length, (_low, _high, _type, at, len) => {
           const name = this.#entries.bytes.slice(at, at + len);
           if (!(name[0] === 0x2e && (len === 1 || (len === 2 && name[1] === 0x2e))))
             names.push(name);
         });
       }
-    } catch (error) {
-      // It may not be read, or is gone: then it has no entries.
-      if (!(error instanceof OSError)) throw error;
     } finally {
       closeQuietly(fd);
     }
-    return names;
+  }
+
+  #rulesIn(dirfd: number): Gitignore | undefined {
+    if (this.#ignore.file === undefined) return undefined;
+    try {
+      return readRules(dirfd, Buffer.from(this.#ignore.file));
+    } catch (error) {
+      // Nobody but its owner knows what they are: Git goes on without them as well.
+      if (isShut(error)) return undefined;
+      throw error;
+    }
   }
 }
 
@@ -222,10 +247,24 @@ interface MutableTree {
 }
 
 interface Directory {
+  readonly tree: MutableTree;
   readonly real: Uint8Array;
   readonly path: string;
   readonly level: number;
-  readonly entries: Record<string, MutableTree>;
+  readonly above: Directory | undefined;
+  rules: Gitignore | undefined;
+}
+
+const SLASH = Buffer.from("/");
+
+const ruleFiles: RuleFiles<Directory> = {
+  of: ({ rules }) => rules,
+  above: (dir) => dir.above ?? dir,
+};
+
+/** Whether this process may not. */
+function isShut(error: unknown): boolean {
+  return error instanceof OSError && (error.code === "EACCES" || error.code === "EPERM");
 }
 
 function isGone(error: unknown): boolean {

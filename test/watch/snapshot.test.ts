@@ -4,6 +4,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 
 import { changesSince, type Snapshot, snapshot, type SnapshotTree } from "bun-butter";
 
+import { can, emulated } from "../support/capabilities.ts";
+import { bun, run } from "../support/child.ts";
 import { tempDir } from "../support/temp.ts";
 
 const stat = ["file", "0:1:2", "3", "4", "5"];
@@ -91,3 +93,81 @@ test("changesSince() takes what snapshot() makes, and a path where nothing was",
     "create file",
   ]);
 });
+
+/** Runs a script with a directory of its own, as root and with few descriptors, and gives the lines that it printed. */
+async function script(code: string): Promise<readonly string[]> {
+  const prelude = `
+  import { chmodSync, closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+  import { changesSince, snapshot } from "bun-butter";
+  import { tempDir } from "./test/support/temp.ts";
+
+  using dir = tempDir();
+  const names = ({ entries }) => entries && Object.keys(entries).toSorted().join();
+  const changes = async (before, options) => {
+    const events = await changesSince(before, options);
+    return events.map(({ type, path }) => type + path.slice(dir.path.length)).join();
+  };
+`;
+  const limited = ["sh", "-c", 'ulimit -n 128; exec "$0" --eval "$1"', bun, prelude + code];
+  const { stdout, stderr, exitCode } = await run(limited);
+  expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+  return stdout.trimEnd().split("\n");
+}
+
+test("snapshot() and changesSince() reject at the limit of descriptors, and do not say that all is gone", async () => {
+  const lines = await script(`
+    mkdirSync(dir.at("a/b"), { recursive: true });
+    writeFileSync(dir.at("a/b/file"), "");
+    writeFileSync(dir.at(".gitignore"), "*.log");
+    writeFileSync(dir.at("a.log"), "");
+    const options = { gitignore: true };
+    const before = await snapshot(dir.path, options);
+    const held = [];
+    try { for (;;) held.push(openSync("/dev/null")); } catch {}
+    // None for a directory, and then one for that and none for its rules.
+    for (let free = 0; free < 2; free++) {
+      for (const work of [() => snapshot(dir.path, options), () => changesSince(before, options)])
+        console.log(await work().then(() => "resolved", ({ name, code }) => name + " " + code));
+      closeSync(held.pop());
+    }
+    console.log("changes", \`[\${await changes(before, options)}]\`);
+    for (const fd of held) closeSync(fd);
+  `);
+  expect(lines).toEqual([...Array<string>(4).fill("OSError EMFILE"), "changes []"]);
+});
+
+test.skipIf(!can("CAP_SYS_ADMIN") || emulated)(
+  "snapshot() takes down directories that may not be read or searched without entries, and changesSince() tells nothing of what is in them (needs root)",
+  async () => {
+    const lines = await script(`
+      for (const name of ["open", "shut", "named", "searched"]) {
+        mkdirSync(dir.at(name));
+        for (const file of ["1", "2"]) writeFileSync(dir.at(name, file), "");
+        mkdirSync(dir.at(name, "below"));
+      }
+      const whole = await snapshot(dir.path);
+      chmodSync(dir.path, 0o755);
+      chmodSync(dir.at("shut"), 0);
+      chmodSync(dir.at("named"), 0o744);
+      chmodSync(dir.at("searched"), 0o711);
+      process.setegid(65534);
+      process.seteuid(65534);
+      const { tree } = await snapshot(dir.path);
+      console.log(names(tree));
+      for (const name of ["open", "shut", "named", "searched"]) console.log(name, names(tree.entries[name]));
+      console.log("changes", \`[\${await changes(whole)}]\`);
+      process.seteuid(0);
+      process.setegid(0);
+      console.log("changes", \`[\${await changes({ ...whole, tree })}]\`);
+    `);
+    expect(lines).toEqual([
+      "named,open,searched,shut",
+      "open 1,2,below",
+      "shut undefined",
+      "named undefined",
+      "searched undefined",
+      "changes []",
+      "changes []",
+    ]);
+  },
+);

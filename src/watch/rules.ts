@@ -1,0 +1,105 @@
+/**
+ * What is left out of a watched tree: rules of files are kept by the directories that the files are in, wherever those move, and as long as
+ * they are known.
+ *
+ * @module
+ */
+import { OSError, type OSErrorClass } from "../errors.ts";
+import type { Gitignore } from "./gitignore.ts";
+import type { Ignore, RuleFiles } from "./ignore.ts";
+import { isLimit } from "./limits.ts";
+import { nameOfText, pathName, type Paths, reach } from "./paths.ts";
+import { readRules } from "./rule-file.ts";
+import type { Teller } from "./teller.ts";
+import { KIND, type NameBytes, type Node, type Tree } from "./tree.ts";
+
+/** The rules of a tree. */
+export class Rules implements RuleFiles<Node> {
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #ignore: Ignore;
+  readonly #teller: Teller;
+  readonly #name: NameBytes;
+  readonly #files = new Map<Node, Gitignore>();
+  /** Directories whose files can't be read, and why. */
+  readonly #faults = new Map<Node, string>();
+
+  constructor(tree: Tree, paths: Paths, ignore: Ignore, teller: Teller) {
+    this.#tree = tree;
+    this.#paths = paths;
+    this.#ignore = ignore;
+    this.#teller = teller;
+    this.#name = nameOfText(ignore.file ?? "");
+  }
+
+  /** Whether an entry is left out. */
+  isIgnored(dir: Node, name: NameBytes, isDirectory: boolean): boolean {
+    if (!this.#ignore.active) return false;
+    return this.#ignore.ignores(this.#paths.relative(dir, name), isDirectory, dir, this);
+  }
+
+  /** Whether an entry is a file with rules. */
+  isFile({ bytes, start, end }: NameBytes): boolean {
+    if (this.#ignore.file === undefined) return false;
+    return Buffer.compare(bytes.subarray(start, end), this.#name.bytes) === 0;
+  }
+
+  /**
+   * Reads the rules of a directory anew. Those that can't be read stay what they were, and that is told.
+   *
+   * @param dirfd Of the directory, if it is open.
+   * @returns The error, if it is one of a limit: then nobody knows what the rules are, and nothing was told.
+   */
+  load(dir: Node, dirfd?: number): OSError | undefined {
+    if (this.#ignore.file === undefined) return undefined;
+    try {
+      const rules =
+        dirfd === undefined
+          ? reach(this.#paths.real(dir, this.#name), readRules)
+          : readRules(dirfd, this.#name.bytes);
+      if (rules === undefined) this.#files.delete(dir);
+      else this.#files.set(dir, rules);
+      this.#faults.delete(dir);
+    } catch (error) {
+      return this.#fail(dir, error);
+    }
+    return undefined;
+  }
+
+  /** An entry is gone. */
+  forget(dir: Node): void {
+    this.#files.delete(dir);
+    this.#faults.delete(dir);
+  }
+
+  of(dir: Node): Gitignore | undefined {
+    return this.#files.get(dir);
+  }
+
+  above(dir: Node): Node {
+    return this.#tree.parent(dir);
+  }
+
+  #fail(dir: Node, error: unknown): OSError | undefined {
+    if (!(error instanceof OSError)) throw error;
+    if (isLimit(error.code)) return error;
+    // It is gone, or was renamed, with a directory above it.
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+    if (this.#faults.get(dir) === error.code) return undefined;
+    this.#faults.set(dir, error.code);
+    const { code, errno, syscall, message } = error;
+    const shown = pathName(
+      Buffer.concat([bytesOf(this.#paths.shown(dir)), SLASH, this.#name.bytes]),
+    );
+    const [, hint] = message.split(`(${code}): `);
+    const Class = error.constructor as OSErrorClass;
+    this.#teller.failed(shown, KIND.FILE, new Class(-errno, { syscall, path: shown.text, hint }));
+    return undefined;
+  }
+}
+
+const SLASH = Buffer.from("/");
+
+function bytesOf({ text, bytes }: ReturnType<Paths["shown"]>): Uint8Array {
+  return bytes ?? Buffer.from(text);
+}
