@@ -118,9 +118,9 @@ export class Directories implements Reader, Disposable {
     return this.#ignore.readsFiles;
   }
 
-  /** How a directory is looked at that was renamed: its rules may be others where it is now. */
+  /** How a directory is looked at that was renamed: what is left out below it, or too deep, may be other things where it is now. */
   get afterMove(): ScanMode {
-    return this.#ignore.active ? "compare" : "check";
+    return this.#ignore.active || this.#options.depth !== Infinity ? "compare" : "check";
   }
 
   /** Enters a directory before those above it are read. */
@@ -246,7 +246,7 @@ export class Directories implements Reader, Disposable {
   /** Reads a directory, or what a followed link leads to, if that is within the tree. */
   enter(node: Node, mode: ScanMode, loud: boolean, since: number = Infinity): void {
     if (this.#closed || !this.#leadsOn(node)) return;
-    if (this.#paths.level(node) > this.#options.depth) return;
+    if (this.#paths.level(node) > this.#options.depth) return this.#leave(node);
     if (this.#links?.admits(node) === false) return;
     this.scanner.push(node, mode, loud, since);
   }
@@ -372,7 +372,8 @@ export class Directories implements Reader, Disposable {
     if (kind === undefined) return;
     let node = this.#tree.find(dir, name);
     if (this.isIgnored(dir, name, kind === KIND.DIRECTORY)) {
-      if (node !== NONE) this.drop(node, false);
+      // It was told of, by another path or before there was a rule.
+      if (node !== NONE) this.drop(node, true);
       return;
     }
     if (node !== NONE && (this.#tree.kind(node) === KIND.DIRECTORY) !== (kind === KIND.DIRECTORY)) {
@@ -434,6 +435,15 @@ export class Directories implements Reader, Disposable {
 
   // --- Helpers -----------------------------------------------------------------
 
+  /** Gives up what was entered: a link leads to no directory any more, or a directory is too deep where it is now. */
+  #leave(node: Node): void {
+    this.#dropBelow(node, true);
+    this.scanner.cancel(node);
+    this.watches.forget(node);
+    this.#rules.forget(node);
+    this.#tree.clear(node, FLAG.FOLLOWED);
+  }
+
   /** Whether it is a directory, or a link to one that is followed. */
   #leadsOn(node: Node): boolean {
     if (this.#tree.isDirectory(node)) return true;
@@ -442,14 +452,6 @@ export class Directories implements Reader, Disposable {
     if (isThere) this.#tree.set(node, FLAG.FOLLOWED);
     else if (this.#tree.has(node, FLAG.FOLLOWED)) this.#leave(node);
     return isThere;
-  }
-
-  /** A link leads to no directory any more. */
-  #leave(node: Node): void {
-    this.#dropBelow(node, true);
-    this.scanner.cancel(node);
-    this.watches.unbind(node);
-    this.#tree.clear(node, FLAG.FOLLOWED);
   }
 
   /** Watches a directory that is still to be read. */

@@ -213,7 +213,10 @@ export class Engine implements Sink, Disposable {
       if (this.#moves.defer(dir, event)) return;
       this.#vacate(dir, name);
     }
-    const isWanted = this.#tree.has(dir, FLAG.GUARD)
+    const isGuard = this.#tree.has(dir, FLAG.GUARD);
+    // Rules may leave out their own file.
+    if (!isGuard) this.directories.afterEvent(dir, name);
+    const isWanted = isGuard
       ? this.roots.wants(dir, event)
       : !this.directories.isIgnored(dir, name, isDirectory);
     if (!isWanted) {
@@ -236,7 +239,6 @@ export class Engine implements Sink, Disposable {
       default:
         this.#changed(dir, event);
     }
-    this.directories.afterEvent(dir, name);
   }
 
   #created(dir: Node, { name, isDirectory, child, next }: RawEvent): void {

@@ -33,16 +33,22 @@ export interface WatchOptions extends EventSourceOptions {
    */
   readonly recursive?: boolean;
   /**
-   * How many levels of directories below a root are entered: 0 is the root's own entries.
+   * How many levels of directories below a root are entered: 0 is the root's own entries. What comes to be further below by a rename is
+   * told as deleted, and what is so no more as made.
    *
    * @default Infinity
    */
   readonly depth?: number;
-  /** What is left out. A directory that is left out is never opened. */
+  /**
+   * What is left out. A directory that is left out is never opened. What a rename brings to a path that is left out is told as deleted,
+   * and what it takes from there as made: also what is below a directory that is renamed, when rules are about paths.
+   */
   readonly ignore?: IgnoreRule | readonly IgnoreRule[];
   /**
    * Leaves out what `.gitignore` files say, at every level below the root, and `.git` itself; or what files of another
-   * name say. When such a file changes, what it says from then on counts.
+   * name say. When such a file changes, what it says from then on counts: what comes to be left out is told as deleted, and what is left
+   * out no more as made. A file that can't be read, or is longer than a megabyte, is an `"error"` event, and what was read of it before
+   * counts on. A pipe or a device is no such file.
    *
    * @default false
    */
