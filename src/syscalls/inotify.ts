@@ -215,16 +215,17 @@ export type InotifyVisitor = (
  * @returns How many bytes were visited.
  */
 export function read_inotify_events(buf: Pinned, length: number, visit: InotifyVisitor): number {
-  const address = room(buf, "buf", size(length, "length"));
+  room(buf, "buf", size(length, "length"));
+  const { view } = buf;
   let offset = 0;
   while (offset + INOTIFY_EVENT_SIZE <= length) {
-    const len = read.u32(address, offset + 12);
+    const len = view.getUint32(offset + 12, true);
     const name = offset + INOTIFY_EVENT_SIZE;
     if (name + len > length) break;
     visit(
-      read.i32(address, offset),
-      read.u32(address, offset + 4),
-      read.u32(address, offset + 8),
+      view.getInt32(offset, true),
+      view.getUint32(offset + 4, true),
+      view.getUint32(offset + 8, true),
       name,
       len,
     );
