@@ -4,7 +4,9 @@
  * The bell is an eventfd that Bun polls as a stream. The kernel rings it itself: an asynchronous poll
  * of the set (`IOCB_CMD_POLL`) adds 1 to the eventfd when it completes. Where the kernel
  * refuses that, a thread that waits for the set rings instead. A stream of the set itself is no way,
- * because an epoll descriptor can't be read.
+ * because an epoll descriptor can't be read. And the set is no detour for a descriptor that is alone in it: inotify wakes
+ * who waits without saying for what, so that a poll of it completes in a thread of the kernel's, and one of the
+ * set before the call that woke it returns.
  *
  * @module
  */

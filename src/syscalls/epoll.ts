@@ -4,8 +4,6 @@
  *
  * @module
  */
-import { read } from "bun:ffi";
-
 import { InternalError, MemoryError, OSError, ValueError } from "../errors.ts";
 import type { Pinned } from "../libc.ts";
 import {
@@ -167,6 +165,10 @@ export function epoll_wait(epfd: FdLike, events: Pinned, timeout: number): numbe
 /** Reads the `struct epoll_event` at `index` of what {@linkcode epoll_wait} filled. */
 export function read_epoll_event(events: Pinned, index: number): EpollEvent {
   const offset = size(index, "index") * EPOLL_EVENT.size;
-  const address = room(events, "events", offset + EPOLL_EVENT.size);
-  return { events: read.u32(address, offset), fd: read.i32(address, offset + EPOLL_EVENT.data) };
+  room(events, "events", offset + EPOLL_EVENT.size);
+  const { view } = events;
+  return {
+    events: view.getUint32(offset, true),
+    fd: view.getInt32(offset + EPOLL_EVENT.data, true),
+  };
 }

@@ -76,10 +76,10 @@ const FID_SIZE = 12 + FILE_HANDLE_SIZE;
  * @returns -1 if the handle is not inside the record, or longer than any.
  */
 export function read_fanotify_handle_end(buf: Pinned, offset: number, end: number): number {
-  const address = room(buf, "buf", size(end, "end"));
+  room(buf, "buf", size(end, "end"));
   const from = size(offset, "offset") + FID_SIZE;
   if (from > end) return -1;
-  const handle_bytes = read.u32(address, offset + 12);
+  const handle_bytes = buf.view.getUint32(offset + 12, true);
   return handle_bytes > MAX_HANDLE_SZ || from + handle_bytes > end ? -1 : from + handle_bytes;
 }
 

@@ -88,22 +88,23 @@ export function read_fanotify_events(
   length: number,
   visit: FanotifyEventVisitor,
 ): number {
-  const address = room(buf, "buf", size(length, "length"));
+  room(buf, "buf", size(length, "length"));
+  const { bytes, view } = buf;
   let offset = 0;
   while (offset + FAN_EVENT_METADATA_LEN <= length) {
-    const event_len = read.u32(address, offset);
+    const event_len = view.getUint32(offset, true);
     const end = offset + event_len;
-    const records = offset + read.u16(address, offset + 6);
-    if (read.u8(address, offset + 4) !== FANOTIFY_METADATA_VERSION) break;
+    const records = offset + view.getUint16(offset + 6, true);
+    if (bytes[offset + 4] !== FANOTIFY_METADATA_VERSION) break;
     if (records < offset + FAN_EVENT_METADATA_LEN || records > end || end > length) break;
     visit(
       offset,
       end,
       records,
-      read.u32(address, offset + 8),
-      read.u32(address, offset + 12),
-      read.i32(address, offset + 16),
-      read.i32(address, offset + 20),
+      view.getUint32(offset + 8, true),
+      view.getUint32(offset + 12, true),
+      view.getInt32(offset + 16, true),
+      view.getInt32(offset + 20, true),
     );
     offset = end;
   }
@@ -157,12 +158,13 @@ export function read_fanotify_event_infos(
   end: number,
   visit: FanotifyInfoVisitor,
 ): number {
-  const address = room(buf, "buf", size(end, "end"));
+  room(buf, "buf", size(end, "end"));
+  const { bytes, view } = buf;
   let at = size(offset, "offset");
   while (at + HEADER_SIZE <= end) {
-    const next = at + read.u16(address, at + 2);
+    const next = at + view.getUint16(at + 2, true);
     if (next < at + HEADER_SIZE || next > end) break;
-    visit(read.u8(address, at), at, next);
+    visit(bytes[at] ?? 0, at, next);
     at = next;
   }
   return at;

@@ -4,19 +4,8 @@
  *
  * @module
  */
-import { read } from "bun:ffi";
-
 import { MemoryError, OSError, ValueError } from "../errors.ts";
-import {
-  type Address,
-  bind,
-  type FdLike,
-  fileno,
-  int,
-  type Pinned,
-  since,
-  uint64,
-} from "../libc.ts";
+import { bind, type FdLike, fileno, int, type Pinned, since, uint64 } from "../libc.ts";
 
 /** What each errno of these calls becomes. */
 export const signalfd_errors = {
@@ -106,23 +95,23 @@ export function read_signalfd_siginfo(
 ): SignalfdSiginfo | undefined {
   const end = Math.min(length, buf.byteLength);
   if (offset < 0 || offset + SIGNALFD_SIGINFO_SIZE > end) return undefined;
-  const address: Address = buf.address;
+  const { view } = buf;
   return {
-    ssi_signo: read.u32(address, offset),
-    ssi_errno: read.i32(address, offset + 4),
-    ssi_code: read.i32(address, offset + 8),
-    ssi_pid: read.u32(address, offset + 12),
-    ssi_uid: read.u32(address, offset + 16),
-    ssi_fd: read.i32(address, offset + 20),
-    ssi_tid: read.u32(address, offset + 24),
-    ssi_band: read.u32(address, offset + 28),
-    ssi_overrun: read.u32(address, offset + 32),
-    ssi_trapno: read.u32(address, offset + 36),
-    ssi_status: read.i32(address, offset + 40),
-    ssi_int: read.i32(address, offset + 44),
-    ssi_ptr: read.u64(address, offset + 48),
-    ssi_utime: read.u64(address, offset + 56),
-    ssi_stime: read.u64(address, offset + 64),
-    ssi_addr: read.u64(address, offset + 72),
+    ssi_signo: view.getUint32(offset, true),
+    ssi_errno: view.getInt32(offset + 4, true),
+    ssi_code: view.getInt32(offset + 8, true),
+    ssi_pid: view.getUint32(offset + 12, true),
+    ssi_uid: view.getUint32(offset + 16, true),
+    ssi_fd: view.getInt32(offset + 20, true),
+    ssi_tid: view.getUint32(offset + 24, true),
+    ssi_band: view.getUint32(offset + 28, true),
+    ssi_overrun: view.getUint32(offset + 32, true),
+    ssi_trapno: view.getUint32(offset + 36, true),
+    ssi_status: view.getInt32(offset + 40, true),
+    ssi_int: view.getInt32(offset + 44, true),
+    ssi_ptr: view.getBigUint64(offset + 48, true),
+    ssi_utime: view.getBigUint64(offset + 56, true),
+    ssi_stime: view.getBigUint64(offset + 64, true),
+    ssi_addr: view.getBigUint64(offset + 72, true),
   };
 }

@@ -233,8 +233,9 @@ export function read_statx(statxbuf: Pinned): Statx {
 export function read_statx_identity(
   statxbuf: Pinned,
 ): readonly [mode: number, ino_low: number, ino_high: number] {
-  const at = room(statxbuf, "statxbuf", STATX_SIZE);
-  return [read.u16(at, 28), read.u32(at, 32), read.u32(at, 36)];
+  room(statxbuf, "statxbuf", STATX_SIZE);
+  const { view } = statxbuf;
+  return [view.getUint16(28, true), view.getUint32(32, true), view.getUint32(36, true)];
 }
 
 /** Reads the times of a `struct statx` as milliseconds since 1970: the last change of its data, and of the file. */
