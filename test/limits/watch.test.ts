@@ -2,13 +2,13 @@
 import { describe, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 
-import { watch, type Watcher } from "bun-butter";
+import { watch, type Watcher, type WatchOptions } from "bun-butter";
 
 import { parallel } from "../support/parallel.ts";
 import { beside, inBursts, right, seeds } from "../support/replay.ts";
 import { sysctl } from "../support/sysctl.ts";
 import { tempDir } from "../support/temp.ts";
-import { line, Model, ways } from "../support/watch.ts";
+import { line, listed, Model, treeOf, ways } from "../support/watch.ts";
 
 describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) => {
   test("row 2: an overflow is told, and then the differences that it hid", async () => {
@@ -54,10 +54,37 @@ describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) =>
     ]);
   });
 
+  test("a root that left and came back while events were lost is one", async () => {
+    using dir = tempDir(base);
+    for (const name of ["root/c/deep", "out"]) mkdirSync(dir.at(name), { recursive: true });
+    await using watcher = openSmall(dir.at("root"), { initial: true });
+    const model = new Model();
+    const check = async (): Promise<void> => {
+      await watcher.sync();
+      model.apply(watcher.readEventsSync());
+      expect(model.wrong).toEqual([]);
+      expect(listed(model.entries)).toEqual(listed(treeOf(dir.at("root"))));
+    };
+    await check();
+    renameSync(dir.at("root"), dir.at("out/root"));
+    for (let at = 0; at < 20; at++) mkdirSync(dir.at(`out/root/${at}`));
+    renameSync(dir.at("out/root"), dir.at("root"));
+    await check();
+    expect(model.overflows).toBeGreaterThan(0);
+    mkdirSync(dir.at("root/c/deep/er"));
+    await check();
+    // Nothing is known twice.
+    expect(watcher.watched.entries).toBe(model.entries.size);
+    renameSync(dir.at("root"), dir.at("out/root"));
+    await watcher.sync();
+    model.apply(watcher.readEventsSync());
+    expect([model.wrong, listed(model.entries)]).toEqual([[], []]);
+  });
+
   /** What the kernel keeps for a reader is set when the source is made. */
-  function openSmall(path: string): Watcher {
+  function openSmall(path: string, options: WatchOptions = {}): Watcher {
     using _ = sysctl(`fs.${backend}.max_queued_events`, 8);
-    return watch(path, { backend });
+    return watch(path, { backend, ...options });
   }
 });
 

@@ -2,12 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, renameSync, rmSync } from "node:fs";
 
-import { watch, type Watcher, type WatchOptions } from "bun-butter";
+import type { WatchOptions } from "bun-butter";
 
 import { linesOf, type Place, within, write } from "../support/rows.ts";
-import { sysctl } from "../support/sysctl.ts";
-import { tempDir } from "../support/temp.ts";
-import { listed, Model, treeOf, ways } from "../support/watch.ts";
+import { ways } from "../support/watch.ts";
 
 describe.each(ways)("$backend", (way) => {
   /** Runs with a watcher of some paths, in which nothing but directories is. */
@@ -198,36 +196,5 @@ describe.each(ways)("$backend", (way) => {
       const lines = await linesOf(watcher, place);
       expect(lines.toSorted()).toEqual(["create root/a/", "create root/b/a/new/"]);
     });
-  });
-
-  test("a root that left and came back while events were lost is one", async () => {
-    using dir = tempDir(way.base);
-    for (const name of ["root/c/deep", "out"]) mkdirSync(dir.at(name), { recursive: true });
-    const open = (): Watcher => {
-      using _ = sysctl(`fs.${way.backend}.max_queued_events`, 16);
-      return watch(dir.at("root"), { backend: way.backend, initial: true });
-    };
-    await using watcher = open();
-    const model = new Model();
-    const check = async (): Promise<void> => {
-      await watcher.sync();
-      model.apply(watcher.readEventsSync());
-      expect(model.wrong).toEqual([]);
-      expect(listed(model.entries)).toEqual(listed(treeOf(dir.at("root"))));
-    };
-    await check();
-    renameSync(dir.at("root"), dir.at("out/root"));
-    for (let at = 0; at < 20; at++) mkdirSync(dir.at(`out/root/${at}`));
-    renameSync(dir.at("out/root"), dir.at("root"));
-    await check();
-    expect(model.overflows).toBeGreaterThan(0);
-    mkdirSync(dir.at("root/c/deep/er"));
-    await check();
-    // Nothing is known twice.
-    expect(watcher.watched.entries).toBe(model.entries.size);
-    renameSync(dir.at("root"), dir.at("out/root"));
-    await watcher.sync();
-    model.apply(watcher.readEventsSync());
-    expect([model.wrong, listed(model.entries)]).toEqual([[], []]);
   });
 });
