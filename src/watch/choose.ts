@@ -10,6 +10,7 @@ import { InotifyBackend } from "./inotify-backend.ts";
 import { look } from "./look.ts";
 import type { Settings } from "./options.ts";
 import type { Anchor } from "./paths.ts";
+import { KIND } from "./tree.ts";
 
 /** A backend, and why it is not the other one. */
 export interface Choice {
@@ -49,10 +50,14 @@ export function choose(
   }
 }
 
-/** A path, or the nearest above it that is there. */
+/** A path, or the nearest above it that is there and can be opened without a consequence, unlike a socket, a pipe or a device. */
 function nearest(path: Uint8Array): Uint8Array {
   let at = path;
-  while (at.length > 1 && look(at, true) === undefined)
-    at = at.subarray(0, Math.max(at.lastIndexOf(SLASH), 1));
+  while (at.length > 1 && !isPlain(at)) at = at.subarray(0, Math.max(at.lastIndexOf(SLASH), 1));
   return at;
+}
+
+function isPlain(path: Uint8Array): boolean {
+  const kind = look(path, true)?.kind;
+  return kind === KIND.DIRECTORY || kind === KIND.FILE;
 }
