@@ -8,7 +8,7 @@
 import type { RawEvent } from "./backend.ts";
 import type { Directories } from "./directories.ts";
 import { type Guarded, Guards } from "./guards.ts";
-import { look } from "./look.ts";
+import { type Look, look } from "./look.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "./paths.ts";
 import type { ScanMode } from "./scanner.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
@@ -92,13 +92,23 @@ export class Roots {
    * @returns Whether it is there; it is watched in any case.
    */
   add(anchor: Anchor, loud: boolean): boolean {
+    const before = this.#named(anchor);
+    const isThere = this.#add(anchor, loud);
+    // The same path led elsewhere before.
+    if (isThere && before !== undefined && before !== keyOf(anchor.real)) this.#remove(before);
+    return isThere;
+  }
+
+  #add(anchor: Anchor, loud: boolean): boolean {
     const key = keyOf(anchor.real);
-    if (this.#isCovered(anchor)) {
-      this.#covered.set(key, { ...anchor, compared: 0 });
-      return look(anchor.real, true) !== undefined;
+    const now = Date.now();
+    const above = this.#coverOf(anchor);
+    if (above !== undefined) {
+      const since = Math.max(above.compared, this.#covered.get(key)?.compared ?? 0);
+      this.#covered.set(key, { ...anchor, compared: now });
+      return this.#comparePart(above, anchor, since - CLOCK_SLACK);
     }
     const known = this.#roots.get(key);
-    const now = Date.now();
     const root = known ?? this.#rootOf(anchor, now);
     this.#roots.set(key, root);
     this.#establish(root, loud, known === undefined ? Infinity : root.compared - CLOCK_SLACK);
@@ -109,16 +119,19 @@ export class Roots {
     return root.node !== NONE;
   }
 
-  /** Stops watching a path. */
-  remove(real: Uint8Array): boolean {
-    const key = keyOf(real);
+  /** Stops watching a path, wherever it leads by now. */
+  remove(anchor: Anchor): boolean {
+    return this.#remove(this.#named(anchor) ?? keyOf(anchor.real));
+  }
+
+  #remove(key: string): boolean {
     if (this.#covered.delete(key)) return true;
     const root = this.#roots.get(key);
     if (root === undefined) return false;
     this.#roots.delete(key);
     const covered = [...this.#covered.values()].filter((anchor) => covers(root, anchor));
     for (const anchor of covered.toSorted((a, b) => a.real.length - b.real.length))
-      if (!this.#isCovered(anchor)) this.#part(root, anchor);
+      if (this.#coverOf(anchor) === undefined) this.#part(root, anchor);
     this.#drop(root);
     return true;
   }
@@ -204,10 +217,22 @@ export class Roots {
 
   // --- One root ----------------------------------------------------------------
 
-  #isCovered(anchor: Anchor): boolean {
+  /** What is watched by a path as the user calls it, if that is the same whatever directory is the current one. */
+  #named({ shown, real }: Anchor): string | undefined {
+    if (shown[0] !== SLASH) return undefined;
+    const isIt = (other: Anchor): boolean => Buffer.compare(other.shown, shown) === 0;
+    const key = keyOf(real);
+    const known = this.#roots.get(key) ?? this.#covered.get(key);
+    if (known !== undefined && isIt(known)) return key;
+    const found = [...this.#roots.values(), ...this.#covered.values()].find(isIt);
+    return found && keyOf(found.real);
+  }
+
+  /** The root that a path is a part of. */
+  #coverOf(anchor: Anchor): Root | undefined {
     for (const root of this.#roots.values())
-      if (covers(root, anchor) && !this.#directories.leavesOut(root, anchor)) return true;
-    return false;
+      if (covers(root, anchor) && !this.#directories.leavesOut(root, anchor)) return root;
+    return undefined;
   }
 
   #rootOf({ shown, real }: Anchor, compared: number): Root {
@@ -245,14 +270,9 @@ export class Roots {
     const part = this.#rootOf(anchor, root.compared);
     this.#covered.delete(part.key);
     this.#roots.set(part.key, part);
-    let node = root.node;
-    let loud = true;
-    for (const name of namesOf(root.real, part.real)) {
-      if (node === NONE) break;
-      // What is still to be met is told of as it would be then.
-      loud = this.#directories.scanner.get(node)?.loud ?? loud;
-      node = this.#tree.find(node, nameOf(name));
-    }
+    const [node, dir] = this.#find(root, anchor);
+    // What is still to be met is told of as it would be then.
+    const loud = this.#directories.scanner.get(dir)?.loud ?? true;
     if (node === NONE) return this.#establish(part, loud, Infinity);
     this.#tree.clear(node, FLAG.UNSEEN);
     this.#take(part, node);
@@ -261,6 +281,30 @@ export class Roots {
     // Now that it has guards.
     this.#take(part, node);
     this.#directories.enter(node, this.#directories.afterMove, true);
+  }
+
+  /** What is known of a part of a root, and the nearest that is known above it. */
+  #find(root: Root, part: Anchor): readonly [node: Node, above: Node] {
+    let above: Node = NONE;
+    let node = root.node;
+    for (const name of namesOf(root.real, part.real)) {
+      if (node === NONE) break;
+      above = node;
+      node = this.#tree.find(node, nameOf(name));
+    }
+    return [node, above];
+  }
+
+  /** Compares a part of a root with the disk. @returns Whether it is there. */
+  #comparePart(root: Root, part: Anchor, since: number): boolean {
+    const [node, above] = this.#find(root, part);
+    const now = look(part.real, true);
+    const isDirectory = now?.kind === KIND.DIRECTORY;
+    if (node !== NONE && now !== undefined && this.#tree.isDirectory(node) === isDirectory)
+      this.#compare(node, now, since, "compare");
+    else if (above !== NONE && (node !== NONE || now !== undefined))
+      this.#directories.enter(above, "new", true);
+    return now !== undefined;
   }
 
   #parentOf({ real }: Root): string {
@@ -310,12 +354,17 @@ export class Roots {
     }
     const { node } = root;
     if (this.#tree.parent(node) !== dir) this.#tree.move(node, dir, name);
-    if (isDirectory) {
+    this.#compare(node, now, since, how);
+  }
+
+  /** Compares what is known of something with what is there, which is of the same kind. */
+  #compare(node: Node, { kind, ino }: Look, since: number, how: ScanMode): void {
+    if (kind === KIND.DIRECTORY) {
       const mode = since === Infinity ? "check" : how;
       return this.#directories.enter(node, mode, true, since);
     }
-    const isAnother = ![0, now.ino].includes(this.#tree.ino(node));
-    this.#tree.setIno(node, now.ino);
+    const isAnother = ![0, ino].includes(this.#tree.ino(node));
+    this.#tree.setIno(node, ino);
     if (isAnother || this.#directories.isChanged(node, since)) this.#directories.tellChanged(node);
   }
 }

@@ -115,7 +115,8 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /**
    * Watches another path. One that is watched already is compared with the disk, which finds what the kernel does not tell
-   * of: changes on a network file system, writes through mmap, mounts and unmounts. What could not be watched is tried again.
+   * of: changes on a network file system, writes through mmap, mounts and unmounts. What could not be watched is tried again. An
+   * absolute path that leads elsewhere than when it was added is watched where it leads now, and no more where it led.
    *
    * @throws {ValueError} `ENOENT`, `ENOTDIR`, `ELOOP`: it is not there. `EBADF`: closed.
    * @throws {PermissionError} `EACCES`: a directory above it may not be searched.
@@ -129,7 +130,7 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   /**
-   * Stops watching a path that was given. What happened before still arrives, but for what is in directories that are still
+   * Stops watching a path that was given, wherever it leads by now. What happened before still arrives, but for what is in directories that are still
    * to be read: `ready` says when that is over.
    *
    * @returns Whether it was watched.
@@ -137,7 +138,7 @@ export class Watcher extends EventSource<WatchEvent> {
    */
   remove(path: PathLike): boolean {
     this.#catchUp();
-    const wasWatched = this.#engine.roots.remove(resolvePath(path).real);
+    const wasWatched = this.#engine.roots.remove(resolvePath(path));
     this.#scan();
     this.push(this.#take());
     return wasWatched;
@@ -240,7 +241,7 @@ export class Watcher extends EventSource<WatchEvent> {
     if (this.#engine.roots.add(anchor, loud)) return;
     const error = absence(anchor);
     if (this.#settings.mustExist) {
-      this.#engine.roots.remove(anchor.real);
+      this.#engine.roots.remove(anchor);
       throw error;
     }
     const isMissing = error.code === "ENOENT" || error.code === "ENOTDIR";

@@ -1,8 +1,8 @@
 /** Paths that are watched, above and below each other, as they come and go: by the user's wish, or on the disk. */
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 
-import type { WatchOptions } from "bun-butter";
+import { watch, type WatchOptions } from "bun-butter";
 
 import { linesOf, type Place, within, write } from "../support/rows.ts";
 import { ways } from "../support/watch.ts";
@@ -110,10 +110,13 @@ describe.each(ways)("$backend", (way) => {
         expect(await linesOf(watcher, place)).toEqual(["change root/c/deep/file"]);
       };
       const { directories } = watcher.watched;
-      for (const path of ["root/c", "root", "", "root/c/deep/file"]) {
+      for (const path of ["root/c", "root", ""]) {
         watcher.add(place.at(path));
         await check();
       }
+      watcher.add(place.at("root/c/deep/file"));
+      await linesOf(watcher, place);
+      await check();
       for (const path of ["", "root/c", "root"]) {
         expect(watcher.remove(place.at(path))).toBe(true);
         await check();
@@ -195,6 +198,83 @@ describe.each(ways)("$backend", (way) => {
       mkdirSync(place.at("root/a"));
       const lines = await linesOf(watcher, place);
       expect(lines.toSorted()).toEqual(["create root/a/", "create root/b/a/new/"]);
+    });
+  });
+
+  test("add() of a part of what is watched compares that with the disk, and nothing else", async () => {
+    await using(["root"], async (watcher, place) => {
+      const files = ["root/file", "root/c/file", "root/c/deep/file"];
+      for (const path of files) write(place.at(path));
+      await linesOf(watcher, place);
+      /** Changes a file as the kernel tells nobody of. */
+      const poke = (path: string): void => void Bun.mmap(place.at(path)).set(Buffer.from("TEXT"));
+      for (const [path, told] of [
+        ["root/c", ["root/c/file", "root/c/deep/file"]],
+        ["root/c/deep/file", ["root/c/deep/file"]],
+        ["root/c", ["root/c/file", "root/c/deep/file"]],
+        ["root", files],
+      ] as const) {
+        for (const file of files) poke(file);
+        watcher.add(place.at(path));
+        const lines = await linesOf(watcher, place);
+        expect(lines.toSorted()).toEqual(told.map((file) => `change ${file}`).toSorted());
+      }
+      expect(() => watcher.add(place.at("root/c/none"))).toThrow("ENOENT");
+    });
+  });
+
+  test("remove() of a link ends what it led to, and add() watches what it leads to now", async () => {
+    await using(["out"], async (watcher, place) => {
+      const link = place.at("link");
+      const lead = (name: string): void => {
+        rmSync(link, { force: true });
+        symlinkSync(place.at(name), link);
+      };
+      lead("root/c");
+      watcher.add(link);
+      lead("root");
+      watcher.add(link);
+      mkdirSync(place.at("root/new"));
+      mkdirSync(place.at("root/c/new"));
+      const lines = await linesOf(watcher, place);
+      expect(lines.toSorted()).toEqual(["create link/c/new/", "create link/new/"]);
+      rmSync(link);
+      expect(() => watcher.add(link)).toThrow("ENOENT");
+      lead("out");
+      expect(watcher.watched.paths).toEqual([place.out, link]);
+      mkdirSync(place.at("root/newer"));
+      expect(await linesOf(watcher, place)).toEqual(["create link/newer/"]);
+      expect(watcher.remove(link)).toBe(true);
+      expect(watcher.watched.paths).toEqual([place.out]);
+      mkdirSync(place.at("root/newest"));
+      mkdirSync(place.at("out/new"));
+      expect(await linesOf(watcher, place)).toEqual(["create out/new/"]);
+    });
+  });
+
+  test("a root that a link took the place of is watched by add() where that leads, once", async () => {
+    await using(["root/c"], async (watcher, place) => {
+      renameSync(place.at("root/c"), place.at("out/c"));
+      symlinkSync(place.at("out/c"), place.at("root/c"));
+      await linesOf(watcher, place);
+      watcher.add(place.at("root/c"));
+      expect(watcher.watched.paths).toEqual([place.at("root/c")]);
+      mkdirSync(place.at("out/c/new"));
+      expect(await linesOf(watcher, place)).toEqual(["create root/c/new/"]);
+    });
+  });
+
+  test("a socket and a pipe can be watched", async () => {
+    await using(["out"], async (_, place) => {
+      using socket = Bun.listen({ unix: place.at("root/socket"), socket: { data() {} } });
+      expect(Bun.spawnSync(["mkfifo", place.at("root/pipe")]).exitCode).toBe(0);
+      for (const name of ["socket", "pipe"]) {
+        using watcher = watch(place.at("root", name), { backend: way.backend });
+        renameSync(place.at("root", name), place.at("out", name));
+        const lines = await linesOf(watcher, place);
+        expect(lines).toEqual([`delete root/${name}`]);
+      }
+      socket.stop();
     });
   });
 });
