@@ -4,13 +4,14 @@
  * @module
  */
 import type { Gitignore } from "./gitignore.ts";
+import { type Anchor, pathName } from "./paths.ts";
 
 /**
  * What to leave out:
  *
  * - a glob: without a slash it is compared with each name (`"node_modules"`, `"*.log"`), with one with the path below
- *   the root (`"docs/*.tmp"`), as `Bun.Glob` has it. One that ends with a slash and two stars leaves out the directory before
- *   them as well;
+ *   the root (`"docs/*.tmp"`, `"/dist"`), as `Bun.Glob` has it, but that none begins with `"!"`. One that ends with a slash, or with a
+ *   slash and two stars, is as one without them;
  * - a function, which gets the path below the root and whether it is a directory. It is called again and again, and must be fast.
  */
 export type IgnoreRule = string | ((path: string, isDirectory: boolean) => boolean);
@@ -79,11 +80,34 @@ export class Ignore {
   }
 }
 
+/**
+ * Checks that globs begin below what is watched: none would leave out anything otherwise.
+ *
+ * @throws {TypeError} One begins with an absolute path that is watched.
+ */
+export function checkGlobs(rules: readonly IgnoreRule[], anchors: readonly Anchor[]): void {
+  const roots = anchors.flatMap(({ real, shown }) =>
+    [real, shown].map((path) => `${pathName(path).text}/`),
+  );
+  for (const rule of rules) {
+    if (typeof rule !== "string" || !rule.startsWith("/")) continue;
+    const root = roots.find((each) => each.length > 2 && rule.startsWith(each));
+    if (root === undefined) continue;
+    throw new TypeError(
+      `Cannot take ignore: globs begin below what is watched: take ${JSON.stringify(rule.slice(root.length - 1))} for ${JSON.stringify(rule)}`,
+    );
+  }
+}
+
 function testOf(rule: IgnoreRule): Test {
   if (typeof rule === "function") {
     return (path, _name, isDirectory) => {
       try {
-        return rule(path, isDirectory);
+        const is: unknown = rule(path, isDirectory);
+        // It would leave out everything.
+        if (is instanceof Promise)
+          throw new TypeError("Cannot take ignore: a function returned a Promise, not a boolean");
+        return is as boolean;
       } catch (error) {
         // The user's mistake is the user's to hear of, and no reason to lose what was read.
         queueMicrotask(() => {
@@ -97,7 +121,14 @@ function testOf(rule: IgnoreRule): Test {
     throw new TypeError(`Cannot take ignore: expected a glob or a function, got ${typeof rule}`);
   const text = rule.replace(/^\.?\//, "").replace(/\/(?:\*\*)?$/, "");
   if (text === "") throw new TypeError(`Cannot take ignore: ${JSON.stringify(rule)} is no glob`);
+  if (text.startsWith("!")) {
+    throw new TypeError(
+      `Cannot take ignore: ${JSON.stringify(rule)} would leave out all but that, directories as well: a function can tell them apart`,
+    );
+  }
   const glob = new Bun.Glob(text);
-  if (!text.includes("/")) return (_path, name) => glob.match(name);
+  // A slash at its begin is one, too.
+  const isName = !text.includes("/") && rule.startsWith(text);
+  if (isName) return (_path, name) => glob.match(name);
   return (path) => glob.match(path);
 }

@@ -222,11 +222,11 @@ function depthOf(depth: number = Infinity): number {
 }
 
 function settleOf(settle: number | WatchSettle): Settings["settle"] {
-  if (typeof settle === "number") return settleOf({ quiet: settle });
+  if (typeof settle === "number") return settleOf({ quiet: duration("settle", settle) });
   if (typeof settle !== "object" || settle === null)
     throw new TypeError(`Cannot take settle: expected milliseconds, got ${typeof settle}`);
   checkNames(settle, settleNames, "settle");
-  const quiet = duration("settle", settle.quiet);
+  const quiet = duration("settle.quiet", settle.quiet);
   const max = duration("settle.max", settle.max ?? Math.min(quiet * 10, LONGEST));
   if (max < quiet) throw new RangeError(`Cannot take settle: max ${max} is less than ${quiet} ms`);
   return quiet === 0 ? undefined : { quiet, max };

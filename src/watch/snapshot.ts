@@ -13,9 +13,9 @@ import { read_statx, S, STATX, type Statx, statx, STATX_SIZE } from "../syscalls
 import { Comparison, keyOf } from "./comparison.ts";
 import type { WatchEvent, WatchKind } from "./event.ts";
 import type { Gitignore } from "./gitignore.ts";
-import { Ignore, type RuleFiles } from "./ignore.ts";
+import { checkGlobs, Ignore, type IgnoreRule, type RuleFiles } from "./ignore.ts";
 import { settingsOf, type WatchOptions } from "./options.ts";
-import { pathName, reach } from "./paths.ts";
+import { type Anchor, pathName, reach } from "./paths.ts";
 import { resolvePath } from "./resolve.ts";
 import { readRules } from "./rule-file.ts";
 import { faultsOf } from "./snapshot-faults.ts";
@@ -84,7 +84,7 @@ export async function snapshot(path: PathLike, options: SnapshotOptions = {}): P
       `Cannot take path: ${JSON.stringify(text)} is not UTF-8 in the file system`,
     );
   using reader = new TreeReader(options);
-  const tree = await reader.read(anchor.real);
+  const tree = await reader.read(anchor);
   if (tree === undefined)
     throw new ValueError(ERRNO.ENOENT[0], { syscall: "snapshot", path: text });
   return { version: 1, path: text, tree };
@@ -105,12 +105,13 @@ export async function changesSince(
   using reader = new TreeReader(options);
   const fault = await reader.finish(faultsOf(before));
   if (fault !== undefined) throw new TypeError(`Cannot take before: ${fault}`);
-  const tree = await reader.read(resolvePath(before.path).real);
+  const tree = await reader.read(resolvePath(before.path));
   return new Comparison(before.path, before.tree, tree).events;
 }
 
 /** Reads trees, in slices. */
 class TreeReader implements Disposable {
+  readonly #rules: readonly IgnoreRule[];
   readonly #ignore: Ignore;
   readonly #depth: number;
   readonly #signal: AbortSignal | undefined;
@@ -120,6 +121,7 @@ class TreeReader implements Disposable {
 
   constructor(options: SnapshotOptions) {
     const settings = settingsOf(options);
+    this.#rules = settings.ignore;
     this.#ignore = new Ignore(settings.ignore, settings.gitignore);
     this.#depth = settings.depth;
     this.#signal = options.signal;
@@ -130,7 +132,9 @@ class TreeReader implements Disposable {
     this.#stat[Symbol.dispose]();
   }
 
-  async read(path: Uint8Array): Promise<SnapshotTree | undefined> {
+  async read(anchor: Anchor): Promise<SnapshotTree | undefined> {
+    checkGlobs(this.#rules, [anchor]);
+    const { real: path } = anchor;
     const root = this.#look(path);
     if (root === undefined) return undefined;
     const stack: Directory[] = [];

@@ -14,7 +14,7 @@ import { CalmTeller } from "./calm-teller.ts";
 import { choose } from "./choose.ts";
 import { Engine, HOLD } from "./engine.ts";
 import type { WatchEvent } from "./event.ts";
-import { Ignore } from "./ignore.ts";
+import { checkGlobs, Ignore } from "./ignore.ts";
 import { type Settings, settingsOf, type WatchOptions } from "./options.ts";
 import { MOST_UNREAD, Pace, SHORT, SLICE } from "./pace.ts";
 import { type Anchor, pathName, Paths } from "./paths.ts";
@@ -62,6 +62,7 @@ export class Watcher extends EventSource<WatchEvent> {
   constructor(paths: PathLike | readonly PathLike[], options: WatchOptions = {}) {
     const settings = settingsOf(options);
     const anchors = (isList(paths) ? paths : [paths]).map(resolvePath);
+    checkGlobs(settings.ignore, anchors);
     const tree = new Tree();
     const known = new Paths(tree);
     const isCalm = settings.settle !== undefined || settings.atomic > 0;
@@ -122,9 +123,12 @@ export class Watcher extends EventSource<WatchEvent> {
    * @throws {PermissionError} `EACCES`: a directory above it may not be searched.
    */
   add(path: PathLike): void {
+    this.#assertOpen("add()");
     this.#catchUp();
+    const anchor = resolvePath(path);
+    checkGlobs(this.#settings.ignore, [anchor]);
     this.#engine.directories.watches.limits.forgive();
-    this.#begin(resolvePath(path), this.#settings.initial);
+    this.#begin(anchor, this.#settings.initial);
     this.#scan();
     this.push(this.#take());
   }
@@ -137,6 +141,7 @@ export class Watcher extends EventSource<WatchEvent> {
    * @throws {ValueError} `EBADF`: closed.
    */
   remove(path: PathLike): boolean {
+    this.#assertOpen("remove()");
     this.#catchUp();
     const wasWatched = this.#engine.roots.remove(resolvePath(path));
     this.#scan();
@@ -151,10 +156,11 @@ export class Watcher extends EventSource<WatchEvent> {
    * @throws {ValueError} `EBADF`: closed, or was while waiting.
    */
   async sync(): Promise<void> {
+    this.#assertOpen("sync()");
     this.#engine.directories.watches.limits.retry(Infinity);
     if (this.#settings.poll > 0) this.#engine.compare();
     for (;;) {
-      this.fileno();
+      this.#assertOpen("sync()");
       const { events, more, after } = this.receive();
       this.push(events);
       after?.();
@@ -232,9 +238,11 @@ export class Watcher extends EventSource<WatchEvent> {
     clearTimeout(this.#timer);
     clearTimeout(this.#poll);
     this.#timer = this.#poll = undefined;
-    this.#ready.reject(
-      new ValueError(ERRNO.EBADF[0], { syscall: "ready", path: "Watcher", hint: "it is closed" }),
-    );
+    this.#ready.reject(closedError("ready"));
+  }
+
+  #assertOpen(by: string): void {
+    if (this.closed) throw closedError(by);
   }
 
   #begin(anchor: Anchor, loud: boolean): void {
@@ -376,6 +384,10 @@ export class Watcher extends EventSource<WatchEvent> {
     }
     this.push(this.#take());
   }
+}
+
+function closedError(by: string): ValueError {
+  return new ValueError(ERRNO.EBADF[0], { syscall: by, path: "Watcher", hint: "it is closed" });
 }
 
 function isList(paths: PathLike | readonly PathLike[]): paths is readonly PathLike[] {
