@@ -3,8 +3,16 @@
  *
  * @module
  */
-import { lstatSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, resolve } from "node:path";
 
 import {
   changesSince,
@@ -94,6 +102,22 @@ export class SnapshotFile {
     try {
       writeFileSync(half, `${JSON.stringify(taken)}\n`);
       renameSync(half, this.#file);
+    } catch (error) {
+      throw this.#cannot("write", error);
+    }
+  }
+
+  /**
+   * Finds out at the start what would be found out at the end, when what was watched is over.
+   *
+   * @throws {FileError} The file can't be written there.
+   */
+  checkPlace(): void {
+    try {
+      const file = resolve(this.#file);
+      if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true)
+        throw new Error("it is a directory");
+      accessSync(dirname(file), constants.W_OK | constants.X_OK);
     } catch (error) {
       throw this.#cannot("write", error);
     }

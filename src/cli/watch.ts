@@ -50,6 +50,7 @@ class Watch implements AsyncDisposable {
     const fileOf = (file: string): SnapshotFile =>
       new SnapshotFile(file, paths, { ignore, gitignore, depth }, quiet);
     if (snapshot !== undefined) this.#snapshot = fileOf(snapshot);
+    this.#snapshot?.checkPlace();
     if (since !== undefined) {
       const file = fileOf(since);
       this.#since = { file, before: file.read() };

@@ -68,6 +68,22 @@ test("SnapshotFile: a path that is not UTF-8, and a file that can't be written",
   );
 });
 
+test("SnapshotFile: checkPlace() says so before, and leaves nothing there", () => {
+  using dir = tempDir();
+  writeFileSync(dir.at("file"), "");
+  for (const [path, why] of [
+    ["no/state", "ENOENT"],
+    ["file/state", "ENOTDIR"],
+    [".", "it is a directory"],
+  ] as const) {
+    const place = new SnapshotFile(dir.at(path), [], {});
+    expect(() => place.checkPlace()).toThrow(FileError);
+    expect(() => place.checkPlace()).toThrow(`Cannot write "${dir.at(path)}": ${why}`);
+  }
+  for (const path of ["file", "state"]) new SnapshotFile(dir.at(path), [], {}).checkPlace();
+  expect(readdirSync(dir.path)).toEqual(["file"]);
+});
+
 test("isAbout() knows a file by any path to it, and what it is while it is written", () => {
   const event = (path: string) => ({ type: "change", path, kind: "file" }) as const;
   expect(isAbout(event("./w/../state"), [undefined, "state"])).toBe(true);
