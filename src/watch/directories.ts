@@ -18,7 +18,7 @@ import {
   look,
   lookIn,
 } from "./look.ts";
-import { type Anchor, nameOf, pathName, type Paths } from "./paths.ts";
+import { type Anchor, nameOf, type Paths } from "./paths.ts";
 import { Rules } from "./rules.ts";
 import { type Entries, type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
 import { Still } from "./still.ts";
@@ -70,6 +70,8 @@ export class Directories implements Reader, Disposable {
   isHeld: () => boolean = () => false;
   /** Called for each entry that goes. */
   onForget: (node: Node) => void = () => {};
+  /** Called when rules were read, and nothing is left out yet that they say is. */
+  onRules: () => void = () => {};
   /** Called before an entry is added that a scan has met. */
   onMeet: (dir: Node, name: NameBytes) => void = () => {};
   constructor(
@@ -151,6 +153,7 @@ export class Directories implements Reader, Disposable {
   lead(top: Node, names: readonly Uint8Array[], loud: boolean): Node {
     let node = top;
     this.#enterNow(node, loud);
+    this.#rules.load(node);
     for (const name of names.map(nameOf)) {
       let next = this.#tree.find(node, name);
       if (next === NONE) {
@@ -159,6 +162,7 @@ export class Directories implements Reader, Disposable {
       } else if (!this.#tree.isDirectory(next)) return NONE;
       node = next;
       this.#enterNow(node, loud);
+      this.#rules.load(node);
     }
     return node;
   }
@@ -174,15 +178,11 @@ export class Directories implements Reader, Disposable {
   }
 
   /** Whether something below a root is not watched because the root is. */
-  leavesOut({ real: root }: Anchor, { real: path }: Anchor): boolean {
+  leavesOut(root: Anchor, path: Anchor): boolean {
     if (this.#options.depth !== Infinity) return true;
-    const { text } = pathName(path.subarray(root.length === 1 ? 1 : root.length + 1));
-    const parts = text.split("/");
-    // Rules that were read from files are not known of what is not entered yet.
-    return (
-      this.#ignore.active &&
-      parts.some((_, at) => this.#ignore.leavesOut(parts.slice(0, at + 1).join("/"), true))
-    );
+    if (!this.#ignore.active) return false;
+    const kind = look(path.real, true)?.kind ?? KIND.DIRECTORY;
+    return this.#rules.leavesOut(root, path, kind === KIND.DIRECTORY);
   }
 
   /** Rules may have changed. */
@@ -281,6 +281,7 @@ export class Directories implements Reader, Disposable {
     const isSimple = !this.#ignore.active && this.#times === undefined;
     if (mayBeStill && isSimple && this.#repair(scan)) return -1;
     const { fd, handle, ...watched } = this.watches.watch(node, "tree");
+    const before = this.#rules.of(node);
     const unread = fd === -1 ? undefined : this.#rules.load(node, fd);
     const error = watched.error ?? unread;
     if (error !== undefined) this.watches.fail(node, error, fd !== -1, scan.loud);
@@ -305,8 +306,9 @@ export class Directories implements Reader, Disposable {
       // It is another one, or was mounted again: of what is below it nothing is known to be watched.
       if (bound === "new" && scan.mode === "repair") scan.mode = "compare";
     }
+    if (before !== undefined || this.#rules.of(node) !== undefined) this.onRules();
     // What of it is left out is not known: it is tried again.
-    if (unread !== undefined) {
+    if (unread !== undefined || scan.cancelled) {
       close(fd);
       return -1;
     }

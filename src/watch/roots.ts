@@ -63,6 +63,7 @@ export class Roots {
     this.#paths = paths;
     this.#directories = directories;
     this.#guards = new Guards(tree, paths, directories);
+    directories.onRules = () => this.#review();
   }
 
   get size(): number {
@@ -113,9 +114,7 @@ export class Roots {
     this.#roots.set(key, root);
     this.#establish(root, loud, known === undefined ? Infinity : root.compared - CLOCK_SLACK);
     root.compared = now;
-    for (const other of this.#roots.values())
-      if (covers(root, other) && !this.#directories.leavesOut(root, other))
-        this.#join(root, other, loud);
+    this.#joinAll(root, loud);
     return root.node !== NONE;
   }
 
@@ -244,6 +243,24 @@ export class Roots {
     this.#suspects.delete(root);
     if (root.node !== NONE) this.#directories.dismiss(root.node);
     this.#guards.replace(root, []);
+  }
+
+  /** Roots that are left out of what is above them are roots by themselves: what is left out may have changed. */
+  #review(): void {
+    for (const anchor of this.#covered.values()) {
+      if (this.#coverOf(anchor) !== undefined) continue;
+      const above = [...this.#roots.values()].filter((root) => covers(root, anchor));
+      const root = above.find((each) => this.#find(each, anchor)[0] !== NONE) ?? above[0];
+      if (root !== undefined) this.#part(root, anchor);
+    }
+    for (const root of this.#roots.values()) this.#joinAll(root, false);
+  }
+
+  /** Makes the roots that are parts of one such. */
+  #joinAll(root: Root, loud: boolean): void {
+    for (const other of this.#roots.values())
+      if (covers(root, other) && !this.#directories.leavesOut(root, other))
+        this.#join(root, other, loud);
   }
 
   /** Makes a root a part of another one, with all that is known of it. What is unread of it is told of what it is then. */

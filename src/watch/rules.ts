@@ -8,7 +8,7 @@ import { OSError, type OSErrorClass } from "../errors.ts";
 import type { Gitignore } from "./gitignore.ts";
 import type { Ignore, RuleFiles } from "./ignore.ts";
 import { isLimit } from "./limits.ts";
-import { nameOfText, pathName, type Paths, reach } from "./paths.ts";
+import { type Anchor, nameOfText, pathName, type Paths, reach } from "./paths.ts";
 import { readRules } from "./rule-file.ts";
 import type { Teller } from "./teller.ts";
 import { KIND, type NameBytes, type Node, type Tree } from "./tree.ts";
@@ -36,6 +36,27 @@ export class Rules implements RuleFiles<Node> {
   isIgnored(dir: Node, name: NameBytes, isDirectory: boolean): boolean {
     if (!this.#ignore.active) return false;
     return this.#ignore.ignores(this.#paths.relative(dir, name), isDirectory, dir, this);
+  }
+
+  /**
+   * Whether something below a root, or a directory on the way, is left out by what the files say now, read or not.
+   *
+   * @param isDirectory Whether it is one, as far as that is known.
+   */
+  leavesOut({ real: root }: Anchor, { real: path }: Anchor, isDirectory: boolean): boolean {
+    if (!this.#ignore.active) return false;
+    const from = root.length === 1 ? 0 : root.length;
+    const parts = pathName(path.subarray(from + 1)).text.split("/");
+    const files: (Gitignore | undefined)[] = [];
+    const above = { of: (at: number) => files[at], above: (at: number) => at - 1 };
+    let end = from;
+    return parts.some((_, at) => {
+      files.push(this.#read(path.subarray(0, end)));
+      end = path.indexOf(SLASH, end + 1);
+      const isOnTheWay = at < parts.length - 1;
+      const name = parts.slice(0, at + 1).join("/");
+      return this.#ignore.ignores(name, isOnTheWay || isDirectory, at, above);
+    });
   }
 
   /** Whether an entry is a file with rules. */
@@ -80,6 +101,17 @@ export class Rules implements RuleFiles<Node> {
     return this.#tree.parent(dir);
   }
 
+  /** The rules of a directory, if they can be read. */
+  #read(dir: Uint8Array): Gitignore | undefined {
+    if (this.#ignore.file === undefined) return undefined;
+    try {
+      return reach(Buffer.concat([dir, SEPARATOR, this.#name.bytes]), readRules);
+    } catch (error) {
+      if (error instanceof OSError) return undefined;
+      throw error;
+    }
+  }
+
   #fail(dir: Node, error: unknown): OSError | undefined {
     if (!(error instanceof OSError)) throw error;
     if (isLimit(error.code)) return error;
@@ -89,7 +121,7 @@ export class Rules implements RuleFiles<Node> {
     this.#faults.set(dir, error.code);
     const { code, errno, syscall, message } = error;
     const shown = pathName(
-      Buffer.concat([bytesOf(this.#paths.shown(dir)), SLASH, this.#name.bytes]),
+      Buffer.concat([bytesOf(this.#paths.shown(dir)), SEPARATOR, this.#name.bytes]),
     );
     const [, hint] = message.split(`(${code}): `);
     const Class = error.constructor as OSErrorClass;
@@ -98,7 +130,9 @@ export class Rules implements RuleFiles<Node> {
   }
 }
 
-const SLASH = Buffer.from("/");
+const SLASH = 0x2f;
+
+const SEPARATOR = Buffer.of(SLASH);
 
 function bytesOf({ text, bytes }: ReturnType<Paths["shown"]>): Uint8Array {
   return bytes ?? Buffer.from(text);

@@ -1,6 +1,14 @@
 /** Paths that are watched, above and below each other, as they come and go: by the user's wish, or on the disk. */
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 
 import { watch, type WatchOptions } from "bun-butter";
 
@@ -275,6 +283,39 @@ describe.each(ways)("$backend", (way) => {
         expect(lines).toEqual([`delete root/${name}`]);
       }
       socket.stop();
+    });
+  });
+
+  test("what files of rules leave out is watched if it was asked for, whatever they come to say", async () => {
+    await using(["out"], async (_, place) => {
+      writeFileSync(place.at("root/.gitignore"), "c\n*.log\n");
+      const paths = ["root", "root/c/deep", "root/x.log"].map((path) => place.at(path));
+      write(place.at("root/x.log"));
+      const options = { gitignore: true, backend: way.backend } as const;
+      await using watcher = watch(paths, options);
+      await watcher.ready;
+      const check = async (): Promise<void> => {
+        for (const path of ["root/c/deep/new", "root/c/other", "root/new"])
+          mkdirSync(place.at(path));
+        appendFileSync(place.at("root/x.log"), "more");
+        const lines = await linesOf(watcher, place);
+        for (const told of ["create root/c/deep/new/", "change root/x.log", "create root/new/"])
+          expect(lines.filter((text) => text === told)).toEqual([told]);
+        expect(lines.filter((text) => text.startsWith("delete"))).toEqual([]);
+        for (const path of ["root/c/deep/new", "root/c/other", "root/new"])
+          rmdirSync(place.at(path));
+        await linesOf(watcher, place);
+        expect(watcher.watched.paths.toSorted()).toEqual(paths.toSorted());
+      };
+      await check();
+      for (const rules of ["", "deep\n", "c\n*.log\n", "x.*\nc/d*\n", "!c\n"]) {
+        writeFileSync(place.at("root/.gitignore"), rules);
+        await linesOf(watcher, place);
+        await check();
+      }
+      rmSync(place.at("root/.gitignore"));
+      await linesOf(watcher, place);
+      await check();
     });
   });
 });
