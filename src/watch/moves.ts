@@ -19,7 +19,8 @@ export interface Held {
 /** The halves that wait for their others. */
 export class Moves {
   readonly #tree: Tree;
-  readonly #held = new Map<number, Held>();
+  /** More than one for a cookie, if several paths lead to the directory. */
+  readonly #held = new Map<number, Held[]>();
 
   constructor(tree: Tree) {
     this.#tree = tree;
@@ -32,36 +33,47 @@ export class Moves {
   /** Keeps an entry until it is taken. It stays where it was, but no name leads to it. */
   hold(cookie: number, node: Node): void {
     this.#tree.conceal(node);
-    this.#held.set(cookie, { node, at: performance.now(), deferred: [] });
+    const held = { node, at: performance.now(), deferred: [] };
+    const others = this.#held.get(cookie);
+    if (others === undefined) this.#held.set(cookie, [held]);
+    else others.push(held);
   }
 
-  /** The half that waits for this one. */
+  /** The half that waits for this one: the first, if there are more. */
   take(cookie: number): Held | undefined {
     if (this.#held.size === 0) return undefined;
-    const held = this.#held.get(cookie);
-    this.#held.delete(cookie);
+    const all = this.#held.get(cookie);
+    const held = all?.shift();
+    if (all?.length === 0) this.#held.delete(cookie);
     return held;
   }
 
   /** Forgets an entry. */
   forget(node: Node): void {
     if (!this.#tree.has(node, FLAG.HELD)) return;
-    for (const [cookie, held] of this.#held) if (held.node === node) this.#held.delete(cookie);
+    for (const [cookie, all] of this.#held) {
+      const at = all.findIndex((held) => held.node === node);
+      if (at === -1) continue;
+      all.splice(at, 1);
+      if (all.length === 0) this.#held.delete(cookie);
+    }
   }
 
   /** An entry that left since before `limit`, the first one first, or `NONE`. */
   expired(limit: number): Node {
-    const [first] = this.#held.values();
-    return first !== undefined && first.at <= limit ? first.node : NONE;
+    for (const [first] of this.#held.values())
+      return first !== undefined && first.at <= limit ? first.node : NONE;
+    return NONE;
   }
 
   /** An entry that left, and whose name is used again: its other half does not come. */
   at(dir: Node, { bytes, start, end }: NameBytes): Node {
-    if (this.#held.size === 0) return NONE;
-    for (const { node } of this.#held.values()) {
-      if (this.#tree.parent(node) !== dir) continue;
-      const name = this.#tree.name(node);
-      if (Buffer.compare(name, bytes.subarray(start, end)) === 0) return node;
+    for (const all of this.#held.values()) {
+      for (const { node } of all) {
+        if (this.#tree.parent(node) !== dir) continue;
+        const name = this.#tree.name(node);
+        if (Buffer.compare(name, bytes.subarray(start, end)) === 0) return node;
+      }
     }
     return NONE;
   }
@@ -74,8 +86,9 @@ export class Moves {
     if (top === NONE) return false;
     const { bytes, start, end } = event.name;
     const name = { bytes: bytes.slice(start, end), start: 0, end: end - start };
-    for (const held of this.#held.values())
-      if (held.node === top) held.deferred.push({ dir, event: { ...event, name } });
+    for (const all of this.#held.values())
+      for (const held of all)
+        if (held.node === top) held.deferred.push({ dir, event: { ...event, name } });
     return true;
   }
 }

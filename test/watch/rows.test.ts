@@ -329,6 +329,18 @@ const rows: readonly Row[] = [
     anyOrder: true,
   },
   {
+    row: "row 10: with followSymlinks, a rename in a directory by two paths is one in both",
+    before: ({ at }) => {
+      mkdirSync(at("root/dir"));
+      write(at("root/dir/a"));
+      symlinkSync("dir", at("root/link"));
+    },
+    options: { followSymlinks: true },
+    steps: ({ at }) => renameSync(at("root/dir/a"), at("root/dir/b")),
+    events: ["rename root/dir/a root/dir/b", "rename root/link/a root/link/b"],
+    anyOrder: true,
+  },
+  {
     row: "row 10: both names of a file with two are entries of their own",
     before: ({ at }) => write(at("root/a")),
     steps: ({ at }) => {
