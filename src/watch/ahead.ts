@@ -108,6 +108,7 @@ export class Ahead implements Disposable {
     scanner.cancel(node);
     watches.recover(node);
     watches.bind(node, handle);
+    this.#directories.onOpen(node);
     this.#fresher.add(node);
     const { bytes } = entries;
     const name = { bytes, start: 0, end: 0 };

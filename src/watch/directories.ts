@@ -74,6 +74,8 @@ export class Directories implements Reader, Disposable {
   onRules: () => void = () => {};
   /** Called before an entry is added that a scan has met. */
   onMeet: (dir: Node, name: NameBytes) => void = () => {};
+  /** Called for a directory that is watched as what its path led to. */
+  onOpen: (node: Node) => void = () => {};
   constructor(
     tree: Tree,
     paths: Paths,
@@ -305,6 +307,10 @@ export class Directories implements Reader, Disposable {
       }
       // It is another one, or was mounted again: of what is below it nothing is known to be watched.
       if (bound === "new" && scan.mode === "repair") scan.mode = "compare";
+      // What is known to be in it may have been in another one.
+      if (bound === "new" && scan.mode === "new" && this.#tree.first(node) !== NONE)
+        scan.mode = "check";
+      if (bound === "new") this.onOpen(node);
     }
     if (before !== undefined || this.#rules.of(node) !== undefined) this.onRules();
     // What of it is left out is not known: it is tried again.
@@ -432,7 +438,8 @@ export class Directories implements Reader, Disposable {
       return;
     }
     const isLoss = scan.mode === "compare" || scan.mode === "repair";
-    this.enter(node, isWatched || isLoss ? scan.mode : "new", true, scan.since);
+    if (isWatched || isLoss) this.enter(node, scan.mode, true, scan.since);
+    else this.enter(node, "new", scan.loud, scan.since);
   }
 
   // --- Helpers -----------------------------------------------------------------
@@ -461,7 +468,10 @@ export class Directories implements Reader, Disposable {
     if (this.#tree.handle(node) === 0) {
       const { fd, handle, error } = this.watches.watch(node, "tree");
       closeQuietly(fd);
-      if (error === undefined && handle !== 0) this.watches.bind(node, handle);
+      if (error === undefined && handle !== 0) {
+        this.watches.bind(node, handle);
+        this.onOpen(node);
+      }
     }
     this.enter(node, "new", loud);
   }

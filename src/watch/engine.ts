@@ -12,7 +12,7 @@ import type { Backend, RawEvent, RawSelf, Sink } from "./backend.ts";
 import { Directories, type EngineOptions } from "./directories.ts";
 import { Hindsight } from "./hindsight.ts";
 import type { Ignore } from "./ignore.ts";
-import { isMountRoot, look } from "./look.ts";
+import { look } from "./look.ts";
 import { Moves } from "./moves.ts";
 import { keyOf, nameOf, type Paths } from "./paths.ts";
 import { CLOCK_SLACK, Roots } from "./roots.ts";
@@ -22,6 +22,9 @@ import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.t
 
 /** Milliseconds for which an entry that left is waited for elsewhere. */
 export const HOLD = 40;
+
+/** How often what waits is looked at if nothing happens: twice, and as often for what that brings. */
+const MOST_ATTEMPTS = 6;
 
 /** What makes changes of events. */
 export class Engine implements Sink, Disposable {
@@ -36,6 +39,8 @@ export class Engine implements Sink, Disposable {
   readonly #suspects = new Set<Node>();
   /** Directories that were not where they are said to be, and whether what is in them is told as made. */
   readonly #lost = new Map<Node, boolean>();
+  /** Those that could not be entered the last time either. */
+  #missed = new Set<Node>();
   readonly #hindsight: Hindsight;
   /** Names to be looked at when nothing is left to read, by their directories. */
   readonly #doubts = new Map<Node, Set<string>>();
@@ -43,6 +48,8 @@ export class Engine implements Sink, Disposable {
   readonly #elsewhere = new Set<Node>();
   /** What took the place of another one a moment ago, or so it seemed, and when: what an exchange does is two events. */
   readonly #replacing = new Map<Node, number>();
+  /** How often what waits was looked at since something happened. */
+  #attempts = 0;
   /** When nothing was left to read, last. */
   #emptied = Date.now();
   #emptiedTick = performance.now();
@@ -64,6 +71,7 @@ export class Engine implements Sink, Disposable {
       this.#suspects.delete(node);
       this.#hindsight.forget(node);
       this.#lost.delete(node);
+      this.#missed.delete(node);
       this.#doubts.delete(node);
       this.#elsewhere.delete(node);
       this.#replacing.delete(node);
@@ -76,6 +84,7 @@ export class Engine implements Sink, Disposable {
     this.directories.onMeet = (dir, name) => this.#vacate(dir, name);
     this.directories.watches.onSuspect = (node) => this.#suspects.add(node);
     this.#hindsight = new Hindsight(tree, paths, teller, this.directories);
+    this.directories.onOpen = (node) => this.#hindsight.opened(node);
     this.roots = new Roots(tree, paths, this.directories);
     this.#ahead = new Ahead(tree, paths, backend, this.directories);
     this.directories.watches.limits.onRetry = (node, since) => {
@@ -156,13 +165,27 @@ export class Engine implements Sink, Disposable {
     return this.directories.watches.handles.of(handle).length > 0;
   }
 
-  /** Nothing was left to read at that time, and what was read before is told: milliseconds since 1970. */
-  emptied(at: number): void {
+  /**
+   * Nothing was left to read at that time, and what was read before is told.
+   *
+   * @param at Milliseconds since 1970.
+   * @param isQuiet Whether nothing was read.
+   */
+  emptied(at: number, isQuiet: boolean): void {
     this.#emptied = at;
     this.#emptiedTick = performance.now();
     this.#ahead.emptied();
-    if (this.#replacing.size + this.#lost.size + this.#doubts.size > 0) this.#catchUp();
+    const isTried =
+      isQuiet && this.directories.scanner.idle && this.#lost.size + this.#doubts.size > 0;
+    this.#attempts = isTried ? this.#attempts + 1 : 0;
+    if (this.#replacing.size + this.#missed.size + this.#lost.size + this.#doubts.size > 0)
+      this.#catchUp();
     this.#hindsight.emptied();
+  }
+
+  /** Whether anything waits to be looked at that may be known the next time. */
+  get isUnsettled(): boolean {
+    return this.#lost.size + this.#doubts.size > 0 && this.#attempts < MOST_ATTEMPTS;
   }
 
   /** Whether the clock was not set back since nothing was left to read: else what happened since then may have an earlier time. */
@@ -208,7 +231,7 @@ export class Engine implements Sink, Disposable {
   // --- One event ---------------------------------------------------------------
 
   #at(dir: Node, event: RawEvent): void {
-    const { change, isDirectory, name } = event;
+    const { change, isDirectory, name, child } = event;
     if (this.#moves.size > 0 && !isSecond(event)) {
       if (this.#moves.defer(dir, event)) return;
       this.#vacate(dir, name);
@@ -239,11 +262,25 @@ export class Engine implements Sink, Disposable {
       default:
         this.#changed(dir, event);
     }
+    if (child !== 0) this.#questionOthers(child, dir, name);
+  }
+
+  /** A directory that is known to be elsewhere than where something happened to it came there later, or has left it. */
+  #questionOthers(handle: number, dir: Node, name: NameBytes): void {
+    for (const node of this.directories.watches.handles.of(handle)) {
+      if (this.#tree.has(node, FLAG.HELD | FLAG.GUARD) || this.roots.isRoot(node)) continue;
+      if (!this.#isPlace(node, dir, name)) this.#questionPlace(node);
+    }
+  }
+
+  /** Looks at the name of an entry when nothing is left to read. */
+  #questionPlace(node: Node): void {
+    this.#question(this.#tree.parent(node), nameOf(this.#tree.name(node)));
   }
 
   #created(dir: Node, { name, isDirectory, child, next }: RawEvent): void {
     let known = this.#known(dir, name, isDirectory);
-    if (known !== NONE && child !== 0 && ![0, child].includes(this.#tree.handle(known))) {
+    if (known !== NONE && this.#isWatchedByOther(known, child)) {
       this.directories.drop(known, true);
       known = NONE;
     }
@@ -281,7 +318,7 @@ export class Engine implements Sink, Disposable {
     const held = this.#moves.take(cookie);
     if (held === undefined) {
       this.#vacate(dir, name);
-      return this.#arrived(dir, name, isDirectory);
+      return this.#arrived(dir, name, isDirectory, child);
     }
     const { node, deferred } = held;
     if (this.#isPlace(node, dir, name)) {
@@ -311,6 +348,7 @@ export class Engine implements Sink, Disposable {
     this.#paths.release(node);
     this.#tree.move(node, dir, name);
     this.roots.arrived(dir, name, node);
+    if (isDirectory) this.#hindsight.renamed(node);
     const now = look(this.#paths.real(node));
     if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
       this.#tree.setKind(node, now.kind);
@@ -330,6 +368,11 @@ export class Engine implements Sink, Disposable {
     return [0, ino].includes(this.#tree.ino(node)) || ino === 0;
   }
 
+  /** Whether an entry is known to be another directory than an event is about. */
+  #isWatchedByOther(node: Node, child: number): boolean {
+    return child !== 0 && ![0, child].includes(this.#tree.handle(node));
+  }
+
   /** Something has the place of another one: if what left it comes to be told, that is the other one. */
   #replaces(node: Node): void {
     this.#replacing.delete(node);
@@ -338,6 +381,7 @@ export class Engine implements Sink, Disposable {
 
   /** Looks at a name when nothing is left to read. */
   #question(dir: Node, { bytes, start, end }: NameBytes): void {
+    if (dir === NONE) return;
     if (this.#tree.has(dir, FLAG.GUARD)) return this.roots.suspect(dir);
     const key = keyOf(bytes, start, end);
     const names = this.#doubts.get(dir);
@@ -356,14 +400,13 @@ export class Engine implements Sink, Disposable {
   }
 
   /** Something came from outside. */
-  #arrived(dir: Node, name: NameBytes, isDirectory: boolean): void {
+  #arrived(dir: Node, name: NameBytes, isDirectory: boolean, child: number): void {
     const known = this.#known(dir, name, isDirectory);
-    if (known === NONE) {
-      this.#make(dir, name, isDirectory);
-      return;
-    }
+    // Two that came one after the other may be told of as one.
+    if (known === NONE) return this.#replaces(this.#make(dir, name, isDirectory));
     const now = look(this.#paths.real(known));
-    if (isDirectory && now?.kind === KIND.DIRECTORY && !this.#maySame(now.ino, known)) {
+    const isOther = now?.kind === KIND.DIRECTORY && !this.#maySame(now.ino, known);
+    if (isDirectory && (isOther || this.#isWatchedByOther(known, child))) {
       this.directories.drop(known, true);
       return this.#replaces(this.#make(dir, name, true));
     }
@@ -458,9 +501,12 @@ export class Engine implements Sink, Disposable {
   /** The same, of an event that it left: a scan that is still to come does not meet it any more. */
   #entryBefore(dir: Node, event: RawEvent): Node {
     const node = this.#entryOf(dir, event);
-    // Known by its handle alone: it left a place that was thought to be another's.
-    if (node !== NONE && event.child !== 0 && !this.#isPlace(node, dir, event.name))
-      this.#question(dir, event.name);
+    const isPlace =
+      node === NONE
+        ? this.#tree.find(dir, event.name) === NONE
+        : this.#isPlace(node, dir, event.name);
+    // It left a place that was thought to be another's.
+    if (event.child !== 0 && !isPlace) this.#question(dir, event.name);
     const scan = this.directories.scanner.get(dir);
     const isFresh = this.#ahead.isFresh(dir);
     if (node !== NONE || (!isFresh && (scan?.mode !== "new" || scan.loud))) return node;
@@ -513,15 +559,21 @@ export class Engine implements Sink, Disposable {
       if (since > limit) break;
       this.#replacing.delete(node);
     }
+    const missed = this.#missed;
+    this.#missed = new Set(this.#lost.keys());
     for (const [node, loud] of this.#lost) {
       this.#lost.delete(node);
       this.directories.enter(node, "new", loud);
+      // It is not renamed: nobody told that it is gone.
+      if (missed.has(node)) this.#questionPlace(node);
     }
     // Some are asked again, the next time.
     let left = this.#doubts.size;
     for (const [dir, names] of this.#doubts) {
       if (left-- === 0) break;
       this.#doubts.delete(dir);
+      // It is compared with the disk when it can be read.
+      if (this.#tree.has(dir, FLAG.FAILED)) continue;
       const isHere = this.#isWhereItWas(dir);
       for (const key of names) {
         const name = nameOf(Buffer.from(key, "latin1"));
@@ -531,17 +583,14 @@ export class Engine implements Sink, Disposable {
     }
   }
 
-  /**
-   * Whether the path of a directory leads to it. If not it was renamed, which is still to be read. On some overlays it has
-   * two inode numbers, so that the second time counts.
-   */
+  /** Whether the path of a directory leads to it. If not it was renamed, which is still to be read, or else was missed. */
   #isWhereItWas(dir: Node): boolean {
-    const path = this.#paths.real(dir);
-    const here = look(path, this.#tree.has(dir, FLAG.FOLLOWED) || this.roots.isRoot(dir));
-    if (here === undefined) return false;
-    if (this.#maySame(here.ino, dir) || this.#elsewhere.delete(dir) || isMountRoot(path))
+    if (this.directories.watches.isFound(dir)) {
+      this.#elsewhere.delete(dir);
       return true;
-    this.#elsewhere.add(dir);
+    }
+    if (this.#elsewhere.delete(dir)) this.directories.enter(dir, "check", true);
+    else this.#elsewhere.add(dir);
     return false;
   }
 
@@ -564,8 +613,8 @@ export class Engine implements Sink, Disposable {
     if (this.#tree.has(node, FLAG.FOLLOWED)) return this.directories.enter(node, "check", true);
     // Deleted: then that is told by its directory, or it is below what was unmounted.
     const now = look(this.#paths.real(node));
-    if (now === undefined) this.#lost.set(node, true);
-    else if (now.kind === KIND.DIRECTORY) this.directories.enter(node, "check", true);
+    if (now?.kind === KIND.DIRECTORY) this.directories.enter(node, "check", true);
+    else this.#lost.set(node, true);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Files that were looked at by paths, while events of renames above them were perhaps still to be read: what their events do not
- * say, such as their kind, is looked for again when nothing is left to read.
+ * What was looked at by paths, while events of renames above it were perhaps still to be read: what the events of files do not
+ * say, such as their kind, is looked for again when nothing is left to read, and directories are opened again.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Directories } from "./directories.ts";
 import { type Look, look } from "./look.ts";
 import type { Paths } from "./paths.ts";
 import type { Teller } from "./teller.ts";
-import { KIND, type Node, type Tree } from "./tree.ts";
+import { KIND, type Node, NONE, type Tree } from "./tree.ts";
 
 /** What is to be looked at, later or again. */
 export class Hindsight {
@@ -25,6 +25,13 @@ export class Hindsight {
   /** Whether those paths may have led elsewhere: directories were renamed meanwhile. */
   #isConfused = false;
 
+  /** Directories that were opened by their path since nothing was left to read. Their numbers may be others' by now. */
+  #opened: Node[] = [];
+  /** The same before that. */
+  #openedBefore: Node[] = [];
+  /** Directories that were renamed since then. */
+  readonly #renamed = new Set<Node>();
+
   constructor(tree: Tree, paths: Paths, teller: Teller, directories: Directories) {
     this.#tree = tree;
     this.#paths = paths;
@@ -37,9 +44,19 @@ export class Hindsight {
     return this.#unseen.size > 0;
   }
 
-  /** A directory was renamed. */
+  /** A directory is about to be renamed. */
   confuse(): void {
     this.#isConfused = true;
+  }
+
+  /** A directory was renamed. What was opened below it may have been what another one had in it, which had its path. */
+  renamed(node: Node): void {
+    if (this.#opened.length + this.#openedBefore.length > 0) this.#renamed.add(node);
+  }
+
+  /** A directory was opened by its path, and is watched as what that led to. */
+  opened(node: Node): void {
+    this.#opened.push(node);
   }
 
   /** A file is looked at when what is known of it has been told. */
@@ -59,6 +76,7 @@ export class Hindsight {
     this.#looked.delete(node);
     this.#before.delete(node);
     this.#unseen.delete(node);
+    this.#renamed.delete(node);
   }
 
   /** Looks at files that were told of before that. */
@@ -72,6 +90,7 @@ export class Hindsight {
 
   /** Nothing is left to read: looks again at what was looked at by paths that may have led elsewhere. */
   emptied(): void {
+    if (this.#opened.length + this.#openedBefore.length > 0) this.#openAgain();
     const looked = this.#looked;
     const before = this.#before;
     const isConfused = this.#isConfused;
@@ -91,6 +110,26 @@ export class Hindsight {
       looked.delete(node);
       before.add(node);
     }
+  }
+
+  /** Opens directories again whose paths may have led elsewhere. */
+  #openAgain(): void {
+    const opened = this.#opened;
+    const before = this.#openedBefore;
+    this.#openedBefore = opened;
+    this.#opened = [];
+    if (this.#renamed.size === 0) return;
+    for (const nodes of [before, opened])
+      for (const node of nodes)
+        if (this.#tree.handle(node) !== 0 && this.#isBelowRenamed(node))
+          this.#directories.enter(node, "check", true);
+    this.#renamed.clear();
+  }
+
+  #isBelowRenamed(node: Node): boolean {
+    let at = node;
+    while (at !== NONE && !this.#renamed.has(at)) at = this.#tree.parent(at);
+    return at !== NONE;
   }
 
   /** Looks again, when paths are what they are said to be. @returns Whether it is there. */

@@ -165,7 +165,7 @@ export class Watcher extends EventSource<WatchEvent> {
       this.push(events);
       after?.();
       const { directories } = this.#engine;
-      if (more === false && directories.scanner.idle) {
+      if (more === false && directories.scanner.idle && !this.#engine.isUnsettled) {
         // Both halves of a rename come at once: what has no other half by now left for somewhere else.
         this.#engine.expire(Infinity);
         this.#teller.release(Infinity);
@@ -210,7 +210,7 @@ export class Watcher extends EventSource<WatchEvent> {
     const more = length > buffer.byteLength - LONGEST_RECORD;
     if (!more) {
       this.#backend.emptied(this.#engine);
-      this.#engine.emptied(began);
+      this.#engine.emptied(began, length === 0);
     }
     const { scanner, watches } = this.#engine.directories;
     if (watches.limits.retryAt !== Infinity) watches.limits.retry(performance.now());
@@ -337,6 +337,7 @@ export class Watcher extends EventSource<WatchEvent> {
     if (
       isPlain &&
       this.#engine.waiting === 0 &&
+      !this.#engine.isUnsettled &&
       this.#engine.directories.watches.limits.retryAt === Infinity
     )
       return this.#teller.take();
@@ -354,7 +355,8 @@ export class Watcher extends EventSource<WatchEvent> {
   /** Waits for what comes by itself: other halves of renames, files that are left alone, batches that are full. */
   #arm(now: number): void {
     if (this.#timer !== undefined || this.closed) return;
-    const hold = this.#engine.waiting === 0 ? Infinity : now + HOLD;
+    const isSettled = this.#engine.waiting === 0 && !this.#engine.isUnsettled;
+    const hold = isSettled ? Infinity : now + HOLD;
     const { retryAt } = this.#engine.directories.watches.limits;
     const due = Math.min(hold, retryAt, this.#teller.due, this.#batchDue ?? Infinity);
     if (due === Infinity) return;

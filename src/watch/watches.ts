@@ -104,6 +104,12 @@ export class Watches {
     return "new";
   }
 
+  /** Whether a directory that is watched is found by its path. */
+  isFound(node: Node): boolean {
+    const handle = this.#tree.handle(node);
+    return handle !== 0 && this.#leadsTo(node, handle);
+  }
+
   /** Stops watching an entry. */
   unbind(node: Node): void {
     const handle = this.#tree.handle(node);

@@ -27,6 +27,8 @@ export class FileProgram {
   readonly #random: (below: number) => number;
   /** What was done, for a test that fails. */
   readonly done: string[] = [];
+  /** How many operations it has come to. */
+  tried = 0;
 
   constructor(dir: string, outside: string, seed: number) {
     this.#dir = dir;
@@ -37,6 +39,7 @@ export class FileProgram {
   /** Does so many operations; those that can't be done count as well. */
   run(count: number): void {
     for (let at = 0; at < count; at++) this.#step();
+    this.tried += Math.max(0, count);
   }
 
   #step(): void {

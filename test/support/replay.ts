@@ -4,11 +4,12 @@ import { mkdirSync } from "node:fs";
 
 import { watch, type Watcher, type WatchOptions } from "bun-butter";
 
+import { between } from "./between.ts";
 import { bun } from "./child.ts";
 import { FileProgram } from "./file-program.ts";
 import { sysctl } from "./sysctl.ts";
 import { type TempDir, tempDir } from "./temp.ts";
-import { listed, type Model, treeOf, type Way } from "./watch.ts";
+import { listed, type Model, seeded, treeOf, type Way } from "./watch.ts";
 
 /** More of them by hand: `BUTTER_SEEDS=500 bun test test/watch/model.test.ts`. */
 export const seeds = Array.from(
@@ -129,6 +130,37 @@ export async function beside(
   }
   await exited;
   expect(child.exitCode).toBe(0);
+  return await outcome(seed, watcher, model, root);
+}
+
+/** How many operations come before the watcher. */
+const BEFORE = 60;
+
+/** How often something happens between two steps, how much, and how much between two reads. */
+const amounts = [
+  [1, 2, 5, 15],
+  [1, 2, 5, 20],
+  [0, 1, 3, 10],
+] as const;
+
+/** Runs a program between any two steps of the watcher, the same for the same seed. */
+export async function amid(seed: number, way: Way, model: Model, count = 600): Promise<Outcome> {
+  using where = place(way);
+  const { root, outside } = where;
+  const random = seeded(seed * 7919);
+  const [one = 1, most = 1, more = 1] = amounts.map((some) => some[random(some.length)]);
+  const program = new FileProgram(root, outside, seed);
+  program.run(BEFORE);
+  const work = (some: number): void => program.run(Math.min(BEFORE + count - program.tried, some));
+  using _ = between(() => {
+    if (random(one) === 0) work(1 + random(most));
+  });
+  await using watcher = open(root, way, {}, undefined);
+  do {
+    work(random(more + 1));
+    model.apply(watcher.readEventsSync());
+    if (random(8) === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+  } while (program.tried < BEFORE + count);
   return await outcome(seed, watcher, model, root);
 }
 

@@ -4,12 +4,13 @@ import { linkSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node
 
 import { watch } from "bun-butter";
 
+import { exchange } from "../support/exchange.ts";
 import { tempDir } from "../support/temp.ts";
 import { listed, Model, treeOf, ways } from "../support/watch.ts";
 
 type At = (name: string) => string;
 
-const cases: readonly (readonly [title: string, steps: (at: At) => void])[] = [
+const cases: readonly (readonly [title: string, steps: (at: At, out: At) => void])[] = [
   [
     "by a link to what was renamed",
     (at) => {
@@ -52,14 +53,28 @@ const cases: readonly (readonly [title: string, steps: (at: At) => void])[] = [
       unlinkSync(at("b"));
     },
   ],
+  [
+    "by two directories from outside, each in exchange for the one before",
+    (at, out) => {
+      writeFileSync(at("a"), "");
+      mkdirSync(out("b"));
+      mkdirSync(out("c/file"), { recursive: true });
+      exchange(at("a"), out("b"));
+      exchange(out("c"), at("a"));
+    },
+  ],
 ];
 
 describe.each(ways)("$backend tells of a name that is taken again", ({ backend, base }) => {
   test.each(cases)("%s", async (_, steps) => {
     using dir = tempDir(base);
+    using outside = tempDir(base);
     await using watcher = watch(dir.path, { backend });
     await watcher.ready;
-    steps((name) => dir.at(name));
+    steps(
+      (name) => dir.at(name),
+      (name) => outside.at(name),
+    );
     await watcher.sync();
     const model = new Model();
     model.entries.set(dir.path, "directory");

@@ -1,0 +1,62 @@
+/** What happens while a watcher is at work: between any two of its looks at the disk, and not only between two of its reads. */
+import { Directories } from "../../src/watch/directories.ts";
+import { Engine } from "../../src/watch/engine.ts";
+import { FanotifyBackend } from "../../src/watch/fanotify-backend.ts";
+import { InotifyBackend } from "../../src/watch/inotify-backend.ts";
+import { Paths } from "../../src/watch/paths.ts";
+import type { Scan } from "../../src/watch/scanner.ts";
+
+type Method = (this: unknown, ...args: never[]) => unknown;
+
+/** Paths are made to be looked at, directories are watched, and read; the rest is between reads. */
+const steps: readonly (readonly [prototype: object, methods: readonly string[]])[] = [
+  [Paths.prototype, ["real", "place", "call", "within"]],
+  [Directories.prototype, ["open", "found", "end"]],
+  [Engine.prototype, ["handed", "emptied"]],
+  [InotifyBackend.prototype, ["watch", "follow", "decode", "emptied"]],
+  [FanotifyBackend.prototype, ["watch", "follow", "decode", "emptied"]],
+];
+
+function before(prototype: object, name: string, act: Method): () => void {
+  const methods = prototype as Record<string, Method>;
+  const method = methods[name] as Method;
+  methods[name] = function (this: unknown, ...args: never[]) {
+    act.apply(this, args);
+    return method.apply(this, args);
+  };
+  return () => {
+    methods[name] = method;
+  };
+}
+
+function undone(undo: readonly (() => void)[]): Disposable {
+  return {
+    [Symbol.dispose]() {
+      for (const one of undo) one();
+    },
+  };
+}
+
+/** Calls `act` before each step of every watcher, until it is disposed. */
+export function between(act: () => void): Disposable {
+  return undone(
+    steps.flatMap(([prototype, names]) => names.map((name) => before(prototype, name, act))),
+  );
+}
+
+/** Calls `act` before the next directory is opened to be read for that reason, and `later` when it was read. */
+export function aroundReading(mode: Scan["mode"], act: () => void, later: () => void): Disposable {
+  let wanted: Scan | undefined;
+  const open = (scan: Scan): void => {
+    if (wanted !== undefined || scan.mode !== mode) return;
+    wanted = scan;
+    act();
+  };
+  const end = (scan: Scan): void => {
+    if (scan === wanted) later();
+  };
+  return undone([
+    before(Directories.prototype, "open", open as Method),
+    before(Directories.prototype, "end", end as Method),
+  ]);
+}
