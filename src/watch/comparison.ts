@@ -31,32 +31,49 @@ interface Odd {
   readonly path: Uint8Array;
 }
 
+/** Entries that are compared without a stop. */
+const STEP = 64;
+
 /** The differences of two trees. */
 export class Comparison {
-  readonly events: WatchEvent[] = [];
+  readonly #events: WatchEvent[] = [];
+  #steps = 0;
   /** Gone from where they were, by inode. */
   readonly #gone = new Map<string, Odd[]>();
   readonly #come: Odd[] = [];
   /** What has the name of something of another kind, which goes first. */
   readonly #late: Odd[] = [];
 
-  constructor(path: string, before: SnapshotTree | undefined, after: SnapshotTree | undefined) {
+  /** Compares them, and stops again and again, so that others may do something meanwhile. */
+  *compare(
+    path: string,
+    before: SnapshotTree | undefined,
+    after: SnapshotTree | undefined,
+  ): Generator<void, WatchEvent[], void> {
     const bytes = Buffer.from(path);
-    this.#compare(bytes, before, after);
+    const isDirectory = this.#compareOne(bytes, before, after);
+    if (isDirectory && before && after) yield* this.#compareEntries(bytes, before, after);
     // What comes can be in what came, and what it was can be in what went.
-    this.#arriveAll();
-    for (const { tree, path: at } of [...this.#gone.values()].flat()) this.#delete(tree, at);
+    yield* this.#arriveAll();
+    for (const odds of this.#gone.values())
+      for (const { tree, path: at } of odds) yield* this.#delete(tree, at);
     this.#gone.clear();
-    this.#come.push(...this.#late);
-    this.#arriveAll();
+    for (const odd of this.#late) this.#come.push(odd);
+    yield* this.#arriveAll();
+    return this.#events;
   }
 
-  #compare(path: Uint8Array, before: SnapshotTree | undefined, after: SnapshotTree | undefined) {
+  /** Compares two entries. @returns Whether what is in them is to be compared. */
+  #compareOne(
+    path: Uint8Array,
+    before: SnapshotTree | undefined,
+    after: SnapshotTree | undefined,
+  ): boolean {
     if (before === undefined || after === undefined || before.stat[0] !== after.stat[0]) {
       if (before !== undefined) this.#leave(before, path);
       if (after !== undefined)
         (before === undefined ? this.#come : this.#late).push({ tree: after, path });
-      return;
+      return false;
     }
     const [kind, inode, size, mtime, ctime] = before.stat;
     const [, inodeNow, sizeNow, mtimeNow, ctimeNow] = after.stat;
@@ -64,19 +81,35 @@ export class Comparison {
       const isChanged = inode !== inodeNow || size !== sizeNow || mtime !== mtimeNow;
       if (isChanged) this.#tell("change", path, kind);
       else if (ctime !== ctimeNow) this.#tell("attributes", path, kind);
-      return;
     }
-    this.#compareEntries(path, before, after);
+    return kind === "directory";
   }
 
-  #compareEntries(path: Uint8Array, before: SnapshotTree, after: SnapshotTree): void {
+  *#compareEntries(
+    path: Uint8Array,
+    before: SnapshotTree,
+    after: SnapshotTree,
+  ): Generator<void, void, void> {
     const [was, is] = [before.entries, after.entries];
     // Nobody knows what was in it then, or is now.
     if (was === undefined || is === undefined) return;
-    for (const [key, tree] of Object.entries(was))
-      if (!Object.hasOwn(is, key)) this.#leave(tree, joined(path, key));
-    for (const [key, tree] of Object.entries(is))
-      this.#compare(joined(path, key), Object.hasOwn(was, key) ? was[key] : undefined, tree);
+    for (const key of Object.keys(was)) {
+      if (this.#isStep()) yield;
+      const tree = was[key];
+      if (tree !== undefined && !Object.hasOwn(is, key)) this.#leave(tree, joined(path, key));
+    }
+    for (const key of Object.keys(is)) {
+      if (this.#isStep()) yield;
+      const [then, now] = [Object.hasOwn(was, key) ? was[key] : undefined, is[key]];
+      const inner = joined(path, key);
+      const isDirectory = this.#compareOne(inner, then, now);
+      if (isDirectory && then && now) yield* this.#compareEntries(inner, then, now);
+    }
+  }
+
+  /** Whether it is time to stop for others. */
+  #isStep(): boolean {
+    return ++this.#steps % STEP === 0;
   }
 
   #leave(tree: SnapshotTree, path: Uint8Array): void {
@@ -85,22 +118,35 @@ export class Comparison {
     this.#gone.set(key, [...(this.#gone.get(key) ?? []), { tree, path }]);
   }
 
-  #arriveAll(): void {
+  *#arriveAll(): Generator<void, void, void> {
     // What comes grows while it is looked through.
-    for (const odd of this.#come) this.#arrive(odd);
+    for (const odd of this.#come) {
+      if (this.#isStep()) yield;
+      const gone = this.#arrive(odd);
+      if (gone !== undefined) yield* this.#compareEntries(odd.path, gone, odd.tree);
+      else yield* this.#comeWith(odd);
+    }
     this.#come.length = 0;
   }
 
-  #arrive({ tree, path }: Odd): void {
+  /** What is in what came, came as well. */
+  *#comeWith({ tree: { entries = {} }, path }: Odd): Generator<void, void, void> {
+    for (const key of Object.keys(entries)) {
+      if (this.#isStep()) yield;
+      const tree = entries[key];
+      if (tree !== undefined) this.#come.push({ tree, path: joined(path, key) });
+    }
+  }
+
+  /** @returns What a directory was that has another name. */
+  #arrive({ tree, path }: Odd): SnapshotTree | undefined {
     const [kind, inode, , mtime] = tree.stat;
     const key = `${kind} ${inode}`;
     const [gone, ...others] = this.#gone.get(key) ?? [];
     // Inodes are used again: a file that has other contents as well is another one.
     if (gone === undefined || (kind !== "directory" && gone.tree.stat[3] !== mtime)) {
       this.#tell("create", path, kind);
-      for (const [name, entry] of Object.entries(tree.entries ?? {}))
-        this.#come.push({ tree: entry, path: joined(path, name) });
-      return;
+      return undefined;
     }
     this.#gone.set(key, others);
     const from = pathOf(gone.path);
@@ -111,17 +157,20 @@ export class Comparison {
       from: from.path,
       ...(from.pathBytes && { fromBytes: from.pathBytes }),
     };
-    this.events.push(rename);
-    if (kind === "directory") this.#compareEntries(path, gone.tree, tree);
+    this.#events.push(rename);
+    return kind === "directory" ? gone.tree : undefined;
   }
 
-  #delete(tree: SnapshotTree, path: Uint8Array): void {
-    for (const [key, entry] of Object.entries(tree.entries ?? {}))
-      this.#delete(entry, joined(path, key));
+  *#delete(tree: SnapshotTree, path: Uint8Array): Generator<void, void, void> {
+    for (const [key, entry] of Object.entries(tree.entries ?? {})) {
+      if (this.#isStep()) yield;
+      if (entry.entries === undefined) this.#tell("delete", joined(path, key), entry.stat[0]);
+      else yield* this.#delete(entry, joined(path, key));
+    }
     this.#tell("delete", path, tree.stat[0]);
   }
 
   #tell(type: WatchChangeEvent["type"], path: Uint8Array, kind: WatchKind): void {
-    this.events.push({ type, ...pathOf(path), kind });
+    this.#events.push({ type, ...pathOf(path), kind });
   }
 }

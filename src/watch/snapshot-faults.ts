@@ -16,6 +16,9 @@ const kinds: Readonly<Record<WatchKind, true>> = {
   other: true,
 };
 
+/** Entries of a directory that are gathered without a stop. */
+const STEP = 64;
+
 /** What is still to be looked at, and how it is called. */
 interface Part {
   readonly tree: unknown;
@@ -23,7 +26,7 @@ interface Part {
 }
 
 /**
- * Looks for what is wrong. After each entry it stops, so that others may do something meanwhile.
+ * Looks for what is wrong. It stops again and again, so that others may do something meanwhile.
  *
  * @returns What is wrong, or `undefined`.
  */
@@ -43,11 +46,12 @@ export function* faultsOf(snapshot: unknown): Generator<void, string | undefined
     const fault = faultOf(part);
     if (fault !== undefined) return fault;
     const { entries = {} } = part.tree as SnapshotTree;
-    for (const [key, entry] of Object.entries(entries)) {
+    for (const key of Object.keys(entries)) {
+      if (parts.length % STEP === 0) yield;
       if (!isName(key))
         return `in ${JSON.stringify(part.path)} is ${JSON.stringify(key)}, which is no name`;
       parts.push({
-        tree: entry,
+        tree: entries[key],
         path: part.path.endsWith("/") ? part.path + key : `${part.path}/${key}`,
       });
     }

@@ -106,7 +106,7 @@ export async function changesSince(
   const fault = await reader.finish(faultsOf(before));
   if (fault !== undefined) throw new TypeError(`Cannot take before: ${fault}`);
   const tree = await reader.read(resolvePath(before.path));
-  return new Comparison(before.path, before.tree, tree).events;
+  return await reader.finish(new Comparison().compare(before.path, before.tree, tree));
 }
 
 /** Reads trees, in slices. */
@@ -153,7 +153,7 @@ class TreeReader implements Disposable {
   }
 
   async #readOne(stack: Directory[], dir: Directory): Promise<void> {
-    const names = this.#namesOf(dir);
+    const names = await this.#namesOf(dir);
     const entries: Record<string, MutableTree> = Object.create(null);
     const found: Directory[] = [];
     for (const name of names) {
@@ -169,7 +169,7 @@ class TreeReader implements Disposable {
       this.#enter(found, tree, full, dir, inner);
     }
     dir.tree.entries = entries;
-    stack.push(...found);
+    for (const inner of found) stack.push(inner);
   }
 
   /** Takes all steps of some other work. */
@@ -212,7 +212,7 @@ class TreeReader implements Disposable {
   }
 
   /** Of all entries at once: what is looked at meanwhile changes none of them. */
-  #namesOf(dir: Directory): Uint8Array[] {
+  async #namesOf(dir: Directory): Promise<Uint8Array[]> {
     const names: Uint8Array[] = [];
     let fd = -1;
     try {
@@ -220,6 +220,7 @@ class TreeReader implements Disposable {
       fd = reach(dir.real, (dirfd, rest) => openat(dirfd, rest, flags));
       dir.rules = this.#rulesIn(fd);
       for (;;) {
+        if (performance.now() >= this.#until) await this.#pause();
         const length = getdents64(fd, this.#entries);
         if (length === 0) return names;
         read_linux_dirents64(this.#entries, length, (_low, _high, _type, at, len) => {

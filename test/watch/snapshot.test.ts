@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 
 import { changesSince, type Snapshot, snapshot, type SnapshotTree } from "bun-butter";
 
+import { Comparison } from "../../src/watch/comparison.ts";
 import { can, emulated } from "../support/capabilities.ts";
 import { bun, run } from "../support/child.ts";
 import { tempDir } from "../support/temp.ts";
@@ -171,3 +172,25 @@ test.skipIf(!can("CAP_SYS_ADMIN") || emulated)(
     ]);
   },
 );
+
+test("a comparison stops again and again, so that others may do something meanwhile", () => {
+  const entries = Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, at) => [`${at}`, { stat: ["file", `${at}`, "", "", ""] }]),
+  );
+  const tree = { stat: directory, entries } as unknown as SnapshotTree;
+  const empty = { stat: directory, entries: {} } as unknown as SnapshotTree;
+  for (const [before, after, count] of [
+    [tree, tree, 0],
+    [tree, empty, 10_000],
+    [empty, tree, 10_000],
+    [undefined, tree, 10_001],
+    [tree, undefined, 10_001],
+  ] as const) {
+    const comparing = new Comparison().compare("/w", before, after);
+    let stops = 0;
+    let step = comparing.next();
+    for (; step.done !== true; step = comparing.next()) stops++;
+    expect(stops).toBeGreaterThan(100);
+    expect(step.value).toHaveLength(count);
+  }
+});
