@@ -7,9 +7,10 @@ import { watch, type Watcher, type WatchOptions } from "bun-butter";
 import { between } from "./between.ts";
 import { bun } from "./child.ts";
 import { FileProgram } from "./file-program.ts";
+import { RuleProgram } from "./rule-program.ts";
 import { sysctl } from "./sysctl.ts";
 import { type TempDir, tempDir } from "./temp.ts";
-import { listed, type Model, seeded, treeOf, type Way } from "./watch.ts";
+import { listed, Model, seeded, treeOf, type Way } from "./watch.ts";
 
 /** More of them by hand: `BUTTER_SEEDS=500 bun test test/watch/model.test.ts`. */
 export const seeds = Array.from(
@@ -55,10 +56,11 @@ async function outcome(
   watcher: Watcher,
   model: Model,
   root: string,
+  expected: () => Promise<Model["entries"]> = async () => treeOf(root),
 ): Promise<Outcome> {
   await watcher.sync();
   model.apply(watcher.readEventsSync());
-  const [there, told] = [new Set(listed(treeOf(root))), new Set(listed(model.entries))];
+  const [there, told] = [new Set(listed(await expected())), new Set(listed(model.entries))];
   return {
     seed,
     extra: [...told.difference(there)],
@@ -91,6 +93,7 @@ export async function inBursts(
   using where = place(way);
   const { root, outside } = where;
   const program = new FileProgram(root, outside, seed);
+  const rules = options.gitignore === undefined ? undefined : new RuleProgram(seed);
   program.run(options.initial === false ? 200 : 40);
   await using watcher = open(root, way, options, queue);
   if (options.initial === false) {
@@ -99,12 +102,29 @@ export async function inBursts(
   }
   for (let burst = 0; burst < BURSTS; burst++) {
     program.run(1 + ((seed + burst * 7) % 40));
+    rules?.run(root);
     before?.(watcher, burst);
     if (burst % 3 === 0) await watcher.sync();
     model.apply(watcher.readEventsSync());
     after?.();
   }
-  return await outcome(seed, watcher, model, root);
+  const { depth, gitignore, ignore } = options;
+  const isWhole = [depth, gitignore, ignore].every((option) => option === undefined);
+  const rest = isWhole ? undefined : () => toldAtOnce(root, way, options);
+  return await outcome(seed, watcher, model, root, rest);
+}
+
+/** What is told of what is there, and not left out. */
+async function toldAtOnce(
+  root: string,
+  { backend }: Way,
+  options: WatchOptions,
+): Promise<Model["entries"]> {
+  await using watcher = watch(root, { ...options, initial: true, backend });
+  await watcher.ready;
+  const model = new Model();
+  model.apply(watcher.readEventsSync());
+  return model.entries;
 }
 
 /** Runs a program in another process, and reads meanwhile. */

@@ -59,6 +59,22 @@ describe.each(ways)("replaying $backend's events of a random program makes its t
     120_000,
   );
 
+  test.each([
+    ["by files of rules that change", { gitignore: true }],
+    ["by paths", { ignore: ["b/c", "a/**/d", "ab/*", "c/a"] }],
+    ["by its depth", { depth: 2 }],
+    ["by all of these", { gitignore: true, ignore: ["b/c", "c/a"], depth: 2 }],
+  ])(
+    "of what is not left out %s",
+    async (_, options) => {
+      const outcomes = await parallel(seeds, (seed) =>
+        inBursts(seed, way, new Model(), { options }),
+      );
+      expect(outcomes).toEqual(seeds.map(right));
+    },
+    120_000,
+  );
+
   test.skipIf(way.backend !== "inotify" || !canLimitWatches)(
     "when it is at the limit of watches again and again (needs CAP_SYS_ADMIN, /proc/sys/user)",
     async () => {
