@@ -251,7 +251,7 @@ for name in ["a.log", "b.txt"]: os.mkdir(name)`;
       expect((await run(["python3", "-c", make])).exitCode).toBe(0);
       await watcher.sync();
       const names = watcher.readEventsSync().map(({ path }) => path.slice(path.lastIndexOf("/")));
-      expect(names.filter((each) => !each.startsWith("/nnn")).toSorted()).toEqual([
+      expect(names.filter((each) => !/^(?:\/nnn.*)?$/.test(each)).toSorted()).toEqual([
         "/.gitignore",
         ...(names.filter((each) => each === "/.gitignore").length > 1 ? ["/.gitignore"] : []),
         "/b.txt",
@@ -278,7 +278,8 @@ for name in ["a.log", "b.txt"]: os.mkdir(name)`;
   const tell = async (watcher) => {
     await watcher.sync();
     for (const { type, from, path, kind, error } of watcher.readEventsSync())
-      console.log([type, from, path, error?.code].filter((part) => part !== undefined).join(" ").replaceAll(dir.path + "/", ""));
+      // Others may be busy in the same file system.
+      if (type !== "overflow") console.log([type, from, path, error?.code].filter((part) => part !== undefined).join(" ").replaceAll(dir.path + "/", ""));
   };
 `;
     const limited = ["sh", "-c", 'ulimit -n 128; exec "$0" --eval "$1"', bun, prelude + code];
