@@ -57,7 +57,8 @@ Options:
   -e, --event WORD,…   only these events (more than one --event adds up):
                        create change delete rename attributes (default: all)
   -i, --ignore GLOB    leave out what is called so, with all that is below it: "*.log",
-                       "node_modules"; with a slash it is a path below PATH: "docs/*.tmp"
+                       "node_modules"; with a slash it is a path below PATH: "docs/*.tmp",
+                       "/dist"
   -g, --gitignore      leave out what .gitignore files say, and .git
   -d, --depth N        enter N levels of directories: 0 is PATH's own entries
   -L, --follow-symlinks
