@@ -13,7 +13,7 @@ import { Directories, type EngineOptions } from "./directories.ts";
 import { Hindsight } from "./hindsight.ts";
 import type { Ignore } from "./ignore.ts";
 import { look } from "./look.ts";
-import { Moves } from "./moves.ts";
+import { type Held, Moves } from "./moves.ts";
 import { keyOf, nameOf, type Paths } from "./paths.ts";
 import { CLOCK_SLACK, Roots } from "./roots.ts";
 import type { ScanMode } from "./scanner.ts";
@@ -243,7 +243,7 @@ export class Engine implements Sink, Disposable {
       ? this.roots.wants(dir, event)
       : !this.directories.isIgnored(dir, name, isDirectory);
     if (!isWanted) {
-      if (change === "moved-to") this.#away(event.cookie);
+      if (change === "moved-to") this.#away(dir, event);
       return;
     }
     switch (change) {
@@ -314,8 +314,9 @@ export class Engine implements Sink, Disposable {
     else this.#moves.hold(event.cookie, node);
   }
 
-  #movedTo(dir: Node, { name, isDirectory, cookie, child }: RawEvent): void {
-    const held = this.#moves.take(cookie);
+  #movedTo(dir: Node, event: RawEvent): void {
+    const { name, isDirectory, child } = event;
+    const held = this.#takeHeld(dir, event);
     if (held === undefined) {
       this.#vacate(dir, name);
       return this.#arrived(dir, name, isDirectory, child);
@@ -600,9 +601,15 @@ export class Engine implements Sink, Disposable {
     if (node !== NONE) this.directories.drop(node, true);
   }
 
+  /** The other half of a rename that came to a directory. */
+  #takeHeld(dir: Node, { cookie, handle }: RawEvent): Held | undefined {
+    if (this.#moves.size === 0) return undefined;
+    return this.#moves.take(cookie, dir, this.directories.watches.handles.only(handle) === NONE);
+  }
+
   /** Its other half went where nothing is watched. */
-  #away(cookie: number): void {
-    const held = this.#moves.take(cookie);
+  #away(dir: Node, event: RawEvent): void {
+    const held = this.#takeHeld(dir, event);
     if (held !== undefined) this.directories.drop(held.node, true);
   }
 

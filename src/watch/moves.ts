@@ -39,12 +39,22 @@ export class Moves {
     else others.push(held);
   }
 
-  /** The half that waits for this one: the first, if there are more. */
-  take(cookie: number): Held | undefined {
+  /**
+   * The half that waits for this one: the first of the same kind, if there are more.
+   *
+   * @param dir The directory that it came to, or in which nobody wants it: in one above roots, what left such a one is of the same kind.
+   * @param isShared Whether that directory is known as something else as well, which takes the others.
+   */
+  take(cookie: number, dir: Node, isShared: boolean): Held | undefined {
     if (this.#held.size === 0) return undefined;
-    const all = this.#held.get(cookie);
-    const held = all?.shift();
-    if (all?.length === 0) this.#held.delete(cookie);
+    const all = this.#held.get(cookie) ?? [];
+    const isAbove = this.#tree.has(dir, FLAG.GUARD);
+    const isSame = ({ node }: Held): boolean =>
+      this.#tree.has(this.#tree.parent(node), FLAG.GUARD) === isAbove;
+    let at = all.findIndex(isSame);
+    if (at === -1 && !(isAbove && isShared)) at = 0;
+    const [held] = at === -1 ? [] : all.splice(at, 1);
+    if (all.length === 0) this.#held.delete(cookie);
     return held;
   }
 

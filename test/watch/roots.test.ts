@@ -318,4 +318,40 @@ describe.each(ways)("$backend", (way) => {
       await check();
     });
   });
+
+  test.each([{ depth: 0 }, { ignore: "c" }])(
+    "a rename is one event where the directory is above another root as well: %j",
+    async (options) => {
+      await using(
+        ["root", "root/c/deep", "root/c/alone"],
+        async (watcher, place) => {
+          mkdirSync(place.at("root/x"));
+          write(place.at("root/file"));
+          await linesOf(watcher, place);
+          for (const [from, to] of [
+            ["x", "y"],
+            ["y", "x"],
+          ] as const) {
+            renameSync(place.at("root", from), place.at("root", to));
+            expect(await linesOf(watcher, place)).toEqual([`rename root/${from}/ root/${to}/`]);
+          }
+          renameSync(place.at("root/file"), place.at("root/other"));
+          expect(await linesOf(watcher, place)).toEqual(["rename root/file root/other"]);
+          renameSync(place.at("root/x"), place.at("out/x"));
+          expect(await linesOf(watcher, place)).toEqual(["delete root/x/"]);
+          mkdirSync(place.at("root/c/alone"));
+          renameSync(place.at("root/c/alone"), place.at("root/c/other"));
+          expect(await linesOf(watcher, place)).toEqual([
+            "create root/c/alone/",
+            "delete root/c/alone/",
+          ]);
+          mkdirSync(place.at("root/c/deep/new"));
+          renameSync(place.at("root/c/deep"), place.at("root/c/alone"));
+          const lines = await linesOf(watcher, place);
+          expect(lines).toEqual(["create root/c/deep/new/", "rename root/c/deep/ root/c/alone/"]);
+        },
+        { ...options, mustExist: false },
+      );
+    },
+  );
 });
