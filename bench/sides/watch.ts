@@ -25,10 +25,13 @@ async function start(): Promise<void> {
   const begin = performance.now();
   using watcher = watch(dir, { backend: backend as "inotify" });
   await watcher.ready;
+  const ready = performance.now() - begin;
+  await watcher.indexed;
   const time = performance.now() - begin;
   const used = cpu() - before;
   const memory = (await resident()) - empty;
   print({
+    ready,
     time,
     cpu: used,
     memory: memory / 1024,

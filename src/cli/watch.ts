@@ -77,7 +77,7 @@ class Watch implements AsyncDisposable {
     const session = this.#session;
     const { watched } = this.#watcher;
     if (!this.#options.quiet) this.#busy = new Busy(`Reading ${namesOf(watched)}`);
-    this.#watcher.ready.then(
+    this.#watcher.indexed.then(
       () => this.#begun(),
       () => undefined,
     );
@@ -106,7 +106,7 @@ class Watch implements AsyncDisposable {
     this.#session[Symbol.dispose]();
   }
 
-  /** Everything is watched, or was tried. */
+  /** Everything was read, or tried. */
   #begun(): void {
     this.#busy?.[Symbol.dispose]();
     const { watched } = this.#watcher;

@@ -56,8 +56,27 @@ export interface Sink {
   doubt(handle: number, name: NameBytes, isDirectory: boolean): void;
   /** Whether directories are still to be read, so that others than those that are known may be within the tree. */
   readonly isIncomplete: boolean;
-  /** Enters a directory that something happened in, if it is within the tree. */
-  discover(path: Uint8Array): void;
+  /** Whether all that happens in directories that are still to be read must be told. */
+  readonly isEarly: boolean;
+  /** Whether it was closed while an event was told. */
+  readonly isClosed: boolean;
+  /**
+   * Lets a number stand for a directory that something happened in, if it is within the tree and not entered yet.
+   *
+   * @param above The number of a directory above it, or a path.
+   * @param names What leads from there to it.
+   * @returns Whether it does.
+   */
+  discover(handle: number, above: number | Uint8Array, names: readonly Uint8Array[]): boolean;
+  /**
+   * It will be told that a directory was made, or left a place, and nothing is told of it before that.
+   *
+   * @param from The directory and the name that it leaves, if it was not made.
+   */
+  foresee(
+    handle: number,
+    from: { readonly handle: number; readonly name: NameBytes } | undefined,
+  ): void;
   /** Whether anything is known by a handle. */
   knows(handle: number): boolean;
 }
@@ -71,11 +90,34 @@ export type Interest =
   /** Only whether it stays where it is. */
   | "self";
 
+/** What happens first to a name of a directory, later than what is told now. */
+export interface Sequel {
+  /** Whether something comes by that name: nothing has it before. Else something leaves. */
+  readonly comes: boolean;
+  readonly isDirectory: boolean;
+  /** What is called so: its identity, as {@linkcode Past.idOf} has it. */
+  readonly id: Uint8Array;
+}
+
+/** Directories by what they are, and not by where they are now, and what was in them at the time of what is told now. */
+export interface Past {
+  /** What a number stands for that a directory is watched by. */
+  idOf(handle: number): Uint8Array;
+  /** What an open directory is, or `undefined` if it can't be told. */
+  idOfOpen(fd: number): Uint8Array | undefined;
+  /** Opens one as a path, wherever it is. -1 if it was deleted, or is out of reach. */
+  open(id: Uint8Array): number;
+  /** By the bytes of the names as text. */
+  sequel(id: Uint8Array): ReadonlyMap<string, Sequel>;
+}
+
 /** A way to watch directories. Who made it closes its descriptor. */
 export interface Backend {
   readonly name: "inotify" | "fanotify";
   /** Readable when there are events. */
   readonly fd: number;
+  /** Whether all that happens below a root is told as soon as that is watched, whatever is read when. */
+  readonly isWhole: boolean;
   /**
    * Watches a directory, in addition to what is watched of it already.
    *
@@ -92,8 +134,14 @@ export interface Backend {
    * @returns How many bytes there are then.
    */
   follow(buffer: Pinned, length: number, sink: Sink): number;
-  /** Hands what one read returned to the sink, in order. */
-  decode(buffer: Pinned, length: number, sink: Sink): void;
+  /**
+   * Hands what one read returned to the sink, in order.
+   *
+   * @returns Whether that was all: else it goes on with the next read.
+   */
+  decode(buffer: Pinned, length: number, sink: Sink): boolean;
+  /** What was in directories before, if that can be told. */
+  readonly past: Past | undefined;
   /** Nothing is left to read: hands out what was held back. */
   emptied(sink: Sink): void;
 }

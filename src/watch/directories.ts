@@ -7,6 +7,7 @@ import { closeQuietly } from "../events/intake.ts";
 import { close } from "../syscalls/fd.ts";
 import type { Backend } from "./backend.ts";
 import { brief } from "./brief.ts";
+import { Departure } from "./departure.ts";
 import type { Ignore } from "./ignore.ts";
 import { Links } from "./links.ts";
 import {
@@ -42,6 +43,8 @@ export interface EngineOptions {
   /** Directories further below their root than this are not entered. */
   readonly depth: number;
   readonly followSymlinks: boolean;
+  /** Whether what happens is told before the tree is read. */
+  readonly isEarly: boolean;
   /** Where times of files are kept, if they are compared with the disk again and again. */
   readonly times?: Times | undefined;
 }
@@ -58,14 +61,21 @@ export class Directories implements Reader, Disposable {
   readonly #ignore: Ignore;
   readonly #rules: Rules;
   readonly #teller: Teller;
+  isClosed = false;
+  readonly #backend: Backend;
   readonly #options: EngineOptions;
   /** Directories that a read has found. */
   readonly #met: Node[] = [];
   /** If any are followed. */
   readonly #links: Links | undefined;
   readonly #times: Times | undefined;
+  /** Whether all that happens is told although the tree is not read yet: until it is, or something is lost. */
+  isEarly: boolean;
+  /** Directories that were not where they are said to be, and whether what is in them is told as made. */
+  readonly lost = new Map<Node, boolean>();
+  /** Directories that were read quietly since nothing was left to read, if all that happened before is still to be told. */
+  readonly fresh = new Set<Node>();
   #still: Still | undefined;
-  #closed = false;
   /** Whether an entry left, and may come back elsewhere. */
   isHeld: () => boolean = () => false;
   /** Called for each entry that goes. */
@@ -76,6 +86,8 @@ export class Directories implements Reader, Disposable {
   onMeet: (dir: Node, name: NameBytes) => void = () => {};
   /** Called for a directory that is watched as what its path led to. */
   onOpen: (node: Node) => void = () => {};
+  /** Called for a name of which it is still to be told that it is gone. */
+  onDoubt: (dir: Node, name: NameBytes) => void = () => {};
   constructor(
     tree: Tree,
     paths: Paths,
@@ -92,6 +104,8 @@ export class Directories implements Reader, Disposable {
     this.#teller = teller;
     this.#options = options;
     this.#times = options.times;
+    this.#backend = backend;
+    this.isEarly = options.isEarly;
     if (options.followSymlinks) this.#links = new Links(tree, paths, teller);
     brief(
       this.open,
@@ -127,28 +141,25 @@ export class Directories implements Reader, Disposable {
     return this.#ignore.active || this.#options.depth !== Infinity ? "compare" : "check";
   }
 
-  /** Enters a directory before those above it are read. */
-  hasten(top: Node, names: readonly Uint8Array[]): void {
-    // What files of rules say is known when they are read, from the top down.
-    if (this.#ignore.readsFiles) return;
-    let node = top;
-    let scan = this.scanner.get(top);
-    for (const name of names.map(nameOf)) {
-      if (this.isIgnored(node, name, true)) return;
-      let next = this.#tree.find(node, name);
-      if (next === NONE) {
-        // Only what will be met, and told of as it would be then.
-        if (scan === undefined) return;
-        this.onMeet(node, name);
-        next = this.make(node, name, KIND.DIRECTORY, 0);
-        if (scan.loud) this.tellMade(next);
-      } else if (!this.#tree.isDirectory(next)) return;
-      node = next;
-      scan = this.scanner.get(node) ?? scan;
-    }
-    if (scan === undefined) return;
-    if (this.#tree.handle(node) !== 0 || this.#paths.level(node) > this.#options.depth) return;
-    this.#enterNow(node, scan.loud);
+  /** All of the tree is known from now on, or something was lost. */
+  endEarly(): void {
+    this.isEarly = false;
+    this.fresh.clear();
+  }
+
+  /** Watches a root before anything in it is read, so that what happens below it can be placed. */
+  greet(root: Node): void {
+    if (!this.isEarly || !this.#tree.isDirectory(root)) return;
+    const { fd, handle, error } = this.watches.watch(root, "tree");
+    closeQuietly(fd);
+    if (error === undefined && handle !== 0) this.watches.bind(root, handle);
+  }
+
+  /** Whether what is in a directory is told as made when it is met, or `undefined` if all of it is known. */
+  meets(dir: Node): boolean | undefined {
+    const scan = this.scanner.get(dir);
+    if (scan !== undefined) return scan.loud;
+    return this.fresh.has(dir) ? false : this.lost.get(dir);
   }
 
   /** Enters what leads to a place below a root: all of it is watched when it returns. @returns The directory, `NONE` if something else is there. */
@@ -213,6 +224,25 @@ export class Directories implements Reader, Disposable {
     this.drop(node, false);
   }
 
+  /**
+   * Removes an entry that is somewhere else now, with all that was in it.
+   *
+   * @param handle Of a directory, if that is known.
+   */
+  depart(node: Node, loud: boolean, handle: number = this.#tree.handle(node)): void {
+    if (loud && handle !== 0 && this.#hasUnread(node)) this.#recall(node, handle);
+    this.drop(node, loud);
+  }
+
+  /** Forgets what was read in a directory: it is another one than that of which is told. */
+  reset(node: Node): void {
+    this.#dropBelow(node, false);
+    this.watches.unbind(node);
+    this.scanner.cancel(node);
+    this.fresh.delete(node);
+    this.enter(node, "new", false);
+  }
+
   /** Removes an entry that another one takes the place of. */
   replace(node: Node): void {
     this.#dropBelow(node, true);
@@ -247,7 +277,7 @@ export class Directories implements Reader, Disposable {
 
   /** Reads a directory, or what a followed link leads to, if that is within the tree. */
   enter(node: Node, mode: ScanMode, loud: boolean, since: number = Infinity): void {
-    if (this.#closed || !this.#leadsOn(node)) return;
+    if (this.isClosed || !this.#leadsOn(node)) return;
     if (this.#paths.level(node) > this.#options.depth) return this.#leave(node);
     if (this.#links?.admits(node) === false) return;
     this.scanner.push(node, mode, loud, since);
@@ -255,7 +285,7 @@ export class Directories implements Reader, Disposable {
 
   /** Takes a directory that was made a moment ago and is watched: all that is in it will be told. @returns Whether it does. */
   adopt(node: Node, handle: number): boolean {
-    if (this.#closed || this.#paths.level(node) > this.#options.depth) return false;
+    if (this.isClosed || this.#paths.level(node) > this.#options.depth) return false;
     // A scan has met it where it is now, and its rename is still to come.
     const isKnown = this.watches.handles
       .of(handle)
@@ -267,7 +297,7 @@ export class Directories implements Reader, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#closed = true;
+    this.isClosed = true;
     this.watches.end();
     this.scanner[Symbol.dispose]();
     this.#still?.[Symbol.dispose]();
@@ -300,6 +330,21 @@ export class Directories implements Reader, Disposable {
         close(fd);
         return -1;
       }
+      const known = this.#tree.handle(node);
+      const isEarly = this.isEarly && !scan.loud;
+      if (isEarly && known !== 0 && known !== handle) {
+        if (!this.#tree.has(node, FLAG.ANCHOR)) {
+          // It left and another one came, and neither is told yet.
+          this.lost.set(node, false);
+          close(fd);
+          return -1;
+        }
+        // Of a root nobody else tells.
+        this.#recall(node, known);
+        scan.mode = "compare";
+        scan.loud = true;
+      }
+      if (isEarly && !scan.loud) this.fresh.add(node);
       const bound = this.watches.bind(node, handle);
       if (bound === "loop" || (bound === "same" && scan.mode === "check")) {
         close(fd);
@@ -406,7 +451,9 @@ export class Directories implements Reader, Disposable {
     if (kind === KIND.SYMLINK && isLoss) this.#meetAgain(scan, node);
   }
 
-  end({ node, mode, fd, since, hasUnseen }: Scan): void {
+  end({ node, mode, fd, since, loud, hasUnseen }: Scan): void {
+    const isEarly = this.isEarly && !loud;
+    if (isEarly) this.fresh.add(node);
     if (!hasUnseen) return;
     // A name that changed while the directory was read can be missing: only what is really gone goes.
     const unseen: Node[] = [];
@@ -418,7 +465,8 @@ export class Directories implements Reader, Disposable {
     for (const child of unseen) {
       this.#tree.clear(child, FLAG.UNSEEN);
       const now = lookIn(fd, nameOf(this.#tree.name(child)));
-      if (now === undefined) this.drop(child, true);
+      if (now === undefined && isEarly) this.onDoubt(node, nameOf(this.#tree.name(child).slice()));
+      else if (now === undefined) this.drop(child, true);
       else if (mode !== "new") this.enter(child, mode, true, since);
     }
   }
@@ -451,6 +499,22 @@ export class Directories implements Reader, Disposable {
     this.watches.forget(node);
     this.#rules.forget(node);
     this.#tree.clear(node, FLAG.FOLLOWED);
+  }
+
+  /** Whether a directory or one below it is not read yet, and nobody was told that it was made. */
+  #hasUnread(node: Node): boolean {
+    for (const list of [this.scanner.nodes, this.lost.keys()])
+      for (const other of list)
+        if (this.meets(other) === false && this.#tree.isWithin(other, node)) return true;
+    return false;
+  }
+
+  /** Reads what was in a directory where that is now. */
+  #recall(node: Node, handle: number): void {
+    const { past } = this.#backend;
+    if (past === undefined || !this.isEarly) return;
+    using departure = new Departure(this.#tree, this.#paths, this, past);
+    departure.read(node, past.idOf(handle));
   }
 
   /** Whether it is a directory, or a link to one that is followed. */

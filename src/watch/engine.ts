@@ -19,6 +19,7 @@ import { CLOCK_SLACK, Roots } from "./roots.ts";
 import type { ScanMode } from "./scanner.ts";
 import type { Teller } from "./teller.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+import { Unread } from "./unread.ts";
 
 /** Milliseconds for which an entry that left is waited for elsewhere. */
 export const HOLD = 40;
@@ -37,10 +38,9 @@ export class Engine implements Sink, Disposable {
   readonly roots: Roots;
   /** Not watched any more, for a reason that is looked for when all events are read. */
   readonly #suspects = new Set<Node>();
-  /** Directories that were not where they are said to be, and whether what is in them is told as made. */
-  readonly #lost = new Map<Node, boolean>();
   /** Those that could not be entered the last time either. */
   #missed = new Set<Node>();
+  readonly #unread: Unread;
   readonly #hindsight: Hindsight;
   /** Names to be looked at when nothing is left to read, by their directories. */
   readonly #doubts = new Map<Node, Set<string>>();
@@ -70,8 +70,10 @@ export class Engine implements Sink, Disposable {
     this.directories.onForget = (node) => {
       this.#suspects.delete(node);
       this.#hindsight.forget(node);
-      this.#lost.delete(node);
       this.#missed.delete(node);
+      this.directories.lost.delete(node);
+      this.directories.fresh.delete(node);
+      this.#unread.forget(node);
       this.#doubts.delete(node);
       this.#elsewhere.delete(node);
       this.#replacing.delete(node);
@@ -79,13 +81,16 @@ export class Engine implements Sink, Disposable {
       this.#moves.forget(node);
       this.roots.left(node);
     };
-    this.directories.watches.onLost = (node, loud) => this.#lost.set(node, loud);
+    this.directories.watches.onLost = (node, loud) => this.directories.lost.set(node, loud);
     this.directories.isHeld = () => this.#moves.size > 0;
     this.directories.onMeet = (dir, name) => this.#vacate(dir, name);
+    this.directories.onDoubt = (dir, name) => this.#question(dir, name);
     this.directories.watches.onSuspect = (node) => this.#suspects.add(node);
     this.#hindsight = new Hindsight(tree, paths, teller, this.directories);
     this.directories.onOpen = (node) => this.#hindsight.opened(node);
     this.roots = new Roots(tree, paths, this.directories);
+    this.#unread = new Unread(tree, paths, this.directories, backend);
+    this.#unread.onChange = (change, node) => this.#tellChange(change, node);
     this.#ahead = new Ahead(tree, paths, backend, this.directories);
     this.directories.watches.limits.onRetry = (node, since) => {
       if (tree.has(node, FLAG.GUARD)) this.roots.suspect(node);
@@ -130,7 +135,12 @@ export class Engine implements Sink, Disposable {
     }
   }
 
+  get isEarly(): boolean {
+    return this.directories.isEarly;
+  }
+
   overflow(): void {
+    this.directories.endEarly();
     this.#teller.overflow();
     this.directories.watches.limits.forgive();
     this.roots.establishAll(
@@ -153,12 +163,27 @@ export class Engine implements Sink, Disposable {
   }
 
   get isIncomplete(): boolean {
-    return !this.directories.scanner.idle;
+    const { scanner, fresh, lost, isEarly } = this.directories;
+    return !scanner.idle || fresh.size > 0 || (isEarly && lost.size > 0);
   }
 
-  discover(path: Uint8Array): void {
-    const found = this.roots.above(path);
-    if (found !== undefined) this.directories.hasten(found.node, found.names);
+  get isClosed(): boolean {
+    return this.directories.isClosed;
+  }
+
+  discover(handle: number, above: number | Uint8Array, names: readonly Uint8Array[]): boolean {
+    if (typeof above === "number") {
+      const [top] = this.#withoutGuards(above);
+      return top !== undefined && this.#unread.hasten(top, names, handle);
+    }
+    const found = this.roots.above(above);
+    if (found === undefined) return false;
+    return this.#unread.hasten(found.node, [...found.names, ...names], handle);
+  }
+
+  foresee(handle: number, from: Parameters<Sink["foresee"]>[1]): void {
+    const dirs = from === undefined ? [] : this.directories.watches.handles.of(from.handle);
+    this.#unread.foresee(handle, dirs, from?.name);
   }
 
   knows(handle: number): boolean {
@@ -176,16 +201,35 @@ export class Engine implements Sink, Disposable {
     this.#emptiedTick = performance.now();
     this.#ahead.emptied();
     const isTried =
-      isQuiet && this.directories.scanner.idle && this.#lost.size + this.#doubts.size > 0;
+      isQuiet &&
+      this.directories.scanner.idle &&
+      this.directories.lost.size + this.#doubts.size > 0;
     this.#attempts = isTried ? this.#attempts + 1 : 0;
-    if (this.#replacing.size + this.#missed.size + this.#lost.size + this.#doubts.size > 0)
+    if (
+      this.#replacing.size + this.#missed.size + this.directories.lost.size + this.#doubts.size >
+      0
+    )
       this.#catchUp();
+    this.#unread.emptied();
+    this.caughtUp();
     this.#hindsight.emptied();
   }
 
   /** Whether anything waits to be looked at that may be known the next time. */
   get isUnsettled(): boolean {
-    return this.#lost.size + this.#doubts.size > 0 && this.#attempts < MOST_ATTEMPTS;
+    return this.directories.lost.size + this.#doubts.size > 0 && this.#attempts < MOST_ATTEMPTS;
+  }
+
+  /** Whether something was read of directories of which not all is told yet. */
+  get isFresh(): boolean {
+    return this.directories.fresh.size > 0;
+  }
+
+  /** All that happened before directories were read is told. */
+  caughtUp(): void {
+    const { isEarly, fresh, lost, scanner } = this.directories;
+    fresh.clear();
+    if (isEarly && scanner.idle && lost.size === 0) this.directories.endEarly();
   }
 
   /** Whether the clock was not set back since nothing was left to read: else what happened since then may have an earlier time. */
@@ -279,6 +323,7 @@ export class Engine implements Sink, Disposable {
   }
 
   #created(dir: Node, { name, isDirectory, child, next }: RawEvent): void {
+    this.#unread.made(dir, name);
     let known = this.#known(dir, name, isDirectory);
     if (known !== NONE && this.#isWatchedByOther(known, child)) {
       this.directories.drop(known, true);
@@ -310,12 +355,13 @@ export class Engine implements Sink, Disposable {
       if (look(this.#paths.real(node))?.ino === this.#tree.ino(node)) return;
     }
     this.roots.left(node);
-    if (event.cookie === 0) this.directories.drop(node, true);
+    if (event.cookie === 0) this.directories.depart(node, true, event.child);
     else this.#moves.hold(event.cookie, node);
   }
 
   #movedTo(dir: Node, event: RawEvent): void {
     const { name, isDirectory, child } = event;
+    this.#unread.made(dir, name);
     const held = this.#takeHeld(dir, event);
     if (held === undefined) {
       this.#vacate(dir, name);
@@ -344,7 +390,7 @@ export class Engine implements Sink, Disposable {
     if (target !== NONE) {
       this.directories.replace(target);
       this.#replaces(node);
-    }
+    } else if (this.directories.meets(dir) === false) this.#replaces(node);
     const from = this.#paths.shown(node);
     this.#paths.release(node);
     this.#tree.move(node, dir, name);
@@ -361,7 +407,9 @@ export class Engine implements Sink, Disposable {
     for (const late of deferred) this.#at(late.dir, late.event);
     const handle = this.#tree.handle(node);
     const mode = handle === 0 ? "new" : this.directories.afterMove;
-    if (mode !== "check" || handle !== child) this.#enter(node, name, mode, true);
+    const isLoud = this.directories.meets(node) !== false;
+    this.directories.lost.delete(node);
+    if (mode !== "check" || handle !== child || !isLoud) this.#enter(node, name, mode, isLoud);
   }
 
   /** Whether an entry may have that inode: not of all it is known. */
@@ -406,6 +454,13 @@ export class Engine implements Sink, Disposable {
     // Two that came one after the other may be told of as one.
     if (known === NONE) return this.#replaces(this.#make(dir, name, isDirectory));
     const now = look(this.#paths.real(known));
+    const isMetOnly = this.directories.meets(dir) === false && !this.#tree.has(known, FLAG.TOLD);
+    if (isDirectory && isMetOnly && now?.ino === this.#tree.ino(known)) {
+      // What is in it is not told by events, and was met quietly.
+      this.directories.drop(known, false);
+      this.#make(dir, name, true);
+      return;
+    }
     const isOther = now?.kind === KIND.DIRECTORY && !this.#maySame(now.ino, known);
     if (isDirectory && (isOther || this.#isWatchedByOther(known, child))) {
       this.directories.drop(known, true);
@@ -430,10 +485,16 @@ export class Engine implements Sink, Disposable {
     let node = this.#tree.find(dir, name);
     if (node === NONE) {
       // Deleted meanwhile, or not yet met by a scan that is under way.
-      const scan = this.directories.scanner.get(dir);
-      if (scan === undefined || look(this.#paths.real(dir, name)) === undefined) return;
-      node = this.#make(dir, name, false, scan.loud);
+      const isLoud = this.directories.meets(dir);
+      if (isLoud === undefined) return;
+      if (look(this.#paths.real(dir, name)) === undefined && !this.#unread.isIn(dir, name))
+        return this.#unread.note(dir, name, change);
+      node = this.#make(dir, name, false, isLoud);
     }
+    this.#tellChange(change, node);
+  }
+
+  #tellChange(change: RawEvent["change"], node: Node): void {
     if (change !== "attributes") return this.#teller.tell("change", node);
     this.#teller.tell("attributes", node);
     // It may be readable now.
@@ -493,9 +554,7 @@ export class Engine implements Sink, Disposable {
     const isIt = node !== NONE && this.#tree.isDirectory(node) === isDirectory;
     if (child === 0) return isIt ? node : NONE;
     if (isIt && [0, child].includes(this.#tree.handle(node))) return node;
-    const [other = NONE, ...more] = this.directories.watches.handles
-      .of(child)
-      .filter((one) => this.#tree.isDirectory(one) && !this.#tree.has(one, FLAG.GUARD));
+    const [other = NONE, ...more] = this.#withoutGuards(child);
     return more.length === 0 ? other : NONE;
   }
 
@@ -508,15 +567,21 @@ export class Engine implements Sink, Disposable {
         : this.#isPlace(node, dir, event.name);
     // It left a place that was thought to be another's.
     if (event.child !== 0 && !isPlace) this.#question(dir, event.name);
-    const scan = this.directories.scanner.get(dir);
-    const isFresh = this.#ahead.isFresh(dir);
-    if (node !== NONE || (!isFresh && (scan?.mode !== "new" || scan.loud))) return node;
+    if (node !== NONE) return node;
+    if (!this.#ahead.isFresh(dir)) return this.#unread.unmet(dir, event);
     const isTaken = this.#tree.find(dir, event.name) !== NONE;
     if (isTaken) return NONE;
     const kind = event.isDirectory ? KIND.DIRECTORY : KIND.FILE;
     const made = this.directories.make(dir, event.name, kind, 0);
-    if (isFresh) this.directories.tellMade(made);
+    this.directories.tellMade(made);
     return made;
+  }
+
+  /** The directories of a handle, as far as they are within the tree. */
+  #withoutGuards(handle: number): readonly Node[] {
+    return this.directories.watches.handles
+      .of(handle)
+      .filter((one) => this.#tree.isDirectory(one) && !this.#tree.has(one, FLAG.GUARD));
   }
 
   #isPlace(node: Node, dir: Node, { bytes, start, end }: NameBytes): boolean {
@@ -530,9 +595,17 @@ export class Engine implements Sink, Disposable {
     const now = look(this.#paths.real(dir, name));
     const isDirectory = now?.kind === KIND.DIRECTORY;
     if (node === NONE && now === undefined) return;
+    if (now !== undefined && this.directories.meets(dir) === false) {
+      // The same, and a read that is still to come would meet it quietly.
+      const isTold = node !== NONE && this.#tree.has(node, FLAG.TOLD);
+      if (node !== NONE && !isTold) this.directories.drop(node, false);
+      if (!isTold) return void this.#make(dir, name, isDirectory, true);
+    }
     if (node === NONE || now === undefined || this.#tree.isDirectory(node) !== isDirectory)
       return this.directories.enter(dir, "new", true);
     if (isDirectory) return this.directories.enter(node, "check", true);
+    // Nothing else tells of it, if it was only met.
+    if (this.directories.isEarly) this.directories.tellMade(node);
     const ino = this.#tree.ino(node);
     if (ino === now.ino) return;
     const isSame = ino === 0 && this.#tree.kind(node) === now.kind;
@@ -561,9 +634,9 @@ export class Engine implements Sink, Disposable {
       this.#replacing.delete(node);
     }
     const missed = this.#missed;
-    this.#missed = new Set(this.#lost.keys());
-    for (const [node, loud] of this.#lost) {
-      this.#lost.delete(node);
+    this.#missed = new Set(this.directories.lost.keys());
+    for (const [node, loud] of this.directories.lost) {
+      this.directories.lost.delete(node);
       this.directories.enter(node, "new", loud);
       // It is not renamed: nobody told that it is gone.
       if (missed.has(node)) this.#questionPlace(node);
@@ -610,7 +683,7 @@ export class Engine implements Sink, Disposable {
   /** Its other half went where nothing is watched. */
   #away(dir: Node, event: RawEvent): void {
     const held = this.#takeHeld(dir, event);
-    if (held !== undefined) this.directories.drop(held.node, true);
+    if (held !== undefined) this.directories.depart(held.node, true, event.child);
   }
 
   /** Finds out why a directory is not watched any more. */
@@ -621,7 +694,7 @@ export class Engine implements Sink, Disposable {
     // Deleted: then that is told by its directory, or it is below what was unmounted.
     const now = look(this.#paths.real(node));
     if (now?.kind === KIND.DIRECTORY) this.directories.enter(node, "check", true);
-    else this.#lost.set(node, true);
+    else this.directories.lost.set(node, true);
   }
 }
 

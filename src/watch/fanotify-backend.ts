@@ -7,22 +7,22 @@
  *
  * @module
  */
-import { closeQuietly } from "../events/intake.ts";
+import { OSError } from "../errors.ts";
+import { linkOf } from "../events/fanotify-link.ts";
+import { closeQuietly, readBuffer } from "../events/intake.ts";
 import type { Pinned } from "../libc.ts";
-import {
-  FANOTIFY_FSID_OFFSET,
-  read_fanotify_event_info,
-  read_fanotify_handle_end,
-} from "../syscalls/fanotify-info.ts";
+import { FANOTIFY_FSID_OFFSET, read_fanotify_handle_end } from "../syscalls/fanotify-info.ts";
 import {
   FAN_EVENT_INFO_TYPE,
   read_fanotify_event_infos,
   read_fanotify_events,
 } from "../syscalls/fanotify-records.ts";
 import { FAN, FAN_INIT, FAN_REPORTED, fanotify_init } from "../syscalls/fanotify.ts";
-import { O } from "../syscalls/fd.ts";
+import { O, read_nonblock } from "../syscalls/fd.ts";
 import type { Backend, Interest, RawChange, Sink } from "./backend.ts";
+import { FanotifyBacklog, type Step } from "./fanotify-backlog.ts";
 import { FanotifyMarks, NAMES } from "./fanotify-marks.ts";
+import { FanotifyPast } from "./fanotify-past.ts";
 import { HandleTable } from "./handle-table.ts";
 import { keyOf, nameOf } from "./paths.ts";
 import type { NameBytes } from "./tree.ts";
@@ -46,6 +46,16 @@ const changes: readonly (readonly [bit: number, change: RawChange])[] = [
 const RANK: Readonly<Record<Interest, number>> = { self: 0, names: 1, tree: 2 };
 
 const DOT = 0x2e;
+const SLASH = 0x2f;
+
+/** Milliseconds for which the deletion of a directory that is gone is waited for. */
+const PATIENCE = 50;
+
+/** How often a directory is looked for that is renamed meanwhile, or one above it. */
+const MOST_LOOKS = 16;
+
+/** Directories between one and its root: more than a path can have. */
+const MOST_LEVELS = 4096;
 
 /** A place in an event. */
 interface Spot {
@@ -62,6 +72,12 @@ interface Late {
   readonly pid: number | undefined;
 }
 
+/** Where a directory is: below another one, or a path. */
+interface Whereabouts {
+  readonly above: number | Uint8Array;
+  readonly names: readonly Uint8Array[];
+}
+
 function spot(): Spot {
   return { handle: 0, name: { bytes: new Uint8Array(0), start: 0, end: 0 } };
 }
@@ -70,6 +86,7 @@ function spot(): Spot {
 export class FanotifyBackend implements Backend {
   readonly name = "fanotify";
   readonly fd: number;
+  readonly isWhole: boolean;
   readonly #table = new HandleTable();
   readonly #marks: FanotifyMarks;
   /** Directories that are not within the tree, while that is not known of all. */
@@ -77,6 +94,11 @@ export class FanotifyBackend implements Backend {
   readonly #late: Late[] = [];
   /** Names of renames, with the directories they are in, since nothing was left to read. */
   readonly #renamed = new Set<string>();
+  readonly #backlog = new FanotifyBacklog();
+  readonly past: FanotifyPast;
+  /** Since when the event that is decoded now can't be told. */
+  #heldSince = 0;
+  #isHeld = false;
   #cookie = 0;
   /** What is decoded now: where something is, from where it came, and where the handle of itself is. */
   #buffer: Pinned | undefined;
@@ -103,8 +125,10 @@ export class FanotifyBackend implements Backend {
       O.RDONLY | O.CLOEXEC,
     );
     this.#marks = new FanotifyMarks(this.fd, NAMES | FAN.CLOSE_WRITE | (modify ? FAN.MODIFY : 0n));
+    this.past = new FanotifyPast(this.#table, this.#marks, this.#backlog);
     try {
       for (const path of paths) this.#marks.begin(path);
+      this.isWhole = this.#marks.isWhole;
     } catch (error) {
       closeQuietly(this.fd);
       throw error;
@@ -127,28 +151,27 @@ export class FanotifyBackend implements Backend {
     return length;
   }
 
-  decode(buffer: Pinned, length: number, sink: Sink): void {
-    this.#buffer = buffer;
+  decode(buffer: Pinned, length: number, sink: Sink): boolean {
     this.#sink = sink;
-    if (!sink.isIncomplete) this.#outside = undefined;
+    if (sink.isIncomplete || !this.#backlog.isEmpty)
+      return this.#decodeAhead(buffer, 0, length, sink);
+    this.#outside = undefined;
+    this.#buffer = buffer;
+    let stopped = -1;
     const visited = read_fanotify_events(
       buffer,
       length,
-      (_at, end, records, mask, _high, _fd, pid) => {
-        if ((mask & OVERFLOW) !== 0) return this.#overflow(sink);
-        this.#place.handle = this.#old.handle = this.#from = this.#to = 0;
-        read_fanotify_event_infos(buffer, records, end, this.#record);
-        if (this.#place.handle !== 0 || this.#old.handle !== 0)
-          this.#tell(mask, pid === 0 ? undefined : pid, sink);
-        else if ((mask & DIR) !== 0 && (mask & (DELETE | RENAME)) !== 0) {
-          // A directory outside that a link leads to.
-          const child = this.#childOf(false);
-          if (child !== 0) this.#settle(child, sink);
-        }
+      (at, end, records, mask, _high, _fd, pid) => {
+        if (stopped !== -1) return;
+        this.#decode(records, end, mask, pid, sink);
+        if (this.#isHeld) stopped = at;
       },
     );
+    this.#isHeld = false;
+    if (stopped !== -1) return this.#decodeAhead(buffer, stopped, length, sink);
     // What can't be understood is lost.
     if (visited < length) this.#overflow(sink);
+    return true;
   }
 
   emptied(sink: Sink): void {
@@ -163,6 +186,26 @@ export class FanotifyBackend implements Backend {
   }
 
   // --- One event ---------------------------------------------------------------
+
+  #decode(records: number, end: number, mask: number, pid: number, sink: Sink): void {
+    if ((mask & OVERFLOW) !== 0) return this.#overflow(sink);
+    const buffer = this.#buffer as Pinned;
+    this.#place.handle = this.#old.handle = this.#from = this.#to = 0;
+    read_fanotify_event_infos(buffer, records, end, this.#record);
+    if (this.#isHeld) return;
+    if (this.#place.handle !== 0 || this.#old.handle !== 0)
+      this.#tell(mask, pid === 0 ? undefined : pid, sink);
+    else if ((mask & DIR) !== 0 && (mask & (DELETE | RENAME)) !== 0) {
+      // A directory outside that a link leads to.
+      const child = this.#childOf(false);
+      if (child !== 0) this.#settle(child, sink);
+    }
+    // Nobody need look for it.
+    const isNew = (mask & CREATE) !== 0 && this.#place.handle === 0;
+    const isGone = (mask & (CREATE | DELETE)) === DELETE;
+    const isOutside = (mask & DIR) !== 0 && (isNew || isGone) && this.#to > this.#from;
+    if (isOutside) this.#outside?.add(buffer.bytes, this.#from, this.#to);
+  }
 
   /** Takes one record. One function for all, because there are more records than anything else. */
   readonly #record = (type: number, at: number, end: number): void => {
@@ -187,9 +230,12 @@ export class FanotifyBackend implements Backend {
     const { bytes } = buffer;
     const from = at + FANOTIFY_FSID_OFFSET;
     found.handle = this.#table.find(bytes, from, to);
-    if (found.handle === 0 && this.#sink?.isIncomplete === true && this.#discover(at, end))
-      found.handle = this.#table.find(bytes, from, to);
-    if (found.handle === 0) return;
+    if (found.handle === 0) {
+      if (!this.#backlog.isEmpty) found.handle = this.#discover(bytes.subarray(from, to));
+      // Something came that is to be read.
+      else if (this.#sink?.isIncomplete === true) this.#isHeld = true;
+      if (found.handle === 0) return;
+    }
     let nul = to;
     while (nul < end && bytes[nul] !== 0) nul++;
     found.name.bytes = bytes;
@@ -197,21 +243,136 @@ export class FanotifyBackend implements Backend {
     found.name.end = nul;
   }
 
-  /** Looks where a directory is that nobody knows. @returns Whether somebody may do so now. */
-  #discover(at: number, end: number): boolean {
-    const info = this.#buffer && read_fanotify_event_info(this.#buffer, at, end);
-    const to = this.#buffer ? read_fanotify_handle_end(this.#buffer, at, end) : -1;
-    if (info === undefined || !("handle" in info) || to === -1) return false;
-    const { bytes } = this.#buffer ?? {};
-    const outside = (this.#outside ??= new HandleTable());
-    const from = at + FANOTIFY_FSID_OFFSET;
-    if (bytes === undefined || outside.find(bytes, from, to) !== 0) return false;
-    // Within the tree it is known from now on, and not asked for again.
-    outside.add(bytes, from, to);
-    const path = this.#marks.find(info.fsid, info.handle);
-    if (path !== undefined) this.#sink?.discover(path);
-    return path !== undefined;
+  // --- Directories that are not known yet ----------------------------------------
+
+  #decodeAhead(buffer: Pinned, first: number, length: number, sink: Sink): boolean {
+    this.#outside ??= new HandleTable();
+    if (length > first) this.#backlog.add(buffer, first, length, this.#foresee);
+    this.#readAhead();
+    return this.#backlog.take((block, from, at) => {
+      this.#buffer = block;
+      let stopped: number | undefined;
+      const visited = read_fanotify_events(
+        block,
+        block.byteLength,
+        (offset, end, records, mask, _high, _fd, pid) => {
+          if (offset < from || stopped !== undefined) return;
+          this.past.at = at + offset;
+          this.#decode(records, end, mask, pid, sink);
+          if (this.#isHeld) stopped = offset;
+          else this.#heldSince = 0;
+          this.#isHeld = false;
+        },
+      );
+      if (visited < block.byteLength) this.#overflow(sink);
+      return stopped;
+    });
   }
+
+  /** Reads all that is there by now. */
+  #readAhead(): void {
+    const buffer = readBuffer();
+    while (!this.#backlog.isFull && this.#sink?.isClosed === false) {
+      const length = read_nonblock(this.fd, buffer);
+      if (length <= 0) return;
+      this.#backlog.add(buffer, 0, length, this.#foresee);
+    }
+  }
+
+  readonly #foresee = ({ isMade, child, parent, name }: Step): void => {
+    const handle = this.#idOf(child);
+    if (handle === 0) return;
+    const from = isMade ? undefined : { handle: this.#idOf(parent), name: nameOf(name) };
+    this.#sink?.foresee(handle, from);
+  };
+
+  #idOf(key: string): number {
+    const bytes = Buffer.from(key, "latin1");
+    return this.#table.find(bytes, 0, bytes.length);
+  }
+
+  /** Looks where a directory is that nobody knows. @returns Its number, or 0 if it is not within the tree. */
+  #discover(key: Uint8Array): number {
+    const outside = this.#outside;
+    const { length } = key;
+    if (outside === undefined || outside.find(key, 0, length) !== 0) return 0;
+    const where = this.#whereabouts(keyOf(key));
+    if (where === "gone") {
+      if (this.#backlog.isFull && this.#sink?.isEarly === true) this.#overflow(this.#sink);
+      else if (this.#mayWait()) {
+        this.#isHeld = true;
+        return 0;
+      }
+    }
+    if (typeof where === "object") {
+      const id = this.#table.add(key, 0, length);
+      this.#table.setRank(id, RANK.tree);
+      if (this.#sink?.discover(id, where.above, where.names) === true) return id;
+      this.#table.remove(id);
+    }
+    outside.add(key, 0, length);
+    return 0;
+  }
+
+  /** Where a directory was at the time of the event. */
+  #whereabouts(key: string): Whereabouts | "gone" | undefined {
+    let found = this.#look(key);
+    for (let looks = 1; looks < MOST_LOOKS; looks++) {
+      const { count } = this.#backlog;
+      this.#readAhead();
+      // What is on the disk may be later than what was read before.
+      if (this.#backlog.count === count) break;
+      found = this.#look(key);
+    }
+    return found;
+  }
+
+  #look(key: string): Whereabouts | "gone" | undefined {
+    const names: Uint8Array[] = [];
+    let at = key;
+    while (names.length < MOST_LEVELS) {
+      const above = this.#idOf(at);
+      if (above !== 0 && this.#sink?.knows(above) === true) return { above, names };
+      const step = this.#backlog.next(at, this.past.at);
+      if (step !== undefined) {
+        names.unshift(step.name);
+        at = step.parent;
+        continue;
+      }
+      const bytes = Buffer.from(at, "latin1");
+      if (this.#outside?.find(bytes, 0, bytes.length) !== 0) return undefined;
+      const fd = this.#marks.open(bytes);
+      if (fd === -1) return "gone";
+      if (fd === undefined) return undefined;
+      try {
+        const link = linkOf(fd);
+        if (link === undefined) return undefined;
+        const path = link.bytes ?? Buffer.from(link.text);
+        if (!this.#backlog.hasRenames) return { above: path, names };
+        // One above it may be somewhere else than it was.
+        const name = path.subarray(path.lastIndexOf(SLASH) + 1);
+        if (name.length === 0) return undefined;
+        names.unshift(name);
+        at = keyOf(this.#marks.above(fd));
+      } catch (error) {
+        if (error instanceof OSError) return "gone";
+        throw error;
+      } finally {
+        closeQuietly(fd);
+      }
+    }
+    return undefined;
+  }
+
+  /** Whether what deletes a directory that is gone may still be read. */
+  #mayWait(): boolean {
+    if (this.#sink?.isEarly !== true) return false;
+    const now = performance.now();
+    if (this.#heldSince === 0) this.#heldSince = now;
+    return now - this.#heldSince < PATIENCE;
+  }
+
+  // --- What is told -------------------------------------------------------------
 
   #tell(mask: number, pid: number | undefined, sink: Sink): void {
     const isDirectory = (mask & DIR) !== 0;

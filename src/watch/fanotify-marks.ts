@@ -5,12 +5,13 @@
  * @module
  */
 import { OSError } from "../errors.ts";
-import { linkOf } from "../events/fanotify-link.ts";
 import { closeQuietly } from "../events/intake.ts";
+import { builtin } from "../libc.ts";
 import { FAN, FAN_MARK, fanotify_mark } from "../syscalls/fanotify.ts";
 import { O } from "../syscalls/fd.ts";
 import {
   AT_HANDLE,
+  FILE_HANDLE_SIZE,
   type FileHandle,
   name_to_handle_at,
   type NamedHandle,
@@ -20,6 +21,7 @@ import {
 import { AT, openat } from "../syscalls/open.ts";
 import { fstatfs } from "../syscalls/statfs.ts";
 import type { Interest } from "./backend.ts";
+import { isMountedBelow } from "./mounted.ts";
 import { reach } from "./paths.ts";
 
 /** What is asked for of names. */
@@ -28,6 +30,11 @@ export const NAMES = FAN.CREATE | FAN.DELETE | FAN.RENAME | FAN.ATTRIB | FAN.OND
 const ABOVE = NAMES | FAN.DELETE_SELF | FAN.MOVE_SELF;
 
 type Fsid = readonly [number, number];
+
+const SLASH = 0x2f;
+
+/** Bytes of an fsid. */
+const FSID_SIZE = 8;
 
 /** The marks of one group. */
 export class FanotifyMarks {
@@ -38,10 +45,13 @@ export class FanotifyMarks {
   readonly #marked = new Set<string>();
   /** The fsid of each mount, since somebody looked last whether something else is mounted. */
   readonly #mounts = new Map<bigint, Fsid>();
-  /** A path in each of them, to open what is in it by handle. */
-  readonly #paths = new Map<string, Uint8Array>();
   /** What name_to_handle_at can do here. */
   #flags: number = AT_HANDLE.FID | AT.EMPTY_PATH;
+
+  /** What was marked at the start. */
+  readonly #begun: { readonly fsid: string; readonly mount: bigint; readonly path: Uint8Array }[] =
+    [];
+  #canOpen = true;
 
   constructor(fd: number, mask: bigint) {
     this.#fd = fd;
@@ -52,13 +62,26 @@ export class FanotifyMarks {
   begin(path: Uint8Array): void {
     const fd = openPath(path);
     try {
-      this.#nameOf(fd);
+      const { handle, mount_id } = this.#nameOf(fd);
       const fsid = fstatfs(fd).f_fsid;
       this.#mark(fd, fsid, "tree");
-      this.#paths.set(fsid.join(), path);
+      this.#begun.push({ fsid: fsid.join(), mount: mount_id, path });
+      this.#canOpen &&= opens(fd, handle);
     } finally {
       closeQuietly(fd);
     }
+  }
+
+  /**
+   * Whether each directory below what was marked at the start is found by its handle: it is, if nothing else is mounted there and each
+   * file system was reached through one mount.
+   */
+  get isWhole(): boolean {
+    const mounts = new Map<string, bigint>();
+    for (const { fsid, mount } of this.#begun)
+      if ((mounts.get(fsid) ?? mount) === mount) mounts.set(fsid, mount);
+      else return false;
+    return this.#canOpen && !isMountedBelow(this.#begun.map(({ path }) => path));
   }
 
   /** Marks what an open directory needs. @returns What events call it: its fsid and its handle, as the kernel writes them. */
@@ -72,32 +95,54 @@ export class FanotifyMarks {
       this.#mark(dirfd, fsid, interest);
       if (interest === "tree") this.#mounts.set(mount_id, fsid);
     }
-    const struct = write_file_handle(handle);
-    const key = new Uint8Array(8 + struct.length);
-    key.set(new Uint8Array(new Int32Array(fsid).buffer));
-    key.set(struct, 8);
-    return key;
+    return keyOf(fsid, handle);
   }
 
-  /** The path of a directory by what events call it, or `undefined`. */
-  find(fsid: Fsid, handle: FileHandle): Uint8Array | undefined {
-    const path = this.#paths.get(fsid.join());
-    if (path === undefined) return undefined;
-    let root = -1;
-    let fd = -1;
+  /** Opens a directory by what events call it, as a path. -1 if it was deleted, `undefined` if it is out of reach. */
+  open(key: Uint8Array): number | undefined {
+    const root = this.#mountOf(fsidOf(key).join());
+    if (root === -1) return undefined;
     try {
-      root = openPath(path);
-      fd = open_by_handle_at(root, handle, O.PATH | O.CLOEXEC);
-      const name = linkOf(fd);
-      return name && (name.bytes ?? Buffer.from(name.text));
-    } catch (error) {
-      // Deleted, or out of reach.
-      if (error instanceof OSError) return undefined;
-      throw error;
-    } finally {
+      const fd = open_by_handle_at(root, handleOf(key), O.PATH | O.CLOEXEC);
+      // Somebody has it open.
+      if (builtin("node:fs").fstatSync(fd).nlink > 0) return fd;
       closeQuietly(fd);
+      return -1;
+    } catch (error) {
+      if (!(error instanceof OSError)) throw error;
+      return error.code === "ESTALE" ? -1 : undefined;
+    } finally {
       closeQuietly(root);
     }
+  }
+
+  /** Opens a directory of a file system that was marked at the start. -1 if none is there any more. */
+  #mountOf(wanted: string): number {
+    for (const { fsid, path } of this.#begun) {
+      // Who was there may have been moved away, but hardly what is above it.
+      for (let end = fsid === wanted ? path.length : 0; end > 0;) {
+        const fd = openQuietly(path.subarray(0, end));
+        if (fd !== -1 && fstatfs(fd).f_fsid.join() === wanted) return fd;
+        closeQuietly(fd);
+        end = end === 1 ? 0 : Math.max(path.lastIndexOf(SLASH, end - 1), 1);
+      }
+    }
+    return -1;
+  }
+
+  /** What events call the directory that an open one is in. */
+  above(fd: number): Uint8Array {
+    const above = openat(fd, "..", O.PATH | O.DIRECTORY | O.CLOEXEC);
+    try {
+      return this.idOf(above);
+    } finally {
+      closeQuietly(above);
+    }
+  }
+
+  /** What events call an open directory. */
+  idOf(fd: number): Uint8Array {
+    return keyOf(fstatfs(fd).f_fsid, this.#nameOf(fd).handle);
   }
 
   /** Marks a file system, or what is above roots and in another one than they are. */
@@ -121,6 +166,55 @@ export class FanotifyMarks {
       this.#flags = AT.EMPTY_PATH;
       return this.#nameOf(dirfd);
     }
+  }
+}
+
+function keyOf(fsid: Fsid, handle: FileHandle): Uint8Array {
+  const struct = write_file_handle(handle);
+  const key = new Uint8Array(FSID_SIZE + struct.length);
+  key.set(new Uint8Array(new Int32Array(fsid).buffer));
+  key.set(struct, FSID_SIZE);
+  return key;
+}
+
+function fsidOf(key: Uint8Array): Fsid {
+  const view = new DataView(key.buffer, key.byteOffset);
+  return [view.getInt32(0, true), view.getInt32(4, true)];
+}
+
+/** What events call a directory, without zeros behind it. */
+export function exact(key: Uint8Array): Uint8Array {
+  const { f_handle } = handleOf(key);
+  return key.subarray(0, FSID_SIZE + FILE_HANDLE_SIZE + f_handle.length);
+}
+
+/** Of a key that may have zeros behind it. */
+function handleOf(key: Uint8Array): FileHandle {
+  const view = new DataView(key.buffer, key.byteOffset + FSID_SIZE);
+  const from = FSID_SIZE + FILE_HANDLE_SIZE;
+  return {
+    handle_type: view.getInt32(4, true),
+    f_handle: key.slice(from, from + view.getUint32(0, true)),
+  };
+}
+
+function openQuietly(path: Uint8Array): number {
+  try {
+    return openPath(path);
+  } catch (error) {
+    if (error instanceof OSError) return -1;
+    throw error;
+  }
+}
+
+/** Whether this file system and this process open by handle. */
+function opens(fd: number, handle: FileHandle): boolean {
+  try {
+    closeQuietly(open_by_handle_at(fd, handle, O.PATH | O.CLOEXEC));
+    return true;
+  } catch (error) {
+    if (error instanceof OSError) return false;
+    throw error;
   }
 }
 

@@ -40,6 +40,12 @@ export class HandleTable {
     return id;
   }
 
+  /** The bytes of a handle, and zeros behind them. */
+  key(id: number): Uint8Array {
+    const { buffer } = this.#keys.slice(id * this.#stride, (id + 1) * this.#stride);
+    return new Uint8Array(buffer);
+  }
+
   /** Forgets a handle. Its number is not used again before {@linkcode recycle}. */
   remove(id: number): void {
     const from = id * this.#stride;

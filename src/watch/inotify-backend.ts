@@ -78,6 +78,8 @@ function madeIn(words: Int32Array, from: number, end: number): boolean {
 export class InotifyBackend implements Backend {
   readonly name = "inotify";
   readonly fd: number;
+  readonly isWhole = false;
+  readonly past = undefined;
   readonly #masks: Readonly<Record<Interest, number>>;
   /** One for all. */
   readonly #event = {
@@ -148,7 +150,7 @@ export class InotifyBackend implements Backend {
     }
   }
 
-  decode(buffer: Pinned, length: number, sink: Sink): void {
+  decode(buffer: Pinned, length: number, sink: Sink): boolean {
     const { bytes, words } = buffer;
     const event = this.#event;
     const { name } = event;
@@ -182,6 +184,7 @@ export class InotifyBackend implements Backend {
         change === "create" && !event.isDirectory ? nextOf(words, record, length >>> 2) : undefined;
       sink.entry(event);
     }
+    return true;
   }
 
   /** Whether an event is of an entry of a directory that is watched. If it is of something else, that is told. */

@@ -351,12 +351,12 @@ export class Roots {
     const isDirect = parent === undefined || parent.path === this.#parentOf(root);
     const now = isDirect ? look(root.real, true) : undefined;
     if (now === undefined) {
-      if (root.node !== NONE) this.#directories.drop(root.node, loud);
+      if (root.node !== NONE) this.#directories.depart(root.node, loud);
       return;
     }
     const isDirectory = now.kind === KIND.DIRECTORY;
     if (root.node !== NONE && this.#tree.isDirectory(root.node) !== isDirectory)
-      this.#directories.drop(root.node, loud);
+      this.#directories.depart(root.node, loud);
     const dir = parent?.node ?? NONE;
     const name = nameOf(root.real.subarray(root.real.lastIndexOf(SLASH) + 1));
     if (root.node === NONE) {
@@ -366,6 +366,7 @@ export class Roots {
       this.#take(root, node);
       if (!isDirectory) this.#directories.noteTime(node);
       if (loud) this.#directories.tellMade(node);
+      this.#directories.greet(node);
       this.#directories.enter(node, "new", loud);
       return;
     }

@@ -30,7 +30,7 @@ export interface Scan {
   readonly node: Node;
   mode: ScanMode;
   /** Whether what is found is told as made. */
-  readonly loud: boolean;
+  loud: boolean;
   /** Files that were changed since then are told as changed: milliseconds since 1970. */
   since: number;
   /** Of the directory, while it is read. */
@@ -94,6 +94,11 @@ export class Scanner implements Disposable {
   /** The scan of a directory that is waiting or under way. */
   get(node: Node): Scan | undefined {
     return this.#scans.get(node);
+  }
+
+  /** The directories that are waiting or under way. */
+  get nodes(): Iterable<Node> {
+    return this.#scans.keys();
   }
 
   /** Wishes for a directory to be read. */

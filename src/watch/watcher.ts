@@ -36,6 +36,9 @@ const MOST_LONGER = 48;
 /** Steps of the first slice, however slow the machine is at the moment: some four directories are watched at once. */
 const SMALL = 8;
 
+/** Milliseconds of the first slice, if nobody waits for it. */
+const BRIEF = 1;
+
 /** How often what happens in new directories is read at once. */
 const TURNS = 16;
 
@@ -51,7 +54,10 @@ export class Watcher extends EventSource<WatchEvent> {
   readonly #reason: string | undefined;
   readonly #teller: PlainTeller;
   readonly #ready = Promise.withResolvers<void>();
+  readonly #indexed = Promise.withResolvers<void>();
   readonly #pace: Pace;
+  /** Whether events were read that can't be told yet. */
+  #isHeldUp = false;
   #timer: NodeJS.Timeout | undefined;
   /** When what is gathered is told. */
   #batchDue: number | undefined;
@@ -77,16 +83,18 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#backend = backend;
     this.#reason = reason;
     this.#teller = teller;
+    const isEarly = backend.isWhole && !needsTree(settings);
     const times = settings.poll === 0 ? undefined : new Times();
     const timed = times === undefined ? teller : new TimedTeller(tree, known, times, teller);
-    this.#engine = new Engine(tree, known, backend, ignore, timed, { ...settings, times });
+    this.#engine = new Engine(tree, known, backend, ignore, timed, { ...settings, times, isEarly });
     this.#pace = new Pace(this.#slice, () => ({
       queued: this.queued,
       gathered: teller.size,
       held: teller.held,
     }));
-    // Nobody need wait for it.
+    // Nobody need wait for them.
     this.#ready.promise.catch(() => {});
+    this.#indexed.promise.catch(() => {});
     if (!settings.persistent) this.unref();
     try {
       // What is above comes first, so that what is below it is not watched twice.
@@ -96,17 +104,34 @@ export class Watcher extends EventSource<WatchEvent> {
       this.close();
       throw error;
     }
-    this.#scan(SMALL);
+    if (isEarly) this.#ready.resolve();
+    this.#scan(SMALL, isEarly ? BRIEF : SLICE);
     this.push(this.#take());
   }
 
   /**
-   * Resolves when everything below the paths is watched, or its error told. It rejects if the watcher is closed before.
-   * Small trees are watched when the constructor returns. Who has begun to read, and has 16,384 events unread, holds it up. With
-   * fanotify all of what happens from then on is told in large ones as well, but of a directory that is deleted or moved out before it was read not what was in it.
+   * Resolves when everything below the paths is watched, or its error told: all that happens from then on is told. It rejects if the
+   * watcher is closed before.
+   *
+   * Inotify watches each directory: small trees are watched when the constructor returns, and large ones when all of them was read. Who
+   * has begun to read, and has 16,384 events unread, holds it up. Fanotify needs no directory to be read for that: it is ready when the
+   * constructor returns, the tree is read in the background, and what happens meanwhile is told as if it were known; but of a link that is
+   * deleted before it was met it is not told that it was one, nor of what is moved in whether something else had that name, nor
+   * what an overflow hides in directories that were not read yet. {@linkcode Watcher.indexed} is there for who wants to wait for the tree.
+   *
+   * With `initial`, `gitignore`, `followSymlinks` or `poll`, which need the tree, fanotify is ready when all of it was read and told
+   * as well; and so it is if other file systems are mounted below the paths, or this one can't open its directories by handle.
    */
   get ready(): Promise<void> {
     return this.#ready.promise;
+  }
+
+  /**
+   * Resolves when every directory below the paths was read, or its error told: from then on {@linkcode Watcher.watched} counts all of it.
+   * It rejects if the watcher is closed before.
+   */
+  get indexed(): Promise<void> {
+    return this.#indexed.promise;
   }
 
   /** What is watched, and how near the limits are. */
@@ -198,6 +223,7 @@ export class Watcher extends EventSource<WatchEvent> {
   protected override receive(): Batch<WatchEvent> {
     if (this.#engine.isBehind) this.#engine.lookBack();
     const buffer = readBuffer();
+    const wasHeldUp = this.#isHeldUp;
     let began: number;
     let length: number;
     let turns = 0;
@@ -205,12 +231,12 @@ export class Watcher extends EventSource<WatchEvent> {
       began = Date.now();
       length = Math.max(0, read_nonblock(this.fd, buffer));
       length = this.#backend.follow(buffer, length, this.#engine);
-      this.#backend.decode(buffer, length, this.#engine);
+      this.#isHeldUp = !this.#backend.decode(buffer, length, this.#engine);
     } while (this.#engine.handed() && ++turns < TURNS);
-    const more = length > buffer.byteLength - LONGEST_RECORD;
+    const more = this.#isHeldUp || length > buffer.byteLength - LONGEST_RECORD;
     if (!more) {
       this.#backend.emptied(this.#engine);
-      this.#engine.emptied(began, length === 0);
+      this.#engine.emptied(began, length === 0 && !wasHeldUp);
     }
     const { scanner, watches } = this.#engine.directories;
     if (watches.limits.retryAt !== Infinity) watches.limits.retry(performance.now());
@@ -239,6 +265,7 @@ export class Watcher extends EventSource<WatchEvent> {
     clearTimeout(this.#poll);
     this.#timer = this.#poll = undefined;
     this.#ready.reject(closedError("ready"));
+    this.#indexed.reject(closedError("indexed"));
   }
 
   #assertOpen(by: string): void {
@@ -280,8 +307,10 @@ export class Watcher extends EventSource<WatchEvent> {
   /** Reads directories for a while; if some are left, again in a later turn of the event loop. */
   #scan(least: number = 0, time: number = SLICE): void {
     const { scanner } = this.#engine.directories;
-    if (!scanner.idle) scanner.run(performance.now() + time, least);
+    if (!scanner.idle && !this.#isHeldUp) scanner.run(performance.now() + time, least);
     this.#engine.settle();
+    // All of what was read of directories is what has been told: nothing can be older.
+    if (this.#engine.isFresh && !this.closed && ioctl_fionread(this) === 0) this.#engine.caughtUp();
     if (!scanner.idle) {
       if (!this.closed) this.#pace.later();
       return;
@@ -290,14 +319,27 @@ export class Watcher extends EventSource<WatchEvent> {
     if (this.#pace.isReady) return;
     this.#pace.isReady = true;
     this.#ready.resolve();
+    this.#indexed.resolve();
   }
 
   readonly #slice = (): void => {
     // It was closed behind our back.
     if (this.closed) return this.unread();
+    if (this.#isHeldUp) return this.#readOn();
     this.#scan();
     this.push(this.#take());
   };
+
+  /** What was read is told before more is read of directories, also if nobody reads it. */
+  #readOn(): void {
+    try {
+      const { events, after } = this.receive();
+      this.push(events);
+      after?.();
+    } catch {
+      // Whoever reads next hears of it.
+    }
+  }
 
   /** Compares with the disk when the time has come, and when who reads has caught up. It does not hold the process: a pending read does. */
   #pollLater(): void {
@@ -390,6 +432,11 @@ export class Watcher extends EventSource<WatchEvent> {
 
 function closedError(by: string): ValueError {
   return new ValueError(ERRNO.EBADF[0], { syscall: by, path: "Watcher", hint: "it is closed" });
+}
+
+/** Whether what is there counts, and not only what happens. */
+function needsTree({ initial, gitignore, followSymlinks, poll }: Settings): boolean {
+  return initial || gitignore !== undefined || followSymlinks || poll > 0;
 }
 
 function isList(paths: PathLike | readonly PathLike[]): paths is readonly PathLike[] {

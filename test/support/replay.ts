@@ -97,7 +97,8 @@ export async function inBursts(
   program.run(options.initial === false ? 200 : 40);
   await using watcher = open(root, way, options, queue);
   if (options.initial === false) {
-    await watcher.ready;
+    // What an overflow hides is found only in what was read before.
+    await watcher.indexed;
     for (const [path, kind] of treeOf(root)) model.entries.set(path, kind);
   }
   for (let burst = 0; burst < BURSTS; burst++) {

@@ -930,13 +930,13 @@ describe.each(ways)("$backend", ({ backend, base }) => {
         mkdirSync(dir.at(`d${at % 40}`, `e${at}`), { recursive: true });
       const before = descriptorCount();
       const watcher = watch(dir.path, { backend });
-      const ready = watcher.ready.then(
-        () => "ready",
+      const indexed = watcher.indexed.then(
+        () => "indexed",
         ({ code }: { code: string }) => code,
       );
       expect(watcher.watched.entries).toBeLessThan(1000);
       watcher.close();
-      expect(await ready).toBe("EBADF");
+      expect(await indexed).toBe("EBADF");
       await expect(watcher.sync()).rejects.toMatchObject({ code: "EBADF" });
       expect(() => watcher.add(dir.path)).toThrow("it is closed");
       expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);

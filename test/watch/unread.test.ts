@@ -1,0 +1,361 @@
+/** With fanotify `ready` does not wait until a tree is read, and nothing that happens meanwhile is lost: as if all of it were known. */
+import { describe, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+
+import { watch, type WatchEvent } from "bun-butter";
+
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { canFanotify, line, listed, memory, Model, seeded, treeOf } from "../support/watch.ts";
+
+/** Directories at the top, and in each of them. */
+const TOPS = 24;
+const MANY = 60;
+
+/** Where something is done: some of it is read already, and most is not. */
+const places = [0, 7, 13, TOPS - 1].flatMap((at) => [`d${at}`, `d${at}/a/b/c`]);
+
+/** A tree that takes some slices to read, with the same in all places; and something beside it for each of them. */
+function make(dir: TempDir): void {
+  const at = (...names: readonly string[]): string => dir.at(...names);
+  for (let top = 0; top < TOPS; top++)
+    for (let below = 0; below < MANY; below++)
+      mkdirSync(at("root", `d${top}`, `x${below}`), { recursive: true });
+  for (const place of places) {
+    mkdirSync(at("root", place, "g/k"), { recursive: true });
+    for (const file of ["e", "f", "g/h", "g/k/l"]) writeFileSync(at("root", place, file), "");
+    mkdirSync(at("out", place, "o/q"), { recursive: true });
+    for (const file of ["p", "o/p", "o/q/r"]) writeFileSync(at("out", place, file), "");
+  }
+}
+
+interface Row {
+  readonly row: string;
+  /** `out` is not watched. */
+  readonly steps: (at: (...names: string[]) => string, out: (...names: string[]) => string) => void;
+  /** What must come of it in each place. */
+  readonly events: readonly string[];
+}
+
+const rows: readonly Row[] = [
+  {
+    row: "a file is made",
+    steps: (at) => writeFileSync(at("new"), "text"),
+    events: ["create new", "change new"],
+  },
+  {
+    row: "a directory is made, with a file",
+    steps: (at) => {
+      mkdirSync(at("new"));
+      writeFileSync(at("new/file"), "text");
+    },
+    events: ["create new/", "create new/file", "change new/file"],
+  },
+  { row: "a file is deleted", steps: (at) => unlinkSync(at("f")), events: ["delete f"] },
+  {
+    row: "a directory is deleted with all that is in it",
+    steps: (at) => rmSync(at("g"), { recursive: true }),
+    events: ["delete g/h", "delete g/k/l", "delete g/k/", "delete g/"],
+  },
+  {
+    row: "a file is renamed",
+    steps: (at) => renameSync(at("f"), at("new")),
+    events: ["rename f new"],
+  },
+  {
+    row: "a file is renamed over another one",
+    steps: (at) => renameSync(at("e"), at("f")),
+    events: ["rename e f"],
+  },
+  {
+    row: "a file is renamed twice",
+    steps: (at) => {
+      renameSync(at("f"), at("g/new"));
+      renameSync(at("g/new"), at("new"));
+    },
+    events: ["rename f g/new", "rename g/new new"],
+  },
+  {
+    row: "a directory is renamed, and something happens in it before and after that",
+    steps: (at) => {
+      writeFileSync(at("g/k/one"), "");
+      appendFileSync(at("g/h"), "more");
+      renameSync(at("g"), at("new"));
+      writeFileSync(at("new/k/two"), "");
+      unlinkSync(at("new/k/l"));
+    },
+    events: [
+      "create g/k/one",
+      "change g/k/one",
+      "change g/h",
+      "rename g/ new/",
+      "create new/k/two",
+      "change new/k/two",
+      "delete new/k/l",
+    ],
+  },
+  {
+    row: "a directory is renamed twice and deleted",
+    steps: (at) => {
+      renameSync(at("g"), at("new"));
+      renameSync(at("new"), at("newer"));
+      rmSync(at("newer"), { recursive: true });
+    },
+    events: [
+      "rename g/ new/",
+      "rename new/ newer/",
+      "delete newer/h",
+      "delete newer/k/l",
+      "delete newer/k/",
+      "delete newer/",
+    ],
+  },
+  {
+    row: "a directory is renamed into a new one",
+    steps: (at) => {
+      mkdirSync(at("new"));
+      renameSync(at("g"), at("new/g"));
+      unlinkSync(at("new/g/k/l"));
+    },
+    events: ["create new/", "rename g/ new/g/", "delete new/g/k/l"],
+  },
+  {
+    row: "a file is written to",
+    steps: (at) => appendFileSync(at("f"), "more"),
+    events: ["change f"],
+  },
+  {
+    row: "a file is written to and deleted",
+    steps: (at) => {
+      appendFileSync(at("f"), "more");
+      unlinkSync(at("f"));
+    },
+    events: ["change f", "delete f"],
+  },
+  {
+    row: "a file is written to and renamed",
+    steps: (at) => {
+      appendFileSync(at("f"), "more");
+      renameSync(at("f"), at("new"));
+    },
+    events: ["change f", "rename f new"],
+  },
+  {
+    row: "attributes of a file and of a directory",
+    steps: (at) => {
+      chmodSync(at("f"), 0o600);
+      chmodSync(at("g"), 0o700);
+    },
+    events: ["attributes f", "attributes g/"],
+  },
+  {
+    row: "a file leaves",
+    steps: (at, out) => renameSync(at("f"), out("f")),
+    events: ["delete f"],
+  },
+  {
+    row: "a directory leaves, and changes outside",
+    steps: (at, out) => {
+      renameSync(at("g"), out("g"));
+      writeFileSync(out("g/new"), "");
+    },
+    events: ["delete g/h", "delete g/k/l", "delete g/k/", "delete g/"],
+  },
+  { row: "a file comes", steps: (at, out) => renameSync(out("p"), at("p")), events: ["create p"] },
+  {
+    row: "a directory comes",
+    steps: (at, out) => renameSync(out("o"), at("o")),
+    events: ["create o/", "create o/p", "create o/q/", "create o/q/r"],
+  },
+  {
+    row: "a file's name is taken by a directory, and a directory's by a file",
+    steps: (at) => {
+      unlinkSync(at("f"));
+      mkdirSync(at("f"));
+      rmSync(at("g"), { recursive: true });
+      writeFileSync(at("g"), "text");
+    },
+    events: [
+      "delete f",
+      "create f/",
+      "delete g/h",
+      "delete g/k/l",
+      "delete g/k/",
+      "delete g/",
+      "create g",
+      "change g",
+    ],
+  },
+  {
+    row: "a directory's name is taken by another one",
+    steps: (at) => {
+      renameSync(at("g"), at("new"));
+      mkdirSync(at("g"));
+      writeFileSync(at("g/h"), "text");
+      unlinkSync(at("new/h"));
+    },
+    events: ["rename g/ new/", "create g/", "create g/h", "change g/h", "delete new/h"],
+  },
+];
+
+/** When it is done and read: turns of the event loop, in each of which more of the tree is read. */
+const ways = [
+  { way: "at once", before: 0, after: 0 },
+  { way: "while the tree is read", before: 2, after: 1 },
+  { way: "and told when more of the tree is read", before: 0, after: 3 },
+  { way: "and told when all of the tree is read", before: 1, after: 1000 },
+] as const;
+
+async function turns(count: number): Promise<void> {
+  for (let at = 0; at < count; at++) await turn();
+}
+
+describe.skipIf(!canFanotify)("before a tree is read", () => {
+  describe.each(ways)("$way", ({ before, after }) => {
+    test.each(rows)("$row", async ({ steps, events }) => {
+      using dir = tempDir(memory);
+      make(dir);
+      await using watcher = watch(dir.at("root"), { backend: "fanotify" });
+      await watcher.ready;
+      await turns(before);
+      for (const place of places)
+        steps(
+          (...names) => dir.at("root", place, ...names),
+          (...names) => dir.at("out", place, ...names),
+        );
+      await turns(after);
+      await watcher.sync();
+      const told = watcher.readEventsSync();
+      for (const place of places) {
+        const base = dir.at("root", place);
+        const lines = told
+          .filter(({ path }) => path.startsWith(`${base}/`) && !path.startsWith(`${base}/a/`))
+          .map((event) => line(event, base));
+        expect(lines.toSorted()).toEqual(events.toSorted());
+      }
+      expect(told).toHaveLength(events.length * places.length);
+      await watcher.indexed;
+      expect(watcher.watched.entries).toBe(treeOf(dir.at("root")).size);
+    });
+
+    test("all of it is deleted", async () => {
+      using dir = tempDir(memory);
+      make(dir);
+      const model = new Model();
+      treeOf(dir.at("root"), model.entries);
+      await using watcher = watch(dir.at("root"), { backend: "fanotify" });
+      await watcher.ready;
+      await turns(before);
+      for (const name of readdirSync(dir.at("root")))
+        rmSync(dir.at("root", name), { recursive: true });
+      await turns(after);
+      await watcher.sync();
+      model.apply(watcher.readEventsSync());
+      expect(model.wrong).toEqual([]);
+      expect(listed(model.entries)).toEqual([`${dir.at("root")} directory`]);
+    });
+  });
+
+  test("ready is there before the index, and the index counts all of it", async () => {
+    using dir = tempDir(memory);
+    make(dir);
+    await using watcher = watch(dir.at("root"), { backend: "fanotify" });
+    await watcher.ready;
+    const { size } = treeOf(dir.at("root"));
+    expect(watcher.watched.entries).toBeLessThan(size);
+    await watcher.indexed;
+    expect(watcher.watched.entries).toBe(size);
+    expect(watcher.readEventsSync()).toEqual([]);
+  });
+
+  test.each([{ initial: true }, { gitignore: true }, { followSymlinks: true }, { poll: 1e6 }])(
+    "ready waits for the index with %p",
+    async (options) => {
+      using dir = tempDir(memory);
+      make(dir);
+      await using watcher = watch(dir.at("root"), { backend: "fanotify", ...options });
+      expect(watcher.watched.entries).toBeLessThan(treeOf(dir.at("root")).size);
+      await watcher.ready;
+      expect(watcher.watched.entries).toBe(treeOf(dir.at("root")).size);
+    },
+  );
+
+  test.each(Array.from({ length: 12 }, (_, seed) => seed))(
+    "replaying the events of random steps makes the tree, seed %p",
+    async (seed) => {
+      using dir = tempDir(memory);
+      make(dir);
+      const root = dir.at("root");
+      const model = new Model();
+      treeOf(root, model.entries);
+      await using watcher = watch(root, { backend: "fanotify" });
+      await watcher.ready;
+      const told: WatchEvent[] = [];
+      await play(dir, seed, () => told.push(...watcher.readEventsSync()));
+      await watcher.sync();
+      told.push(...watcher.readEventsSync());
+      model.apply(told);
+      expect(model.wrong).toEqual([]);
+      expect(listed(model.entries)).toEqual(listed(treeOf(root)));
+      await watcher.indexed;
+      expect(watcher.watched.entries).toBe(model.entries.size);
+    },
+  );
+});
+
+/** Does things in random places, each with a name of its own, and lets more of the tree be read now and then. */
+async function play(dir: TempDir, seed: number, read: () => void): Promise<void> {
+  const at = (...names: readonly string[]): string => dir.at(...names);
+  const random = seeded(seed);
+  const some = <T>(list: readonly T[]): T | undefined => list[random(list.length)];
+  let made = 0;
+  const directory = (): string => {
+    let path = at("root");
+    for (let level = random(7); level > 0; level--)
+      path = join(path, some(inside(path, true)) ?? "");
+    return path;
+  };
+  const entry = (isDirectory: boolean): string | undefined => {
+    const path = directory();
+    const name = path === at("root") ? undefined : some(inside(path, isDirectory));
+    return name && join(path, name);
+  };
+  const fresh = (): string => join(directory(), `n${made++}`);
+  const steps: readonly ((path: string | undefined) => void)[] = [
+    () => writeFileSync(fresh(), "text"),
+    () => mkdirSync(fresh()),
+    (path) => path && rmSync(path, { recursive: true }),
+    (path) => path && renameSync(path, fresh()),
+    (path) => path && renameSync(path, fresh()),
+    (path) => path && chmodSync(path, 0o700),
+    (path) => path && renameSync(path, at("out", `n${made++}`)),
+    () => renameSync(at("out", some(places) ?? "", "o"), fresh()),
+  ];
+  for (let step = 10 + random(60); step > 0; step--) {
+    try {
+      some(steps)?.(entry(random(3) > 0));
+    } catch (error) {
+      // It is not there any more, or within itself.
+      if (!["ENOENT", "EINVAL"].includes((error as { code: string }).code)) throw error;
+    }
+    const pause = random(6);
+    if (pause === 0) await turns(1);
+    if (pause === 1) read();
+  }
+}
+
+function inside(path: string, isDirectory: boolean): string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .filter((one) => one.isDirectory() === isDirectory)
+    .map(({ name }) => name);
+}
