@@ -110,7 +110,11 @@ export class Engine implements Sink, Disposable {
     this.#teller.pid = event.pid;
     const node = handles.only(event.handle);
     if (node !== NONE) this.#at(node, event);
-    else for (const each of handles.of(event.handle)) this.#at(each, event);
+    else {
+      // What is done at one path can end another.
+      for (const each of handles.of(event.handle))
+        if (this.#tree.handle(each) === event.handle) this.#at(each, event);
+    }
     this.#teller.pid = undefined;
   }
 

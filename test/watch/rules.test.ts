@@ -110,6 +110,16 @@ const rows: readonly Row[] = [
     anyOrder: true,
   },
   {
+    row: "a link that is moved to where it led, and leads nowhere from there",
+    before: ({ at }) => {
+      mkdirSync(at("root/y"));
+      symlinkSync("y", at("root/n"));
+    },
+    options: { followSymlinks: true },
+    steps: ({ at }) => renameSync(at("root/n"), at("root/y/n")),
+    events: ["rename root/n@ root/y/n@"],
+  },
+  {
     row: "rules below a link that is followed are read again when they change",
     before: ({ at }) => {
       mkdirSync(at("out/dir/a.log"), { recursive: true });
