@@ -191,7 +191,14 @@ export function watchStart(): Benchmark {
       { side: OURS, metric: "cpu", atMost: 1.5, as: "ratio" },
       { side: OURS, metric: "memory", atMost: 25, as: "value" },
       { side: OURS, metric: "rescan", atMost: 300, as: "value" },
-      { side: FANOTIFY, metric: "ready", atMost: 5, as: "value" },
+      {
+        side: FANOTIFY,
+        metric: "ready",
+        atMost: 5,
+        as: "value",
+        limit: () =>
+          "each function is compiled when it is called first: the second watch() of a process is ready in 1 ms",
+      },
     ],
     notes: [
       "Ready is who tells of all that happens from then on: with fanotify that is before the tree is read",

@@ -8,11 +8,11 @@ import { O, read_nonblock } from "../syscalls/fd.ts";
 import { AT, openat_quietly } from "../syscalls/open.ts";
 import { keyOf } from "./paths.ts";
 
-const OCTAL = /\\([0-7]{3})/g;
+/** What is written as its octal number. */
+const ESCAPED = /[ \t\n\\]/g;
 
-/** Whether anything is. It may be, as long as nobody can tell. */
+/** Whether anything is. It may be, as long as nobody can tell; and what is mounted of such a path elsewhere counts as well. */
 export function isMountedBelow(paths: readonly Uint8Array[]): boolean {
-  const tops = paths.map((path) => (path.length === 1 ? "/" : `${keyOf(path)}/`));
   const fd = openat_quietly(AT.FDCWD, "/proc/self/mountinfo", O.RDONLY | O.CLOEXEC);
   if (fd === -1) return true;
   let text = "";
@@ -26,10 +26,13 @@ export function isMountedBelow(paths: readonly Uint8Array[]): boolean {
   } finally {
     closeQuietly(fd);
   }
-  return text.split("\n").some((line) => {
-    const point = (line.split(" ", 5)[4] ?? "").replace(OCTAL, (_, digits: string) =>
-      String.fromCharCode(Number.parseInt(digits, 8)),
-    );
-    return point !== "/" && tops.some((top) => point.startsWith(top));
+  return paths.some((path) => {
+    // Not even a second one may be there.
+    if (path.length === 1) return text.indexOf("\n") !== text.length - 1;
+    return text.includes(` ${keyOf(path).replace(ESCAPED, octal)}/`);
   });
+}
+
+function octal(character: string): string {
+  return `\\${character.charCodeAt(0).toString(8).padStart(3, "0")}`;
 }

@@ -4,9 +4,12 @@
  * @module
  */
 import { builtin, cstring, type PathLike } from "../libc.ts";
+import { look } from "./look.ts";
 import type { Anchor } from "./paths.ts";
+import { KIND } from "./tree.ts";
 
 const SLASH = 0x2f;
+const DOT = 0x2e;
 
 /** A path as it was given, and absolute and without links as far as it is there. */
 export function resolvePath(path: PathLike): Anchor {
@@ -16,7 +19,24 @@ export function resolvePath(path: PathLike): Anchor {
   const shown = trimmed(bytes);
   const absolute =
     shown[0] === SLASH ? shown : Buffer.concat([Buffer.from(`${process.cwd()}/`), shown]);
-  return { shown, real: realOf(absolute) };
+  return { shown, real: isReal(absolute) ? absolute : realOf(absolute) };
+}
+
+/**
+ * Whether an absolute path is without links, as most are. To load node:fs for those costs a program that starts as much as all
+ * else that is done until it watches.
+ */
+function isReal(path: Buffer): boolean {
+  for (let start = 0; start < path.length;) {
+    const slash = path.indexOf(SLASH, start + 1);
+    const end = slash === -1 ? path.length : slash;
+    const isDot = path[start + 1] === DOT && (end === start + 2 || path[start + 2] === DOT);
+    const isPart = end > start + 1 && !isDot;
+    const kind = isPart ? look(path.subarray(0, end))?.kind : undefined;
+    if (kind !== KIND.DIRECTORY && (end < path.length || kind !== KIND.FILE)) return false;
+    start = end;
+  }
+  return path.length > 1;
 }
 
 function realOf(path: Buffer): Uint8Array {
