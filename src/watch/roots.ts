@@ -115,7 +115,10 @@ export class Roots {
     this.#establish(root, loud, known === undefined ? Infinity : root.compared - CLOCK_SLACK);
     root.compared = now;
     this.#joinAll(root, loud);
-    return root.node !== NONE;
+    return (
+      root.node !== NONE &&
+      (this.#tree.isDirectory(root.node) || look(root.real, true) !== undefined)
+    );
   }
 
   /** Stops watching a path, wherever it leads by now. */
@@ -315,13 +318,13 @@ export class Roots {
   /** Compares a part of a root with the disk. @returns Whether it is there. */
   #comparePart(root: Root, part: Anchor, since: number): boolean {
     const [node, above] = this.#find(root, part);
-    const now = look(part.real, true);
+    const now = look(part.real);
     const isDirectory = now?.kind === KIND.DIRECTORY;
     if (node !== NONE && now !== undefined && this.#tree.isDirectory(node) === isDirectory)
       this.#compare(node, now, since, "compare");
     else if (above !== NONE && (node !== NONE || now !== undefined))
       this.#directories.enter(above, "new", true);
-    return now !== undefined;
+    return now?.kind === KIND.SYMLINK ? look(part.real, true) !== undefined : now !== undefined;
   }
 
   #parentOf({ real }: Root): string {
@@ -349,7 +352,8 @@ export class Roots {
     }
     const parent = root.guards.at(-1);
     const isDirect = parent === undefined || parent.path === this.#parentOf(root);
-    const now = isDirect ? look(root.real, true) : undefined;
+    // A link that came in its place is what the events say that it is.
+    const now = isDirect ? look(root.real) : undefined;
     if (now === undefined) {
       if (root.node !== NONE) this.#directories.depart(root.node, loud);
       return;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   appendFileSync,
+  chmodSync,
   mkdirSync,
   renameSync,
   rmdirSync,
@@ -354,4 +355,48 @@ describe.each(ways)("$backend", (way) => {
       );
     },
   );
+
+  test.each(["nowhere", "../out"])(
+    "a link to %s that takes the place of a root is told as one, whoever looks at it",
+    async (target) => {
+      await using(
+        ["root/c", "root/none"],
+        async (watcher, place) => {
+          renameSync(place.at("root/c"), place.at("out/c"));
+          symlinkSync(target, place.at("root/c"));
+          const events = ["delete root/c/deep/", "delete root/c/", "create root/c@"];
+          expect(await linesOf(watcher, place)).toEqual(events);
+          // It is looked at again because something happens where the other one is waited for.
+          chmodSync(place.root, 0o700);
+          expect(await linesOf(watcher, place)).toEqual([]);
+          // Both are compared with the disk.
+          watcher.add(place.root);
+          watcher.remove(place.root);
+          expect(await linesOf(watcher, place)).toEqual([]);
+          mkdirSync(place.at("out/new"));
+          expect(await linesOf(watcher, place)).toEqual([]);
+          rmSync(place.at("root/c"));
+          mkdirSync(place.at("root/c"));
+          expect(await linesOf(watcher, place)).toEqual(["delete root/c@", "create root/c/"]);
+          symlinkSync(target, place.at("root/none"));
+          expect(await linesOf(watcher, place)).toEqual(["create root/none@"]);
+        },
+        { mustExist: false },
+      );
+    },
+  );
+
+  test("a link that leads nowhere is not there, and is told when it is made again", async () => {
+    await using(["out"], async (watcher, place) => {
+      symlinkSync("nowhere", place.at("root/link"));
+      expect(() => watcher.add(place.at("root/link"))).toThrow("ENOENT");
+      expect(watcher.watched.paths).toEqual([place.out]);
+      const options = { backend: way.backend, mustExist: false };
+      using other = watch(place.at("root/link"), options);
+      rmSync(place.at("root/link"));
+      write(place.at("root/link"));
+      const lines = await linesOf(other, place);
+      expect(lines.slice(0, 2)).toEqual(["delete root/link@", "create root/link"]);
+    });
+  });
 });
