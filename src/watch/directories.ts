@@ -448,7 +448,7 @@ export class Directories implements Reader, Disposable {
     const isLoss = scan.since !== Infinity;
     if (isAnother || (isLoss && this.#isNews(node, changedIn(scan.fd, name), scan.since)))
       this.tellChanged(node);
-    if (kind === KIND.SYMLINK && isLoss) this.#meetAgain(scan, node);
+    if (kind === KIND.SYMLINK) this.#meetAgain(scan, node);
   }
 
   end({ node, mode, fd, since, loud, hasUnseen }: Scan): void {

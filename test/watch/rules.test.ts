@@ -136,6 +136,16 @@ const rows: readonly Row[] = [
     anyOrder: true,
   },
   {
+    row: "rules above a link that is followed count below it when they change",
+    before: ({ at }) => {
+      mkdirSync(at("out/dir/sub/a.log"), { recursive: true });
+      symlinkSync(at("out/dir"), at("root/link"));
+    },
+    options: { gitignore: true, followSymlinks: true },
+    steps: ({ at }) => write(at("root/.gitignore"), "*.log\n"),
+    events: ["create root/.gitignore", "change root/.gitignore", "delete root/link/sub/a.log/"],
+  },
+  {
     row: "rules in a directory that was made a moment ago",
     options: { gitignore: true },
     steps: ({ at }) => {
