@@ -64,8 +64,11 @@ export interface Reader {
 /** Some hundred entries: what is found in one go, before events are looked at again. */
 const BUFFER_SIZE = 32 * 1024;
 
-/** With more in it, there is no room for the longest name: the directory has more. */
-const FULL = BUFFER_SIZE - 280;
+/** Of entries that are told, or looked at, one by one: that takes ten times as long. */
+const SLOW_SIZE = 8 * 1024;
+
+/** The longest name with what belongs to it. With less room left, the directory has more. */
+const LONGEST_ENTRY = 280;
 
 const NO_ROWS = new Int32Array(0);
 
@@ -76,7 +79,7 @@ export class Scanner implements Disposable {
   readonly #reader: Reader;
   readonly #stack: Scan[] = [];
   readonly #scans = new Map<Node, Scan>();
-  #buffer: Pinned | undefined;
+  readonly #buffers = new Map<number, Pinned>();
   #rows: Int32Array = NO_ROWS;
   #running = false;
   #visiting = false;
@@ -177,7 +180,8 @@ export class Scanner implements Disposable {
     const isOpen = !scan.cancelled && scan.fd !== -1;
     const length = isOpen ? this.#visit(scan) : 0;
     // Nearly every directory is read by one call, and the next one says that it was all.
-    if (length > FULL || (length > 0 && !scan.cancelled && this.#visit(scan) > 0)) return true;
+    const isFull = length > sizeFor(scan) - LONGEST_ENTRY;
+    if (isFull || (length > 0 && !scan.cancelled && this.#visit(scan) > 0)) return true;
     const isRead = isOpen && !scan.cancelled;
     if (isRead) this.#reader.end(scan);
     this.#end(scan);
@@ -202,7 +206,7 @@ export class Scanner implements Disposable {
 
   /** @returns How much there was to read. It was deleted meanwhile, or its disk is broken, if that fails. */
   #visit(scan: Scan): number {
-    const buffer = (this.#buffer ??= pinned(BUFFER_SIZE));
+    const buffer = this.#bufferOf(sizeFor(scan));
     const length = getdents64_quietly(scan.fd, buffer);
     if (length <= 0) return 0;
     if (this.#rows.length === 0) this.#rows = linux_dirent64_rows(BUFFER_SIZE);
@@ -214,9 +218,20 @@ export class Scanner implements Disposable {
     return length;
   }
 
+  #bufferOf(size: number): Pinned {
+    let buffer = this.#buffers.get(size);
+    if (buffer === undefined) this.#buffers.set(size, (buffer = pinned(size)));
+    return buffer;
+  }
+
   #release(): void {
-    this.#buffer?.[Symbol.dispose]();
-    this.#buffer = undefined;
+    for (const buffer of this.#buffers.values()) buffer[Symbol.dispose]();
+    this.#buffers.clear();
     this.#rows = NO_ROWS;
   }
+}
+
+/** How many bytes of entries are taken in one go. */
+function sizeFor({ mode, loud }: Scan): number {
+  return mode === "new" && !loud ? BUFFER_SIZE : SLOW_SIZE;
 }

@@ -11,6 +11,29 @@ import { tempDir } from "../support/temp.ts";
 const MANY = 500;
 const LONG = "x".repeat(200);
 
+test.each([
+  ["new", false],
+  ["new", true],
+  ["compare", false],
+] as const)(
+  "Scanner: what is told or looked at is read in smaller portions (%s, %p)",
+  (mode, loud) => {
+    using dir = tempDir();
+    for (let at = 0; at < MANY; at++) writeFileSync(dir.at(`${LONG}${at}`), "");
+    const counts: number[] = [];
+    using scanner = new Scanner({
+      open: () => openat(-100, dir.path, O.RDONLY | O.DIRECTORY, 0),
+      found: (_, { count }) => counts.push(count),
+      end: () => {},
+    });
+    scanner.push(1, mode, loud);
+    scanner.run(Infinity);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(MANY);
+    const isQuick = mode === "new" && !loud;
+    expect(Math.max(...counts) > 100).toBe(isQuick);
+  },
+);
+
 test("Scanner: of directories a few are read at once, of one with more entries than that not all", () => {
   using dir = tempDir();
   mkdirSync(dir.at("large"));
