@@ -80,8 +80,8 @@ export class Directories implements Reader, Disposable {
   isHeld: () => boolean = () => false;
   /** Called for each entry that goes. */
   onForget: (node: Node) => void = () => {};
-  /** Called when rules were read, and nothing is left out yet that they say is. */
-  onRules: () => void = () => {};
+  /** Called when rules were read, and nothing is left out yet that they say is; and whether what they leave out no more is told as made. */
+  onRules: (loud: boolean) => void = () => {};
   /** Called before an entry is added that a scan has met. */
   onMeet: (dir: Node, name: NameBytes) => void = () => {};
   /** Called for a directory that is watched as what its path led to. */
@@ -357,7 +357,8 @@ export class Directories implements Reader, Disposable {
         scan.mode = "check";
       if (bound === "new") this.onOpen(node);
     }
-    if (before !== undefined || this.#rules.of(node) !== undefined) this.onRules();
+    if (before !== undefined || this.#rules.of(node) !== undefined)
+      this.onRules(scan.loud || scan.mode !== "new");
     // What of it is left out is not known: it is tried again.
     if (unread !== undefined || scan.cancelled) {
       close(fd);

@@ -63,7 +63,7 @@ export class Roots {
     this.#paths = paths;
     this.#directories = directories;
     this.#guards = new Guards(tree, paths, directories);
-    directories.onRules = () => this.#review();
+    directories.onRules = (loud) => this.#review(loud);
   }
 
   get size(): number {
@@ -249,14 +249,14 @@ export class Roots {
   }
 
   /** Roots that are left out of what is above them are roots by themselves: what is left out may have changed. */
-  #review(): void {
+  #review(loud: boolean): void {
     for (const anchor of this.#covered.values()) {
       if (this.#coverOf(anchor) !== undefined) continue;
       const above = [...this.#roots.values()].filter((root) => covers(root, anchor));
       const root = above.find((each) => this.#find(each, anchor)[0] !== NONE) ?? above[0];
       if (root !== undefined) this.#part(root, anchor);
     }
-    for (const root of this.#roots.values()) this.#joinAll(root, false);
+    for (const root of this.#roots.values()) this.#joinAll(root, loud);
   }
 
   /** Makes the roots that are parts of one such. */

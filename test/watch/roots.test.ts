@@ -399,4 +399,22 @@ describe.each(ways)("$backend", (way) => {
       expect(lines.slice(0, 2)).toEqual(["delete root/link@", "create root/link"]);
     });
   });
+
+  test("a directory on the way to a root is told of when rules leave it out no more, and when they do again", async () => {
+    await using(["out"], async (_, place) => {
+      writeFileSync(place.at("root/.gitignore"), "c\n");
+      const paths = ["root", "root/c/deep"].map((path) => place.at(path));
+      await using watcher = watch(paths, { gitignore: true, backend: way.backend });
+      await watcher.ready;
+      for (let round = 0; round < 2; round++) {
+        rmSync(place.at("root/.gitignore"));
+        const without = ["delete root/.gitignore", "create root/c/"];
+        expect(await linesOf(watcher, place)).toEqual(without);
+        writeFileSync(place.at("root/.gitignore"), "c\n");
+        const lines = await linesOf(watcher, place);
+        const others = lines.filter((text) => !text.endsWith(".gitignore"));
+        expect(others).toEqual(["delete root/c/"]);
+      }
+    });
+  });
 });
