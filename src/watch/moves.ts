@@ -1,11 +1,15 @@
 /**
  * Halves of renames. The kernel reports that an entry left one directory, and that it came to another, one after the
  * other, but not always in one read; and nothing follows if it left for a place that is not watched.
+ * Two that change places at once are two renames, and the second one is of what seemed to be gone.
  *
  * @module
  */
 import type { RawEvent } from "./backend.ts";
 import { FLAG, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+
+/** Milliseconds for which an entry that left is waited for elsewhere. */
+export const HOLD = 40;
 
 /** An entry that left, and may come back elsewhere. */
 export interface Held {
@@ -21,6 +25,8 @@ export class Moves {
   readonly #tree: Tree;
   /** More than one for a cookie, if several paths lead to the directory. */
   readonly #held = new Map<number, Held[]>();
+  /** What took the place of another one a moment ago, or so it seemed, and when: what an exchange does is two events. */
+  readonly #replacing = new Map<Node, number>();
 
   constructor(tree: Tree) {
     this.#tree = tree;
@@ -58,8 +64,30 @@ export class Moves {
     return held;
   }
 
+  /** Something has the place of another one: if what left it comes to be told, that is the other one. */
+  replaced(node: Node): void {
+    this.#replacing.delete(node);
+    this.#replacing.set(node, performance.now());
+  }
+
+  /** Whether an entry took the place of another one a moment ago. */
+  hasReplaced(node: Node): boolean {
+    return this.#replacing.has(node);
+  }
+
+  /** Nothing is left to read: of an exchange long ago both halves were. */
+  emptied(): void {
+    if (this.#replacing.size === 0) return;
+    const limit = performance.now() - HOLD;
+    for (const [node, since] of this.#replacing) {
+      if (since > limit) return;
+      this.#replacing.delete(node);
+    }
+  }
+
   /** Forgets an entry. */
   forget(node: Node): void {
+    this.#replacing.delete(node);
     if (!this.#tree.has(node, FLAG.HELD)) return;
     for (const [cookie, all] of this.#held) {
       const at = all.findIndex((held) => held.node === node);
@@ -69,8 +97,9 @@ export class Moves {
     }
   }
 
-  /** An entry that left since before `limit`, the first one first, or `NONE`. */
-  expired(limit: number): Node {
+  /** An entry that left long before that, the first one first, or `NONE`. */
+  expired(now: number): Node {
+    const limit = now - HOLD;
     for (const [first] of this.#held.values())
       return first !== undefined && first.at <= limit ? first.node : NONE;
     return NONE;

@@ -104,6 +104,13 @@ export class Watches {
     return "new";
   }
 
+  /** The directories of a handle, as far as they are within the tree. */
+  inTree(handle: number): readonly Node[] {
+    return this.handles
+      .of(handle)
+      .filter((one) => this.#tree.isDirectory(one) && !this.#tree.has(one, FLAG.GUARD));
+  }
+
   /** Whether a directory that is watched is found by its path. */
   isFound(node: Node): boolean {
     const handle = this.#tree.handle(node);

@@ -1,0 +1,382 @@
+/**
+ * What one event changes in the tree, and what is told of it.
+ *
+ * @module
+ */
+import type { Ahead } from "./ahead.ts";
+import type { RawEvent } from "./backend.ts";
+import type { Directories } from "./directories.ts";
+import type { Doubts } from "./doubts.ts";
+import type { Hindsight } from "./hindsight.ts";
+import { look } from "./look.ts";
+import type { Held, Moves } from "./moves.ts";
+import type { Paths } from "./paths.ts";
+import type { Roots } from "./roots.ts";
+import type { ScanMode } from "./scanner.ts";
+import type { Teller } from "./teller.ts";
+import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+import type { Unread } from "./unread.ts";
+
+/** What events are understood by. */
+export interface Means {
+  readonly tree: Tree;
+  readonly paths: Paths;
+  readonly teller: Teller;
+  readonly directories: Directories;
+  readonly roots: Roots;
+  readonly moves: Moves;
+  readonly ahead: Ahead;
+  readonly hindsight: Hindsight;
+  readonly doubts: Doubts;
+  readonly unread: Unread;
+}
+
+/** Makes changes of events. */
+export class Changes {
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #teller: Teller;
+  readonly #directories: Directories;
+  readonly #roots: Roots;
+  readonly #moves: Moves;
+  readonly #ahead: Ahead;
+  readonly #hindsight: Hindsight;
+  readonly #doubts: Doubts;
+  readonly #unread: Unread;
+
+  constructor(means: Means) {
+    this.#tree = means.tree;
+    this.#paths = means.paths;
+    this.#teller = means.teller;
+    this.#directories = means.directories;
+    this.#roots = means.roots;
+    this.#moves = means.moves;
+    this.#ahead = means.ahead;
+    this.#hindsight = means.hindsight;
+    this.#doubts = means.doubts;
+    this.#unread = means.unread;
+  }
+
+  /** What an event of an entry in a directory changes. */
+  at(dir: Node, event: RawEvent): void {
+    const { change, isDirectory, name, child } = event;
+    if (this.#moves.size > 0 && !isSecond(event)) {
+      if (this.#moves.defer(dir, event)) return;
+      this.vacate(dir, name);
+    }
+    const isGuard = this.#tree.has(dir, FLAG.GUARD);
+    // Rules may leave out their own file.
+    if (!isGuard) this.#directories.afterEvent(dir, name);
+    const isWanted = isGuard
+      ? this.#roots.wants(dir, event)
+      : !this.#directories.isIgnored(dir, name, isDirectory);
+    if (!isWanted) {
+      if (change === "moved-to") this.#away(dir, event);
+      return;
+    }
+    switch (change) {
+      case "create":
+        this.#created(dir, event);
+        break;
+      case "delete":
+        this.#deleted(dir, event);
+        break;
+      case "moved-from":
+        this.#movedFrom(dir, event);
+        break;
+      case "moved-to":
+        this.#movedTo(dir, event);
+        break;
+      default:
+        this.#changed(dir, event);
+    }
+    if (child !== 0) this.#questionOthers(child, dir, name);
+  }
+
+  /** What left this place, and was not seen elsewhere before it is taken again, went outside. */
+  vacate(dir: Node, name: NameBytes): void {
+    const node = this.#moves.at(dir, name);
+    if (node !== NONE) this.#directories.drop(node, true);
+  }
+
+  /**
+   * Adds an entry.
+   *
+   * @param child What it is watched by, if it was made a moment ago and is empty.
+   * @param next What is told of it in a moment.
+   */
+  make(
+    dir: Node,
+    name: NameBytes,
+    isDirectory: boolean,
+    loud: boolean = true,
+    child: number = 0,
+    next?: RawEvent["next"],
+  ): Node {
+    const kind = isDirectory ? KIND.DIRECTORY : KIND.FILE;
+    const node = this.#directories.make(dir, name, kind, 0);
+    if (next === "written") this.#hindsight.postpone(node);
+    else if (child === 0 && next === undefined) {
+      const now = look(this.#paths.place(node));
+      if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
+        this.#tree.setKind(node, now.kind);
+        this.#tree.setIno(node, now.ino);
+      }
+      this.#hindsight.remember(node, now);
+    }
+    if (this.#tree.has(dir, FLAG.GUARD)) this.#roots.arrived(dir, name, node);
+    if (loud) this.#directories.tellMade(node);
+    if (child === 0 || !this.#directories.adopt(node, child)) this.#enter(node, name, "new", loud);
+    return node;
+  }
+
+  /** Tells of a file that was changed, or of whose permissions were. */
+  tellChange(change: RawEvent["change"], node: Node): void {
+    if (change !== "attributes") return this.#teller.tell("change", node);
+    this.#teller.tell("attributes", node);
+    // It may be readable now.
+    if (this.#tree.has(node, FLAG.FAILED)) this.#directories.enter(node, "new", true);
+  }
+
+  /** The permissions, the owner or the times of a directory changed. */
+  attributes(handle: number): void {
+    for (const node of this.#directories.watches.handles.of(handle)) {
+      if (this.#tree.has(node, FLAG.GUARD) || !this.#tree.isDirectory(node)) continue;
+      this.#teller.tell("attributes", node);
+      if (this.#tree.has(node, FLAG.FAILED)) this.#directories.enter(node, "new", true);
+    }
+  }
+
+  /** A directory that is known to be elsewhere than where something happened to it came there later, or has left it. */
+  #questionOthers(handle: number, dir: Node, name: NameBytes): void {
+    for (const node of this.#directories.watches.handles.of(handle)) {
+      if (this.#tree.has(node, FLAG.HELD | FLAG.GUARD) || this.#roots.isRoot(node)) continue;
+      if (!this.#isPlace(node, dir, name)) this.#doubts.questionPlace(node);
+    }
+  }
+
+  #created(dir: Node, { name, isDirectory, child, next }: RawEvent): void {
+    this.#unread.made(dir, name);
+    let known = this.#known(dir, name, isDirectory);
+    if (known !== NONE && this.#isWatchedByOther(known, child)) {
+      this.#directories.drop(known, true);
+      known = NONE;
+    }
+    if (known === NONE) {
+      this.make(dir, name, isDirectory, true, child, next);
+      return;
+    }
+    // A scan has met it.
+    this.#directories.tellMade(known);
+    if (!isDirectory || this.#tree.handle(known) !== 0) return;
+    if (child !== 0) this.#directories.adopt(known, child);
+    this.#enter(known, name, "new", true);
+  }
+
+  #deleted(dir: Node, event: RawEvent): void {
+    const node = this.#entryBefore(dir, event);
+    if (node !== NONE) this.#directories.drop(node, true);
+  }
+
+  #movedFrom(dir: Node, event: RawEvent): void {
+    const node = this.#entryBefore(dir, event);
+    if (node === NONE) return;
+    if (event.isDirectory) this.#hindsight.confuse();
+    if (this.#moves.hasReplaced(node)) {
+      this.#doubts.question(dir, event.name);
+      // They changed places at once: what left is what was here before.
+      if (look(this.#paths.real(node))?.ino === this.#tree.ino(node)) return;
+    }
+    this.#roots.left(node);
+    if (event.cookie === 0) this.#directories.depart(node, true, event.child);
+    else this.#moves.hold(event.cookie, node);
+  }
+
+  #movedTo(dir: Node, event: RawEvent): void {
+    const { name, isDirectory, child } = event;
+    this.#unread.made(dir, name);
+    const held = this.#takeHeld(dir, event);
+    if (held === undefined) {
+      this.vacate(dir, name);
+      return this.#arrived(dir, name, isDirectory, child);
+    }
+    const { node, deferred } = held;
+    if (this.#isPlace(node, dir, name)) {
+      // It was known to be there already.
+      this.#tree.move(node, dir, name);
+      this.#roots.arrived(dir, name, node);
+      return;
+    }
+    const target = this.#tree.find(dir, name);
+    if (this.#tree.isWithin(dir, node) || (target !== NONE && this.#tree.isWithin(node, target)))
+      return this.#unravel(node, target);
+    const watchedBy = target === NONE ? 0 : this.#tree.handle(target);
+    const isMet = watchedBy !== 0 && isDirectory && this.#maySame(this.#tree.ino(node), target);
+    if (isMet && (child === 0 || watchedBy === child)) {
+      // A scan has met it where it is now.
+      this.#directories.drop(node, true);
+      this.#directories.tellMade(target);
+      this.#moves.replaced(target);
+      return this.#directories.enter(target, "check", true);
+    }
+    this.#teller.moving(node);
+    if (target !== NONE) {
+      this.#directories.replace(target);
+      this.#moves.replaced(node);
+    } else if (this.#directories.meets(dir) === false) this.#moves.replaced(node);
+    const from = this.#paths.shown(node);
+    this.#paths.release(node);
+    this.#tree.move(node, dir, name);
+    this.#roots.arrived(dir, name, node);
+    if (isDirectory) this.#hindsight.renamed(node);
+    const now = look(this.#paths.real(node));
+    if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
+      this.#tree.setKind(node, now.kind);
+      this.#tree.setIno(node, now.ino);
+    }
+    this.#hindsight.remember(node, now);
+    this.#tree.set(node, FLAG.TOLD);
+    this.#teller.renamed(node, from, target !== NONE);
+    for (const late of deferred) this.at(late.dir, late.event);
+    const handle = this.#tree.handle(node);
+    const mode = handle === 0 ? "new" : this.#directories.afterMove;
+    const isLoud = this.#directories.meets(node) !== false;
+    this.#directories.lost.delete(node);
+    if (mode !== "check" || handle !== child || !isLoud) this.#enter(node, name, mode, isLoud);
+  }
+
+  /** Whether an entry may have that inode: not of all it is known. */
+  #maySame(ino: number, node: Node): boolean {
+    return [0, ino].includes(this.#tree.ino(node)) || ino === 0;
+  }
+
+  /** Whether an entry is known to be another directory than an event is about. */
+  #isWatchedByOther(node: Node, child: number): boolean {
+    return child !== 0 && ![0, child].includes(this.#tree.handle(node));
+  }
+
+  /** One is above the other, and should be below it: events between were merged, or lost. */
+  #unravel(node: Node, target: Node): void {
+    const above = this.#tree.parent(node);
+    const isBelow = target === NONE || this.#tree.isWithin(target, node);
+    this.#directories.drop(node, true);
+    if (this.#tree.has(above, FLAG.GUARD)) this.#roots.suspect(above);
+    else this.#directories.enter(above, "new", true);
+    if (!isBelow) this.#directories.enter(target, "check", true);
+  }
+
+  /** Something came from outside. */
+  #arrived(dir: Node, name: NameBytes, isDirectory: boolean, child: number): void {
+    const known = this.#known(dir, name, isDirectory);
+    // Two that came one after the other may be told of as one.
+    if (known === NONE) return this.#moves.replaced(this.make(dir, name, isDirectory));
+    const now = look(this.#paths.real(known));
+    const isMetOnly = this.#directories.meets(dir) === false && !this.#tree.has(known, FLAG.TOLD);
+    if (isDirectory && isMetOnly && now?.ino === this.#tree.ino(known)) {
+      // What is in it is not told by events, and was met quietly.
+      this.#directories.drop(known, false);
+      this.make(dir, name, true);
+      return;
+    }
+    const isOther = now?.kind === KIND.DIRECTORY && !this.#maySame(now.ino, known);
+    if (isDirectory && (isOther || this.#isWatchedByOther(known, child))) {
+      this.#directories.drop(known, true);
+      return this.#moves.replaced(this.make(dir, name, true));
+    }
+    const isSame =
+      now === undefined ||
+      (now.ino === this.#tree.ino(known) && now.kind === this.#tree.kind(known));
+    if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
+      this.#tree.setIno(known, now.ino);
+      this.#tree.setKind(known, now.kind);
+    }
+    this.#moves.replaced(known);
+    // A scan has met it, or it took the place of what a scan has met.
+    if (isSame || isDirectory) this.#directories.tellMade(known);
+    else this.#teller.tell("change", known);
+    this.#hindsight.remember(known, now);
+    this.#directories.enter(known, "check", true);
+  }
+
+  #changed(dir: Node, { change, name }: RawEvent): void {
+    let node = this.#tree.find(dir, name);
+    if (node === NONE) {
+      // Deleted meanwhile, or not yet met by a scan that is under way.
+      const isLoud = this.#directories.meets(dir);
+      if (isLoud === undefined) return;
+      if (look(this.#paths.real(dir, name)) === undefined && !this.#unread.isIn(dir, name))
+        return this.#unread.note(dir, name, change);
+      node = this.make(dir, name, false, isLoud);
+    }
+    this.tellChange(change, node);
+  }
+
+  // --- Entries -----------------------------------------------------------------
+
+  /** The entry of that name, unless it is known as one of another kind, which is then gone. */
+  #known(dir: Node, name: NameBytes, isDirectory: boolean): Node {
+    const node = this.#tree.find(dir, name);
+    if (node === NONE || this.#tree.isDirectory(node) === isDirectory) return node;
+    this.#directories.drop(node, true);
+    return NONE;
+  }
+
+  /** Reads a directory that an event is about, unless that was done ahead of the event. */
+  #enter(node: Node, name: NameBytes, mode: ScanMode, loud: boolean): void {
+    const entered = this.#tree.isDirectory(node) ? this.#ahead.take(name) : undefined;
+    if (entered !== undefined && loud) this.#ahead.meet(node, entered);
+    else this.#directories.enter(node, mode, loud);
+  }
+
+  /** The entry that an event is about. A directory that has another name by now is known by its handle. */
+  #entryOf(dir: Node, { name, isDirectory, child }: RawEvent): Node {
+    const node = this.#tree.find(dir, name);
+    // One of another kind has taken its name already.
+    const isIt = node !== NONE && this.#tree.isDirectory(node) === isDirectory;
+    if (child === 0) return isIt ? node : NONE;
+    if (isIt && [0, child].includes(this.#tree.handle(node))) return node;
+    const [other = NONE, ...more] = this.#directories.watches.inTree(child);
+    return more.length === 0 ? other : NONE;
+  }
+
+  /** The same, of an event that it left: a scan that is still to come does not meet it any more. */
+  #entryBefore(dir: Node, event: RawEvent): Node {
+    const node = this.#entryOf(dir, event);
+    const isPlace =
+      node === NONE
+        ? this.#tree.find(dir, event.name) === NONE
+        : this.#isPlace(node, dir, event.name);
+    // It left a place that was thought to be another's.
+    if (event.child !== 0 && !isPlace) this.#doubts.question(dir, event.name);
+    if (node !== NONE) return node;
+    if (!this.#ahead.isFresh(dir)) return this.#unread.unmet(dir, event);
+    const isTaken = this.#tree.find(dir, event.name) !== NONE;
+    if (isTaken) return NONE;
+    const kind = event.isDirectory ? KIND.DIRECTORY : KIND.FILE;
+    const made = this.#directories.make(dir, event.name, kind, 0);
+    this.#directories.tellMade(made);
+    return made;
+  }
+
+  #isPlace(node: Node, dir: Node, { bytes, start, end }: NameBytes): boolean {
+    if (this.#tree.parent(node) !== dir) return false;
+    return Buffer.compare(this.#tree.name(node), bytes.subarray(start, end)) === 0;
+  }
+
+  /** The other half of a rename that came to a directory. */
+  #takeHeld(dir: Node, { cookie, handle }: RawEvent): Held | undefined {
+    if (this.#moves.size === 0) return undefined;
+    return this.#moves.take(cookie, dir, this.#directories.watches.handles.only(handle) === NONE);
+  }
+
+  /** Its other half went where nothing is watched. */
+  #away(dir: Node, event: RawEvent): void {
+    const held = this.#takeHeld(dir, event);
+    if (held !== undefined) this.#directories.depart(held.node, true, event.child);
+  }
+}
+
+/** The halves of one event follow each other: wherever the first one was, it waits for this. */
+function isSecond({ change, cookie, child }: RawEvent): boolean {
+  return change === "moved-to" && cookie !== 0 && child !== 0;
+}

@@ -1,0 +1,171 @@
+/**
+ * What events leave open: directories that are not where they are said to be, or not watched any more, and names whose events
+ * were merged, or spoke of something else than what is known. The disk is looked at when nothing is left to read, and again
+ * when that does not decide it.
+ *
+ * @module
+ */
+import type { Directories } from "./directories.ts";
+import { look } from "./look.ts";
+import { keyOf, nameOf, type Paths } from "./paths.ts";
+import type { Roots } from "./roots.ts";
+import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+
+/** How often what waits is looked at if nothing happens: twice, and as often for what that brings. */
+const MOST_ATTEMPTS = 6;
+
+/** What is to be looked at, because nothing tells what it is. */
+export class Doubts {
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #directories: Directories;
+  readonly #roots: Roots;
+  /** Not watched any more, for a reason that is looked for when all events are read. */
+  readonly #suspects = new Set<Node>();
+  /** Directories that could not be entered the last time either, because they are not where they are said to be. */
+  #missed = new Set<Node>();
+  /** Names to be looked at when nothing is left to read, by their directories. */
+  readonly #names = new Map<Node, Set<string>>();
+  /** Directories of such names that were not where they should be, the last time. */
+  readonly #elsewhere = new Set<Node>();
+  /** How often what waits was looked at since something happened. */
+  #attempts = 0;
+  /** Called for what is there, and was not told. */
+  onFound: (dir: Node, name: NameBytes, isDirectory: boolean) => void = () => {};
+
+  constructor(tree: Tree, paths: Paths, directories: Directories, roots: Roots) {
+    this.#tree = tree;
+    this.#paths = paths;
+    this.#directories = directories;
+    this.#roots = roots;
+  }
+
+  /** Whether anything waits to be looked at that may be known the next time. */
+  get isUnsettled(): boolean {
+    return this.#waiting > 0 && this.#attempts < MOST_ATTEMPTS;
+  }
+
+  /** Looks at a name when nothing is left to read. */
+  question(dir: Node, { bytes, start, end }: NameBytes): void {
+    if (dir === NONE) return;
+    if (this.#tree.has(dir, FLAG.GUARD)) return this.#roots.suspect(dir);
+    const key = keyOf(bytes, start, end);
+    const names = this.#names.get(dir);
+    if (names === undefined) this.#names.set(dir, new Set([key]));
+    else names.add(key);
+  }
+
+  /** Looks at the name of an entry when nothing is left to read. */
+  questionPlace(node: Node): void {
+    this.question(this.#tree.parent(node), nameOf(this.#tree.name(node)));
+  }
+
+  /** Something happened to a directory, or to what has its place, for a reason that is not known yet. */
+  suspect(node: Node): void {
+    this.#suspects.add(node);
+  }
+
+  /** An entry is gone. */
+  forget(node: Node): void {
+    this.#suspects.delete(node);
+    this.#missed.delete(node);
+    this.#names.delete(node);
+    this.#elsewhere.delete(node);
+  }
+
+  /** Nothing is left to read. `isQuiet`: nothing was read either. */
+  emptied(isQuiet: boolean): void {
+    const isTried = isQuiet && this.#directories.scanner.idle && this.#waiting > 0;
+    this.#attempts = isTried ? this.#attempts + 1 : 0;
+    if (this.#missed.size + this.#directories.lost.size > 0) this.#enterLost();
+    if (this.#names.size > 0) this.#verifyNames();
+  }
+
+  /** Looks at what is suspected. */
+  settle(): void {
+    for (const node of this.#suspects) {
+      this.#suspects.delete(node);
+      this.#examine(node);
+    }
+  }
+
+  get #waiting(): number {
+    return this.#directories.lost.size + this.#names.size;
+  }
+
+  #enterLost(): void {
+    const missed = this.#missed;
+    this.#missed = new Set(this.#directories.lost.keys());
+    for (const [node, loud] of this.#directories.lost) {
+      this.#directories.lost.delete(node);
+      this.#directories.enter(node, "new", loud);
+      // It is not renamed: nobody told that it is gone.
+      if (missed.has(node)) this.questionPlace(node);
+    }
+  }
+
+  #verifyNames(): void {
+    // Some are asked again, the next time.
+    let left = this.#names.size;
+    for (const [dir, names] of this.#names) {
+      if (left-- === 0) break;
+      this.#names.delete(dir);
+      // It is compared with the disk when it can be read.
+      if (this.#tree.has(dir, FLAG.FAILED)) continue;
+      const isHere = this.#isWhereItWas(dir);
+      for (const key of names) {
+        const name = nameOf(Buffer.from(key, "latin1"));
+        if (isHere) this.#verify(dir, name);
+        else this.question(dir, name);
+      }
+    }
+  }
+
+  /** Whether the path of a directory leads to it. If not it was renamed, which is still to be read, or else was missed. */
+  #isWhereItWas(dir: Node): boolean {
+    if (this.#directories.watches.isFound(dir)) {
+      this.#elsewhere.delete(dir);
+      return true;
+    }
+    if (this.#elsewhere.delete(dir)) this.#directories.enter(dir, "check", true);
+    else this.#elsewhere.add(dir);
+    return false;
+  }
+
+  /** Looks whether a name is what its events say. */
+  #verify(dir: Node, name: NameBytes): void {
+    const node = this.#tree.find(dir, name);
+    const now = look(this.#paths.real(dir, name));
+    const isDirectory = now?.kind === KIND.DIRECTORY;
+    if (node === NONE && now === undefined) return;
+    if (now !== undefined && this.#directories.meets(dir) === false) {
+      // The same, and a read that is still to come would meet it quietly.
+      const isTold = node !== NONE && this.#tree.has(node, FLAG.TOLD);
+      if (node !== NONE && !isTold) this.#directories.drop(node, false);
+      if (!isTold) return void this.onFound(dir, name, isDirectory);
+    }
+    if (node === NONE || now === undefined || this.#tree.isDirectory(node) !== isDirectory)
+      return this.#directories.enter(dir, "new", true);
+    if (isDirectory) return this.#directories.enter(node, "check", true);
+    // Nothing else tells of it, if it was only met.
+    if (this.#directories.isEarly) this.#directories.tellMade(node);
+    const ino = this.#tree.ino(node);
+    if (ino === now.ino) return;
+    const isSame = ino === 0 && this.#tree.kind(node) === now.kind;
+    this.#tree.setIno(node, now.ino);
+    this.#tree.setKind(node, now.kind);
+    // If it was not looked at before, it is what was told.
+    if (!isSame) this.#directories.tellChanged(node);
+  }
+
+  /** Finds out why a directory is not watched any more. */
+  #examine(node: Node): void {
+    if (this.#roots.isRoot(node)) return this.#roots.recheck(node);
+    // What a link led to is another one now, or nothing.
+    if (this.#tree.has(node, FLAG.FOLLOWED)) return this.#directories.enter(node, "check", true);
+    // Deleted: then that is told by its directory, or it is below what was unmounted.
+    const now = look(this.#paths.real(node));
+    if (now?.kind === KIND.DIRECTORY) this.#directories.enter(node, "check", true);
+    else this.#directories.lost.set(node, true);
+  }
+}
