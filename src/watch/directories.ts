@@ -8,6 +8,7 @@ import { close } from "../syscalls/fd.ts";
 import type { Backend } from "./backend.ts";
 import { brief } from "./brief.ts";
 import { Departure } from "./departure.ts";
+import { Fresh } from "./fresh.ts";
 import type { Ignore } from "./ignore.ts";
 import { Links } from "./links.ts";
 import {
@@ -74,7 +75,7 @@ export class Directories implements Reader, Disposable {
   /** Directories that were not where they are said to be, and whether what is in them is told as made. */
   readonly lost = new Map<Node, boolean>();
   /** Directories that were read quietly since nothing was left to read, if all that happened before is still to be told. */
-  readonly fresh = new Set<Node>();
+  readonly fresh: Fresh;
   #still: Still | undefined;
   /** Whether an entry left, and may come back elsewhere. */
   isHeld: () => boolean = () => false;
@@ -105,6 +106,7 @@ export class Directories implements Reader, Disposable {
     this.#options = options;
     this.#times = options.times;
     this.#backend = backend;
+    this.fresh = new Fresh(tree);
     this.isEarly = options.isEarly;
     if (options.followSymlinks) this.#links = new Links(tree, paths, teller);
     brief(

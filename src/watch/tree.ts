@@ -31,6 +31,8 @@ export const FLAG = {
   ANCHOR: 0x10,
   /** Watched for the names of roots alone, and no part of a tree. */
   GUARD: 0x20,
+  /** It was read a moment ago. */
+  FRESH: 0x40,
   /** It could not be opened or watched. */
   FAILED: 0x80,
   /** A symbolic link that is followed. */
