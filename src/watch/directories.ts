@@ -81,8 +81,8 @@ export class Directories implements Reader, Disposable {
   isHeld: () => boolean = () => false;
   /** Called for each entry that goes. */
   onForget: (node: Node) => void = () => {};
-  /** Called when rules were read, and nothing is left out yet that they say is; and whether what they leave out no more is told as made. */
-  onRules: (loud: boolean) => void = () => {};
+  /** Called when the rules of a directory were read, and nothing is left out yet that they say is; and whether what they leave out no more is told as made. */
+  onRules: (node: Node, loud: boolean) => void = () => {};
   /** Called before an entry is added that a scan has met. */
   onMeet: (dir: Node, name: NameBytes) => void = () => {};
   /** Called for a directory that is watched as what its path led to. */
@@ -193,11 +193,11 @@ export class Directories implements Reader, Disposable {
   }
 
   /** Whether something below a root is not watched because the root is. */
-  leavesOut(root: Anchor, path: Anchor): boolean {
+  leavesOut(root: Anchor & { readonly node: Node }, path: Anchor): boolean {
     if (this.#options.depth !== Infinity) return true;
     if (!this.#ignore.active) return false;
     const kind = look(path.real, true)?.kind ?? KIND.DIRECTORY;
-    return this.#rules.leavesOut(root, path, kind === KIND.DIRECTORY);
+    return this.#rules.leavesOut(root.node, root, path, kind === KIND.DIRECTORY);
   }
 
   /** Rules may have changed. */
@@ -315,7 +315,6 @@ export class Directories implements Reader, Disposable {
     const isSimple = !this.#ignore.active && this.#times === undefined;
     if (mayBeStill && isSimple && this.#repair(scan)) return -1;
     const { fd, handle, ...watched } = this.watches.watch(node, "tree");
-    const before = this.#rules.of(node);
     const unread = fd === -1 ? undefined : this.#rules.load(node, fd);
     const error = watched.error ?? unread;
     if (error !== undefined) this.watches.fail(node, error, fd !== -1, scan.loud);
@@ -359,8 +358,7 @@ export class Directories implements Reader, Disposable {
         scan.mode = "check";
       if (bound === "new") this.onOpen(node);
     }
-    if (before !== undefined || this.#rules.of(node) !== undefined)
-      this.onRules(scan.loud || scan.mode !== "new");
+    if (this.#ignore.readsFiles) this.onRules(node, scan.loud || scan.mode !== "new");
     // What of it is left out is not known: it is tried again.
     if (unread !== undefined || scan.cancelled) {
       close(fd);

@@ -63,7 +63,7 @@ export class Roots {
     this.#paths = paths;
     this.#directories = directories;
     this.#guards = new Guards(tree, paths, directories);
-    directories.onRules = (loud) => this.#review(loud);
+    directories.onRules = (node, loud) => this.#review(node, loud);
   }
 
   get size(): number {
@@ -249,20 +249,23 @@ export class Roots {
   }
 
   /** Roots that are left out of what is above them are roots by themselves: what is left out may have changed. */
-  #review(loud: boolean): void {
+  #review(node: Node, loud: boolean): void {
+    if (this.#covered.size + this.#roots.size < 2) return;
+    const real = this.#paths.real(node);
+    const dir = { real, shown: real };
     for (const anchor of this.#covered.values()) {
-      if (this.#coverOf(anchor) !== undefined) continue;
+      if (!covers(dir, anchor) || this.#coverOf(anchor) !== undefined) continue;
       const above = [...this.#roots.values()].filter((root) => covers(root, anchor));
       const root = above.find((each) => this.#find(each, anchor)[0] !== NONE) ?? above[0];
       if (root !== undefined) this.#part(root, anchor);
     }
-    for (const root of this.#roots.values()) this.#joinAll(root, loud);
+    for (const root of this.#roots.values()) this.#joinAll(root, loud, dir);
   }
 
-  /** Makes the roots that are parts of one such. */
-  #joinAll(root: Root, loud: boolean): void {
+  /** Makes the roots that are parts of one such, if they are below a directory in it. */
+  #joinAll(root: Root, loud: boolean, dir: Anchor = root): void {
     for (const other of this.#roots.values())
-      if (covers(root, other) && !this.#directories.leavesOut(root, other))
+      if (covers(dir, other) && covers(root, other) && !this.#directories.leavesOut(root, other))
         this.#join(root, other, loud);
   }
 

@@ -11,7 +11,7 @@ import { isLimit } from "./limits.ts";
 import { type Anchor, nameOfText, pathName, type Paths, reach } from "./paths.ts";
 import { readRules } from "./rule-file.ts";
 import type { Teller } from "./teller.ts";
-import { KIND, type NameBytes, type Node, type Tree } from "./tree.ts";
+import { KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
 
 /** The rules of a tree. */
 export class Rules implements RuleFiles<Node> {
@@ -20,7 +20,8 @@ export class Rules implements RuleFiles<Node> {
   readonly #ignore: Ignore;
   readonly #teller: Teller;
   readonly #name: NameBytes;
-  readonly #files = new Map<Node, Gitignore>();
+  /** Of all directories that were looked at, those without a file among them. */
+  readonly #files = new Map<Node, Gitignore | undefined>();
   /** Directories whose files can't be read, and why. */
   readonly #faults = new Map<Node, string>();
 
@@ -39,20 +40,30 @@ export class Rules implements RuleFiles<Node> {
   }
 
   /**
-   * Whether something below a root, or a directory on the way, is left out by what the files say now, read or not.
+   * Whether something below a root, or a directory on the way, is left out by what the files say, those that were not read yet among them.
    *
+   * @param top What is known of the root.
    * @param isDirectory Whether it is one, as far as that is known.
    */
-  leavesOut({ real: root }: Anchor, { real: path }: Anchor, isDirectory: boolean): boolean {
+  leavesOut(
+    top: Node,
+    { real: root }: Anchor,
+    { real: path }: Anchor,
+    isDirectory: boolean,
+  ): boolean {
     if (!this.#ignore.active) return false;
     const from = root.length === 1 ? 0 : root.length;
     const parts = pathName(path.subarray(from + 1)).text.split("/");
     const files: (Gitignore | undefined)[] = [];
     const above = { of: (at: number) => files[at], above: (at: number) => at - 1 };
     let end = from;
+    let dir = top;
     return parts.some((_, at) => {
-      files.push(this.#read(path.subarray(0, end)));
-      end = path.indexOf(SLASH, end + 1);
+      // What was read counts until it is read again: that of which an event is still to be read was not yet.
+      files.push(this.#files.has(dir) ? this.#files.get(dir) : this.#read(path.subarray(0, end)));
+      const start = end + 1;
+      end = path.indexOf(SLASH, start);
+      if (dir !== NONE && end !== -1) dir = this.#tree.find(dir, { bytes: path, start, end });
       const isOnTheWay = at < parts.length - 1;
       const name = parts.slice(0, at + 1).join("/");
       return this.#ignore.ignores(name, isOnTheWay || isDirectory, at, above);
@@ -78,8 +89,7 @@ export class Rules implements RuleFiles<Node> {
         dirfd === undefined
           ? reach(this.#paths.real(dir, this.#name), readRules)
           : readRules(dirfd, this.#name.bytes);
-      if (rules === undefined) this.#files.delete(dir);
-      else this.#files.set(dir, rules);
+      this.#files.set(dir, rules);
       this.#faults.delete(dir);
     } catch (error) {
       return this.#fail(dir, error);

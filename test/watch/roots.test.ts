@@ -417,4 +417,23 @@ describe.each(ways)("$backend", (way) => {
       }
     });
   });
+
+  test("rules that go away between two looks at them leave nothing that is told twice", async () => {
+    await using(["out"], async (_, place) => {
+      writeFileSync(place.at("root/.gitignore"), "c\n");
+      const ignore = (): boolean => {
+        // They were read, to find out whether the second path is a part of the first.
+        rmSync(place.at("root/.gitignore"), { force: true });
+        return false;
+      };
+      const paths = ["root", "root/c/deep"].map((path) => place.at(path));
+      const options = { gitignore: true, initial: true, ignore, backend: way.backend };
+      await using watcher = watch(paths, options);
+      await watcher.ready;
+      const made = ["create root/", "create root/c/", "create root/c/deep/"];
+      expect((await linesOf(watcher, place)).toSorted()).toEqual(made);
+      mkdirSync(place.at("root/c/deep/new"));
+      expect(await linesOf(watcher, place)).toEqual(["create root/c/deep/new/"]);
+    });
+  });
 });
