@@ -80,6 +80,11 @@ export class Ignore {
   }
 }
 
+/** Whether a rule may say something else of an entry when a directory above it is renamed. */
+export function looksAtPaths(rule: IgnoreRule): boolean {
+  return typeof rule === "function" || rule.includes("/");
+}
+
 /**
  * Checks that globs begin below what is watched: none would leave out anything otherwise.
  *

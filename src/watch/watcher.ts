@@ -14,7 +14,7 @@ import { CalmTeller } from "./calm-teller.ts";
 import { choose } from "./choose.ts";
 import { Engine } from "./engine.ts";
 import type { WatchEvent } from "./event.ts";
-import { checkGlobs, Ignore } from "./ignore.ts";
+import { checkGlobs, Ignore, looksAtPaths } from "./ignore.ts";
 import { HOLD } from "./moves.ts";
 import { type Settings, settingsOf, type WatchOptions } from "./options.ts";
 import { MOST_UNREAD, Pace, SHORT, SLICE } from "./pace.ts";
@@ -120,8 +120,8 @@ export class Watcher extends EventSource<WatchEvent> {
    * deleted before it was met it is not told that it was one, nor of what is moved in whether something else had that name, nor
    * what an overflow hides in directories that were not read yet. {@linkcode Watcher.indexed} is there for who wants to wait for the tree.
    *
-   * With `initial`, `gitignore`, `followSymlinks` or `poll`, which need the tree, fanotify is ready when all of it was read and told
-   * as well; and so it is if other file systems are mounted below the paths, or this one can't open its directories by handle.
+   * With `initial`, `gitignore`, `followSymlinks`, `poll`, `depth`, or an `ignore` that looks at paths, which need the tree, fanotify is
+   * ready when all of it was read and told as well; and so it is if other file systems are mounted below the paths, or this one can't open its directories by handle.
    */
   get ready(): Promise<void> {
     return this.#ready.promise;
@@ -436,8 +436,10 @@ function closedError(by: string): ValueError {
 }
 
 /** Whether what is there counts, and not only what happens. */
-function needsTree({ initial, gitignore, followSymlinks, poll }: Settings): boolean {
-  return initial || gitignore !== undefined || followSymlinks || poll > 0;
+/** What a rename leaves out, or leaves out no more, is told of what is known. */
+function needsTree({ initial, followSymlinks, poll, depth, ignore, gitignore }: Settings): boolean {
+  const isByPath = gitignore !== undefined || depth !== Infinity || ignore.some(looksAtPaths);
+  return initial || followSymlinks || poll > 0 || isByPath;
 }
 
 function isList(paths: PathLike | readonly PathLike[]): paths is readonly PathLike[] {
