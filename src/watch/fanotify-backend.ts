@@ -269,10 +269,12 @@ export class FanotifyBackend implements Backend {
     });
   }
 
-  /** Reads all that is there by now. */
+  /** Reads all that is there by now, if what was there when it happened matters. */
   #readAhead(): void {
+    const sink = this.#sink;
+    if (sink?.isEarly !== true) return;
     const buffer = readBuffer();
-    while (!this.#backlog.isFull && this.#sink?.isClosed === false) {
+    while (!this.#backlog.isFull && !sink.isClosed) {
       const length = read_nonblock(this.fd, buffer);
       if (length <= 0) return;
       this.#backlog.add(buffer, 0, length, this.#foresee);
