@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Pinned } from "../libc.ts";
+import type { Pinned, PinnedString } from "../libc.ts";
 import type { NameBytes } from "./tree.ts";
 
 /** What happened to an entry of a watched directory. */
@@ -126,6 +126,12 @@ export interface Backend {
    * @throws {OSError} It can't be watched: `ENOSPC`, `EACCES`.
    */
   watch(dirfd: number, interest: Interest): number;
+  /**
+   * Watches a directory by its path, which is no link: see `Trust`.
+   *
+   * @throws {OSError} It can't be watched, or is not there.
+   */
+  watchPath?(path: PinnedString, interest: Interest): number;
   /** Stops watching. Events of the handle that still come are dropped. */
   unwatch(handle: number): void;
   /**

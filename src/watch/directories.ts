@@ -314,7 +314,9 @@ export class Directories implements Reader, Disposable {
     const mayBeStill = scan.mode === "repair" && !this.#tree.has(node, FLAG.ANCHOR);
     const isSimple = !this.#ignore.active && this.#times === undefined;
     if (mayBeStill && isSimple && this.#repair(scan)) return -1;
-    const { fd, handle, ...watched } = this.watches.watch(node, "tree");
+    const isNew = scan.mode === "new";
+    const watched = isNew ? this.watches.watchNew(node) : this.watches.watch(node, "tree");
+    const { fd, handle } = watched;
     const unread = fd === -1 ? undefined : this.#rules.load(node, fd);
     const error = watched.error ?? unread;
     if (error !== undefined) this.watches.fail(node, error, fd !== -1, scan.loud);
@@ -346,8 +348,13 @@ export class Directories implements Reader, Disposable {
         scan.loud = true;
       }
       if (isEarly && !scan.loud) this.fresh.add(node);
+      const { since } = this.watches.trust;
+      const wasAnother = known !== 0 && known !== handle;
       const bound = this.watches.bind(node, handle);
-      if (bound === "loop" || (bound === "same" && scan.mode === "check")) {
+      // It may be what it was, and what was read be of another one.
+      const isSame = bound === "same" && scan.mode === "check" && since === Infinity;
+      if (wasAnother) scan.since = Math.min(scan.since, since);
+      if (bound === "loop" || isSame) {
         close(fd);
         return -1;
       }

@@ -15,8 +15,9 @@ import { Doubts } from "./doubts.ts";
 import { Hindsight } from "./hindsight.ts";
 import type { Ignore } from "./ignore.ts";
 import { Moves } from "./moves.ts";
+import { CLOCK_SLACK } from "./pace.ts";
 import type { Paths } from "./paths.ts";
-import { CLOCK_SLACK, Roots } from "./roots.ts";
+import { Roots } from "./roots.ts";
 import type { Teller } from "./teller.ts";
 import { FLAG, type NameBytes, NONE, type Tree } from "./tree.ts";
 import { Unread } from "./unread.ts";
@@ -151,10 +152,9 @@ export class Engine implements Sink, Disposable {
     this.directories.endEarly();
     this.#teller.overflow();
     this.directories.watches.limits.forgive();
-    this.roots.establishAll(
-      this.#emptied - CLOCK_SLACK,
-      this.#isClockSteady ? "repair" : "compare",
-    );
+    const { trust } = this.directories.watches;
+    const isSure = this.#isClockSteady && trust.since === Infinity;
+    this.roots.establishAll(this.#emptied - CLOCK_SLACK, isSure ? "repair" : "compare");
   }
 
   /** Compares all that is watched with the disk. */
@@ -214,6 +214,8 @@ export class Engine implements Sink, Disposable {
     this.#unread.emptied();
     this.caughtUp();
     this.#hindsight.emptied();
+    const { scanner, watches } = this.directories;
+    if (scanner.idle) watches.trust.emptied(this.#emptiedTick);
   }
 
   /** Whether anything waits to be looked at that may be known the next time. */

@@ -111,6 +111,10 @@ export class InotifyBackend implements Backend {
     return inotify_add_watch(this.fd, linkTo(dirfd), this.#masks[interest]);
   }
 
+  watchPath(path: PinnedString, interest: Interest): number {
+    return inotify_add_watch(this.fd, path, this.#masks[interest] | IN.DONT_FOLLOW);
+  }
+
   unwatch(handle: number): void {
     try {
       inotify_rm_watch(this.fd, handle);

@@ -9,6 +9,7 @@ import type { RawEvent } from "./backend.ts";
 import type { Directories } from "./directories.ts";
 import { type Guarded, Guards } from "./guards.ts";
 import { type Look, look } from "./look.ts";
+import { CLOCK_SLACK } from "./pace.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "./paths.ts";
 import type { ScanMode } from "./scanner.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
@@ -29,9 +30,6 @@ interface Covered extends Anchor {
 }
 
 const SLASH = 0x2f;
-
-/** Milliseconds by which the clock of file systems may be behind. */
-export const CLOCK_SLACK = 20;
 
 /** Whether one path is below another one. */
 function covers({ real: above }: Anchor, { real: below }: Anchor): boolean {

@@ -107,6 +107,7 @@ export class Watcher extends EventSource<WatchEvent> {
     }
     if (isEarly) this.#ready.resolve();
     this.#scan(SMALL, isEarly ? BRIEF : SLICE);
+    if (!this.#pace.isReady) this.#engine.directories.watches.trustPaths();
     this.push(this.#take());
   }
 
@@ -319,6 +320,7 @@ export class Watcher extends EventSource<WatchEvent> {
     if (this.#settings.poll > 0) this.#pollLater();
     if (this.#pace.isReady) return;
     this.#pace.isReady = true;
+    this.#engine.directories.watches.trust.end();
     this.#ready.resolve();
     this.#indexed.resolve();
   }

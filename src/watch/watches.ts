@@ -17,6 +17,7 @@ import { isLimit, Limits } from "./limits.ts";
 import { type Paths, reach } from "./paths.ts";
 import type { Teller } from "./teller.ts";
 import { FLAG, type Node, type Tree } from "./tree.ts";
+import { Trust } from "./trust.ts";
 
 /** How a directory is opened, unless a link to it is followed: without `NOFOLLOW` then. */
 export const OPEN = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK | O.NOFOLLOW;
@@ -28,6 +29,7 @@ const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 export class Watches {
   readonly handles = new Handles();
   readonly limits = new Limits();
+  readonly trust = new Trust();
   readonly #tree: Tree;
   readonly #paths: Paths;
   readonly #backend: Backend;
@@ -44,7 +46,8 @@ export class Watches {
     this.#paths = paths;
     this.#backend = backend;
     this.#teller = teller;
-    brief(this.open, this.watch, this.bind, this.recover, backend.watch, paths.call);
+    brief(this.open, this.watch, this.watchNew, this.bind, this.recover, backend.watch, paths.call);
+    if (backend.watchPath !== undefined) brief(backend.watchPath, openat_quietly);
     brief(openat, inotify_add_watch, getdents64_quietly, read_linux_dirents64_rows, cstring, room);
   }
 
@@ -81,6 +84,32 @@ export class Watches {
     } catch (error) {
       return { fd, handle: 0, error: fd === -1 ? error : this.#named(node, error) };
     }
+  }
+
+  /** Lets directories that were never entered be watched by their paths, if the backend can. */
+  trustPaths(): void {
+    if (this.#backend.watchPath !== undefined) this.trust.begin();
+  }
+
+  /** The same of one that was never entered. */
+  watchNew(node: Node): { fd: number; handle: number; error?: unknown } {
+    const isTrusted = this.trust.isOn && !this.#ended && this.#tree.handle(node) === 0;
+    // What happens above it must be heard of, and it may be no link.
+    const isHeard = isTrusted && this.#tree.handle(this.#tree.parent(node)) !== 0;
+    const isPlain = isHeard && !this.#tree.has(node, FLAG.ANCHOR | FLAG.FOLLOWED | FLAG.LINKED);
+    const path = isPlain ? this.#paths.call(node) : undefined;
+    if (path === undefined) return this.watch(node, "tree");
+    let handle: number | undefined;
+    try {
+      handle = this.#backend.watchPath?.(path, "tree");
+    } catch {
+      // The other way finds out why.
+    }
+    if (handle === undefined) return this.watch(node, "tree");
+    const fd = openat_quietly(AT.FDCWD, path, OPEN);
+    if (fd !== -1) return { fd, handle };
+    if (this.handles.of(handle).length === 0) this.#backend.unwatch(handle);
+    return this.watch(node, "tree");
   }
 
   /**
