@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { RawEvent } from "./backend.ts";
+import type { RawChange, RawEvent } from "./backend.ts";
 import type { Directories } from "./directories.ts";
 import { type Guarded, Guards } from "./guards.ts";
 import { type Look, look } from "./look.ts";
@@ -42,6 +42,10 @@ function covers({ real: above }: Anchor, { real: below }: Anchor): boolean {
 function namesOf(above: Uint8Array, below: Uint8Array): Uint8Array[] {
   const rest = keyOf(below, above.length === 1 ? 1 : above.length + 1);
   return rest.split("/").map((name) => Buffer.from(name, "latin1"));
+}
+
+function isArrival(change: RawChange): boolean {
+  return change === "create" || change === "moved-to";
 }
 
 export class Roots {
@@ -156,12 +160,13 @@ export class Roots {
     const key = keyOf(name.bytes, name.start, name.end);
     let isDirect = false;
     for (const root of this.#guards.of(dir)?.roots ?? []) {
-      // A directory on the way may be open by now to who was kept out.
-      if (change === "attributes" && root.node === NONE && this.#guards.after(root, dir) === key)
+      // What is on the way and could not be passed may be open by now, or another one.
+      const mayPass = change === "attributes" || (root.awaited !== key && isArrival(change));
+      if (mayPass && root.node === NONE && this.#guards.after(root, dir) === key)
         this.#suspects.add(root);
       if (root.awaited !== key || root.guards.at(-1)?.node !== dir) continue;
       if (this.#parentOf(root) === root.guards.at(-1)?.path) isDirect = true;
-      else if (change === "create" || change === "moved-to") this.#suspects.add(root);
+      else if (isArrival(change)) this.#suspects.add(root);
     }
     return isDirect;
   }

@@ -436,4 +436,18 @@ describe.each(ways)("$backend", (way) => {
       expect(await linesOf(watcher, place)).toEqual(["create root/c/deep/new/"]);
     });
   });
+
+  test("a path behind a link that leads to itself is told when a directory takes the place of that", async () => {
+    await using(["out"], async (_, place) => {
+      symlinkSync("loop", place.at("root/loop"));
+      const options = { backend: way.backend, mustExist: false };
+      await using watcher = watch(place.at("root/loop/deep/file"), options);
+      watcher.readEventsSync();
+      rmSync(place.at("root/loop"));
+      mkdirSync(place.at("root/loop/deep"), { recursive: true });
+      await linesOf(watcher, place);
+      write(place.at("root/loop/deep/file"));
+      expect((await linesOf(watcher, place))[0]).toBe("create root/loop/deep/file");
+    });
+  });
 });
