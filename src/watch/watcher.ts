@@ -312,7 +312,8 @@ export class Watcher extends EventSource<WatchEvent> {
     if (!scanner.idle && !this.#isHeldUp) scanner.run(performance.now() + time, least);
     this.#engine.settle();
     // All of what was read of directories is what has been told: nothing can be older.
-    if (this.#engine.isFresh && !this.closed && ioctl_fionread(this) === 0) this.#engine.caughtUp();
+    const isFresh = this.#engine.isFresh && !this.#isHeldUp && !this.closed;
+    if (isFresh && ioctl_fionread(this) === 0) this.#engine.caughtUp();
     if (!scanner.idle) {
       if (!this.closed) this.#pace.later();
       return;
