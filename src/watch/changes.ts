@@ -239,9 +239,10 @@ export class Changes {
     this.#teller.renamed(node, from, target !== NONE);
     for (const late of deferred) this.at(late.dir, late.event);
     const handle = this.#tree.handle(node);
-    const mode = handle === 0 ? "new" : this.#directories.afterMove;
     const isLoud = this.#directories.meets(node) !== false;
-    this.#directories.lost.delete(node);
+    // It was to be read where it was before.
+    const isUnread = this.#directories.lost.delete(node) || handle === 0;
+    const mode = isUnread ? "new" : this.#directories.afterMove;
     if (mode !== "check" || handle !== child || !isLoud) this.#enter(node, name, mode, isLoud);
   }
 
