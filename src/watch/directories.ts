@@ -313,7 +313,11 @@ export class Directories implements Reader, Disposable {
     // A root shows whether the file system is still the one that is watched.
     const mayBeStill = scan.mode === "repair" && !this.#tree.has(node, FLAG.ANCHOR);
     const isSimple = !this.#ignore.active && this.#times === undefined;
-    if (mayBeStill && isSimple && this.#repair(scan)) return -1;
+    if (mayBeStill && isSimple) {
+      if (this.#repair(scan)) return -1;
+      // It was renamed, perhaps, and what was read of what is below it is of others.
+      if (this.watches.trust.since !== Infinity) scan.mode = "compare";
+    }
     const isNew = scan.mode === "new";
     const watched = isNew ? this.watches.watchNew(node) : this.watches.watch(node, "tree");
     const { fd, handle } = watched;
@@ -385,7 +389,7 @@ export class Directories implements Reader, Disposable {
     const fd = this.watches.open(dir);
     if (fd === -1) return false;
     const still = (this.#still ??= new Still(this.#tree));
-    let isSame = still.isStill(dir, fd, since);
+    let isSame = still.isStill(dir, fd, Math.min(since, this.watches.trust.since));
     // What is told of needs a number.
     const needsAll = isSame && !still.areLeavesStill(dir, fd, since);
     const first = needsAll ? this.#tree.first(dir) : this.#tree.firstNumbered(dir);

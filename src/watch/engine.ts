@@ -153,7 +153,7 @@ export class Engine implements Sink, Disposable {
     this.#teller.overflow();
     this.directories.watches.limits.forgive();
     const { trust } = this.directories.watches;
-    const isSure = this.#isClockSteady && trust.since === Infinity;
+    const isSure = this.#isClockSteady && this.roots.areInPlace(trust.since);
     this.roots.establishAll(this.#emptied - CLOCK_SLACK, isSure ? "repair" : "compare");
   }
 

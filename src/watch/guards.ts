@@ -7,7 +7,7 @@ import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
 import type { Interest } from "./backend.ts";
 import type { Directories } from "./directories.ts";
-import { look } from "./look.ts";
+import { changedAt, look } from "./look.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "./paths.ts";
 import { FLAG, KIND, type Node, NONE, type Tree } from "./tree.ts";
 
@@ -48,6 +48,13 @@ export class Guards<Root extends Guarded> {
 
   of(node: Node): Guard<Root> | undefined {
     return this.#byNode.get(node);
+  }
+
+  /** Whether none of them was renamed since then, nor anything in them made, deleted or renamed. */
+  areStill(since: number): boolean {
+    for (const path of this.#byPath.keys())
+      if (changedAt(Buffer.from(path, "latin1")) >= since) return false;
+    return true;
   }
 
   /** Watches what is above a root, in place of what was watched for it before. @returns Whether what it found is still so. */

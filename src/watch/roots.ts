@@ -151,6 +151,11 @@ export class Roots {
     return undefined;
   }
 
+  /** Whether all that is above them was left alone since then. */
+  areInPlace(since: number): boolean {
+    return since === Infinity || this.#guards.areStill(since);
+  }
+
   isRoot(node: Node): boolean {
     return this.#byNode.has(node);
   }

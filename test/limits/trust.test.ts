@@ -9,12 +9,16 @@ import { tempDir } from "../support/temp.ts";
 import { treeOf } from "../support/watch.ts";
 import { Watching } from "../support/watching.ts";
 
-test.skipIf(!can("CAP_SYS_ADMIN"))(
-  "Trust of a directory that may be another one ends when the event that says so is lost (needs CAP_SYS_ADMIN)",
-  () => {
+test.skipIf(!can("CAP_SYS_ADMIN")).each([
+  ["above", "other"],
+  ["above/root/n", "other/n"],
+  ["above/root/n/deep", "other/n/deep"],
+])(
+  "Trust of a directory that may be another one ends when the event that says so is lost: of %s (needs CAP_SYS_ADMIN)",
+  (one, another) => {
     using dir = tempDir();
     const root = dir.at("above/root");
-    for (const path of [`${root}/n`, dir.at("other/root/n")]) {
+    for (const path of [`${root}/n/deep`, dir.at("other/root/n/deep"), dir.at("other/n/deep")]) {
       mkdirSync(path, { recursive: true });
       writeFileSync(`${path}/file`, "");
     }
@@ -23,7 +27,7 @@ test.skipIf(!can("CAP_SYS_ADMIN"))(
     using _ = sysctl("fs.inotify.max_queued_events", 4);
     for (let at = 0; at < 10; at++) writeFileSync(`${root}/${at}`, "");
     const swap = (path: string): void => {
-      if (path === `${root}/n`) exchange(dir.at("above"), dir.at("other"));
+      if (path === `${root}/n/deep`) exchange(dir.at(one), dir.at(another));
     };
     // Another one is watched than is read.
     let calls = 0;
@@ -41,7 +45,7 @@ test.skipIf(!can("CAP_SYS_ADMIN"))(
     watching.read();
     expect(watching.model.overflows).toBe(1);
     expect(watching.known).toEqual([...treeOf(root).keys()].toSorted());
-    writeFileSync(`${root}/n/late`, "");
-    expect(watching.read()).toContain(`create ${root}/n/late`);
+    writeFileSync(`${root}/n/deep/late`, "");
+    expect(watching.read()).toContain(`create ${root}/n/deep/late`);
   },
 );
