@@ -184,7 +184,7 @@ test.skipIf(queue > 50_000)(
       }),
     );
     // What the network holds, and then more than the kernel keeps.
-    plantMany(dir, 3000);
+    plantMany(dir, 8000);
     for (let n = 0; n < queue + 1000; n++) linkSync(dir.at("file"), dir.at(`w/x${n}`));
     for (const { socket, until } of clients) {
       socket.resume();
