@@ -7,7 +7,8 @@
  * itself if it is above a root. The first such change since that one was read is always heard, for all on the way to it are
  * watched by then; and what is heard waits until both calls are made. So nothing has to be looked for: it is enough that such an
  * event, which has its directory looked at in any case, finds out more as long as there may be one. What is below a directory that was
- * renamed is read again then, by descriptors, whether it seems to be what it was or not; after an overflow everything is.
+ * renamed is read again then, by descriptors, whether it seems to be what it was or not; after an overflow all is that was not left
+ * alone since the start.
  *
  * What is mounted, or no longer, between the two calls is not heard, but that is so a moment before or after them as well.
  *
