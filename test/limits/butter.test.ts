@@ -26,11 +26,11 @@ test.skipIf(!can("CAP_SYS_ADMIN"))(
     // What is found is told in no order that is defined.
     const isLast = (row: string): boolean => row === "create ./after directory";
     const isMade = (row: string): boolean => /^create \.\/\d+ file$/.test(row);
-    const text = await watch.stdout.until((said) => {
+    const told = await watch.stdout.until((said) => {
       const rows = rowsOf(said);
       return rows.some(isLast) && new Set(rows.filter(isMade)).size === 600;
     });
-    expect(rowsOf(text).filter(isMade)).toHaveLength(600);
+    expect(rowsOf(told).filter(isMade)).toHaveLength(600);
     const hint =
       /\nbutter watch: more came at once than fs\.inotify\.max_queued_events \(\d+ now\) allows: /;
     await watch.stderr.until((text) => hint.test(text));
