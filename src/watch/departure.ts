@@ -51,8 +51,11 @@ export class Departure implements Disposable {
     const path = this.#past.open(id);
     const fd = path === -1 ? -1 : openat_quietly(path, ".", OPEN);
     closeQuietly(path);
-    if (fd !== -1) this.#entries(dir, fd, sequel, below);
-    closeQuietly(fd);
+    try {
+      if (fd !== -1) this.#entries(dir, fd, sequel, below);
+    } finally {
+      closeQuietly(fd);
+    }
     for (const [node, child] of below) this.read(node, child);
   }
 

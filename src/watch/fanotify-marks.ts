@@ -6,7 +6,7 @@
  */
 import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
-import { builtin } from "../libc.ts";
+import { pinned } from "../libc.ts";
 import { FAN, FAN_MARK, fanotify_mark } from "../syscalls/fanotify.ts";
 import { O } from "../syscalls/fd.ts";
 import {
@@ -19,6 +19,7 @@ import {
   write_file_handle,
 } from "../syscalls/handle.ts";
 import { AT, openat } from "../syscalls/open.ts";
+import { read_statx, STATX, statx, STATX_SIZE } from "../syscalls/stat.ts";
 import { fstatfs } from "../syscalls/statfs.ts";
 import type { Interest } from "./backend.ts";
 import { isMountedBelow } from "./mounted.ts";
@@ -102,16 +103,18 @@ export class FanotifyMarks {
   open(key: Uint8Array): number | undefined {
     const root = this.#mountOf(fsidOf(key).join());
     if (root === -1) return undefined;
+    let fd = -1;
+    let isThere = false;
     try {
-      const fd = open_by_handle_at(root, handleOf(key), O.PATH | O.CLOEXEC);
-      // Somebody has it open.
-      if (builtin("node:fs").fstatSync(fd).nlink > 0) return fd;
-      closeQuietly(fd);
-      return -1;
+      fd = open_by_handle_at(root, handleOf(key), O.PATH | O.CLOEXEC);
+      // Somebody has it open, if it was deleted.
+      isThere = isLinked(fd);
+      return isThere ? fd : -1;
     } catch (error) {
       if (!(error instanceof OSError)) throw error;
       return error.code === "ESTALE" ? -1 : undefined;
     } finally {
+      if (!isThere) closeQuietly(fd);
       closeQuietly(root);
     }
   }
@@ -122,7 +125,7 @@ export class FanotifyMarks {
       // Who was there may have been moved away, but hardly what is above it.
       for (let end = fsid === wanted ? path.length : 0; end > 0;) {
         const fd = openQuietly(path.subarray(0, end));
-        if (fd !== -1 && fstatfs(fd).f_fsid.join() === wanted) return fd;
+        if (isOf(fd, wanted)) return fd;
         closeQuietly(fd);
         end = end === 1 ? 0 : Math.max(path.lastIndexOf(SLASH, end - 1), 1);
       }
@@ -205,6 +208,24 @@ function openQuietly(path: Uint8Array): number {
     if (error instanceof OSError) return -1;
     throw error;
   }
+}
+
+/** Whether an open file is in the file system of that fsid. */
+function isOf(fd: number, fsid: string): boolean {
+  if (fd === -1) return false;
+  try {
+    return fstatfs(fd).f_fsid.join() === fsid;
+  } catch (error) {
+    if (error instanceof OSError) return false;
+    throw error;
+  }
+}
+
+/** Whether an open directory has a name. */
+function isLinked(fd: number): boolean {
+  using stat = pinned(STATX_SIZE);
+  statx(fd, "", AT.EMPTY_PATH | AT.NO_AUTOMOUNT, STATX.NLINK, stat);
+  return read_statx(stat).stx_nlink > 0;
 }
 
 /** Whether this file system and this process open by handle. */

@@ -14,7 +14,6 @@ import {
   S,
   STATX,
   statx,
-  STATX_ATTR,
   STATX_SIZE,
   statx_succeeds,
 } from "../syscalls/stat.ts";
@@ -82,13 +81,6 @@ function lookOf(buffer: Pinned | undefined): Look | undefined {
   if (buffer === undefined) return undefined;
   const [mode, low, high] = read_statx_identity(buffer);
   return { kind: kindOfMode(mode), ino: identity(low, high) };
-}
-
-/** Whether something is mounted there: its inode number is not the one that the directory above has for it. */
-export function isMountRoot(path: string | Uint8Array): boolean {
-  const buffer = ask(path, false, IDENTITY);
-  if (buffer === undefined) return false;
-  return (read_statx(buffer).stx_attributes & BigInt(STATX_ATTR.MOUNT_ROOT)) !== 0n;
 }
 
 /** When it was changed in any way, or its data were said to be: milliseconds since 1970, `-Infinity` if it is gone. */

@@ -438,8 +438,7 @@ function closedError(by: string): ValueError {
   return new ValueError(ERRNO.EBADF[0], { syscall: by, path: "Watcher", hint: "it is closed" });
 }
 
-/** Whether what is there counts, and not only what happens. */
-/** What a rename leaves out, or leaves out no more, is told of what is known. */
+/** Whether what is there counts, and not only what happens: what a rename leaves out, or leaves out no more, is told of what is known. */
 function needsTree({ initial, followSymlinks, poll, depth, ignore, gitignore }: Settings): boolean {
   const isByPath = gitignore !== undefined || depth !== Infinity || ignore.some(looksAtPaths);
   return initial || followSymlinks || poll > 0 || isByPath;
