@@ -4,14 +4,16 @@
  * @module
  */
 import type { Gitignore } from "./gitignore.ts";
+import { flawOf } from "./glob.ts";
 import { type Anchor, pathName } from "./paths.ts";
 
 /**
  * What to leave out:
  *
  * - a glob: without a slash it is compared with each name (`"node_modules"`, `"*.log"`), with one with the path below
- *   the root (`"docs/*.tmp"`, `"/dist"`), as `Bun.Glob` has it, but that none begins with `"!"`. One that ends with a slash, or with a
- *   slash and two stars, is as one without them;
+ *   the root (`"docs/*.tmp"`, `"/dist"`), as `Bun.Glob` has it, but that none begins with `"!"`, and that
+ *   what begins with `{`, `[` or a backslash has an end: to leave out a name with these characters, put a backslash before each. One
+ *   that ends with a slash, or with a slash and two stars, is as one without them;
  * - a function, which gets the path below the root and whether it is a directory. It is called again and again, and must be fast.
  */
 export type IgnoreRule = string | ((path: string, isDirectory: boolean) => boolean);
@@ -125,12 +127,9 @@ function testOf(rule: IgnoreRule): Test {
   if (typeof rule !== "string")
     throw new TypeError(`Cannot take ignore: expected a glob or a function, got ${typeof rule}`);
   const text = rule.replace(/^\.?\//, "").replace(/\/(?:\*\*)?$/, "");
-  if (text === "") throw new TypeError(`Cannot take ignore: ${JSON.stringify(rule)} is no glob`);
-  if (text.startsWith("!")) {
-    throw new TypeError(
-      `Cannot take ignore: ${JSON.stringify(rule)} would leave out all but that, directories as well: a function can tell them apart`,
-    );
-  }
+  const flaw = text === "" ? "is no glob" : flawOf(text);
+  if (flaw !== undefined)
+    throw new TypeError(`Cannot take ignore: ${JSON.stringify(rule)} ${flaw}`);
   const glob = new Bun.Glob(text);
   // A slash at its begin is one, too.
   const isName = !text.includes("/") && rule.startsWith(text);

@@ -75,6 +75,41 @@ describe("ignore", () => {
     );
   });
 
+  test.each([
+    ["[draft", 'does not end its "["'],
+    ["*.[!]", 'does not end its "["'],
+    ["[a\\]", 'does not end its "["'],
+    ["*.{js,ts", 'does not end its "{"'],
+    ["{a,{b,c}", 'does not end its "{"'],
+    ["{a\\}", 'does not end its "{"'],
+    ["build\\", 'does not end its "\\\\"'],
+    ["../dist", 'matches nothing: no path has a part ".."'],
+    ["a/./b", 'matches nothing: no path has a part "."'],
+    ["a//b", 'matches nothing: no path has a part ""'],
+  ])("%s says what is wrong with it", async (glob, flaw) => {
+    const message = `Cannot take ignore: ${JSON.stringify(glob)} ${flaw}`;
+    expect(() => watch("/", { ignore: ["ok", glob] })).toThrow(message);
+    await expect(snapshot("/", { ignore: glob })).rejects.toThrow(message);
+  });
+
+  test.each([
+    ["\\[a", "[a"],
+    ["\\{a", "{a"],
+    ["a\\\\", "a\\"],
+    ["[]]a", "]a"],
+    ["[^\\]]a", "[a"],
+    ["]a}", "]a}"],
+    ["{a,[}]}", "}"],
+    ["{a,{b,c}}", "c"],
+  ])("%s leaves out %s", async (glob, name) => {
+    using dir = tempDir();
+    using watcher = watch(dir.path, { backend: "inotify", ignore: glob });
+    mkdirSync(dir.at(name));
+    mkdirSync(dir.at("other"));
+    await watcher.sync();
+    expect(watcher.readEventsSync().map(({ path }) => relative(dir.path, path))).toEqual(["other"]);
+  });
+
   test("a function that returns a Promise leaves out nothing, and that is an uncaught error", async () => {
     using dir = tempDir();
     const { stdout } = await runScript(
