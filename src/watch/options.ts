@@ -48,7 +48,7 @@ export interface WatchOptions extends EventSourceOptions {
    * Leaves out what `.gitignore` files say, at every level below the root, and `.git` itself; or what files of another
    * name say. When such a file changes, what it says from then on counts: what comes to be left out is told as deleted, and what is left
    * out no more as made. A file that can't be read, or is longer than a megabyte, is an `"error"` event, and what was read of it before
-   * counts on. A pipe or a device is no such file.
+   * counts on. A pipe, a device or a symbolic link is no such file, as Git has it.
    *
    * @default false
    */

@@ -31,8 +31,9 @@ export function readRules(dirfd: number, path: Uint8Array): Gitignore | undefine
   let fd = -1;
   try {
     // To open a pipe or a device does something, whoever waits at its other end: a file is opened, and may be another one by then.
-    if (!isFile(dirfd, path, 0)) return undefined;
-    fd = openat(dirfd, path, O.RDONLY | O.NONBLOCK | O.CLOEXEC);
+    // Git does not follow links either: they could make it read what is outside of the tree.
+    if (!isFile(dirfd, path, AT.SYMLINK_NOFOLLOW)) return undefined;
+    fd = openat(dirfd, path, O.RDONLY | O.NONBLOCK | O.CLOEXEC | O.NOFOLLOW);
     if (!isFile(fd, "", AT.EMPTY_PATH)) return undefined;
     return new Gitignore(contentOf(fd));
   } catch (error) {

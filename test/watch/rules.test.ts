@@ -49,6 +49,40 @@ const rows: readonly Row[] = [
     ],
   },
   {
+    row: "a link to a file with rules is none, as Git has it, until a file takes its place",
+    before: ({ at }) => {
+      write(at("root/rules"), "*.log\n");
+      symlinkSync("rules", at("root/.gitignore"));
+      write(at("root/a.log"));
+    },
+    options: { gitignore: true },
+    steps: ({ at }) => {
+      mkdirSync(at("root/b.log"));
+      renameSync(at("root/rules"), at("root/.gitignore"));
+    },
+    events: [
+      "create root/b.log/",
+      "rename root/rules root/.gitignore",
+      "delete root/a.log",
+      "delete root/b.log/",
+    ],
+    anyOrder: true,
+  },
+  {
+    row: "rules end when a link takes the place of their file",
+    before: ({ at }) => {
+      write(at("root/.gitignore"), "*.log\n");
+      mkdirSync(at("root/b.log"));
+      symlinkSync(at("out/rules"), at("out/link"));
+    },
+    options: { gitignore: true },
+    steps: ({ at }) => {
+      renameSync(at("root/.gitignore"), at("out/rules"));
+      renameSync(at("out/link"), at("root/.gitignore"));
+    },
+    events: ["delete root/.gitignore", "create root/.gitignore@", "create root/b.log/"],
+  },
+  {
     row: "a rule that comes deletes what it is about",
     before: ({ at }) => {
       mkdirSync(at("root/deep/dist/lib"), { recursive: true });
