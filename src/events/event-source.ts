@@ -11,7 +11,7 @@ import { type Batch, closeQuietly, Intake, readBuffer, type Waiter } from "./int
 import { checkNames, checkSignal, type OptionNames } from "./options.ts";
 
 /** More than any record that the kernel writes: with less room left than this, more may be there. */
-const LONGEST_RECORD = 4096;
+const LONGEST_RECORD = 8192;
 
 /** Options of every source. */
 export interface EventSourceOptions {

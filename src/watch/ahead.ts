@@ -28,7 +28,7 @@ import { OPEN } from "./watches.ts";
 const MOST = 32;
 
 /** Bytes of a directory's entries: of a larger one these are the first, and it is read again. */
-const BUFFER_SIZE = 4096;
+const BUFFER_SIZE = 8192;
 
 /** A directory that is watched, and read as far as its buffer goes. */
 interface Entered {

@@ -24,8 +24,8 @@ const MADE = IN.CREATE | IN.MOVED_TO;
 
 const RECORD_WORDS = INOTIFY_EVENT_SIZE >>> 2;
 
-/** More than any record that the kernel writes. */
-const LONGEST_RECORD = 4096;
+/** More than any record that the kernel writes: a name may be as long as a path. */
+const LONGEST_RECORD = 8192;
 
 const NO_ENTRY = IN_REPORTED.Q_OVERFLOW | IN_REPORTED.IGNORED;
 const SELVES = IN.MOVE_SELF | IN.DELETE_SELF | IN.ATTRIB;

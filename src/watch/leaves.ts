@@ -21,10 +21,12 @@ const MOST = 1 << 14;
 /** Words that are garbage, before the others are moved together. */
 const LEAST_GARBAGE = 16 * 1024;
 
-/** Bits of an entry's second word, whose lower half they share with the length of the name. The first is the low half of its inode number. */
-const KIND_SHIFT = 8;
+/** The length of the name, in an entry's second word: more than that of any path. The first word is the low half of its inode number. */
+const LENGTH_BITS = 0x1fff;
+/** Bits that share the lower half of the second word with it. */
+const KIND_SHIFT = 13;
 /** The high half is not 0, and is behind the name. */
-const IS_HIGH = 0x400;
+const IS_HIGH = 0x8000;
 
 /** Bytes before the name. */
 const HEAD = 6;
@@ -117,7 +119,7 @@ export class Leaves {
     for (let leaf = this.first(dir); leaf !== 0; leaf = this.next(dir, leaf)) {
       const at = leaf & (BLOCK - 1);
       const head = words[at + 1] ?? 0;
-      const length = head & 0xff;
+      const length = head & LENGTH_BITS;
       const high = (head & IS_HIGH) === 0 ? 0 : (words[at + wordsOf(length, 0)] ?? 0);
       rows.push(words[at] ?? 0, high, (head >>> KIND_SHIFT) & 3, at * 4 + HEAD, length);
     }
@@ -149,7 +151,7 @@ export class Leaves {
     const begin = this.#at[dir] ?? 0;
     const { words } = this.#blockOf(leaf);
     const head = words[(leaf & (BLOCK - 1)) + 1] ?? 0;
-    const next = leaf + wordsOf(head & 0xff, head & IS_HIGH);
+    const next = leaf + wordsOf(head & LENGTH_BITS, head & IS_HIGH);
     return next > begin + (words[begin & (BLOCK - 1)] ?? 0) ? 0 : next;
   }
 
@@ -161,7 +163,7 @@ export class Leaves {
   copyName(leaf: Leaf, into: Uint8Array, at: number): number {
     const { bytes, words } = this.#blockOf(leaf);
     const place = leaf & (BLOCK - 1);
-    const length = (words[place + 1] ?? 0) & 0xff;
+    const length = (words[place + 1] ?? 0) & LENGTH_BITS;
     const start = place * 4 + HEAD;
     for (let index = 0; index < length; index++) into[at + index] = bytes[start + index] ?? 0;
     return length;

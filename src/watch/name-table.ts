@@ -27,7 +27,8 @@ export class NameTable {
   #garbage = 0;
   /** Where a name begins: the block, and the place in it. */
   #at = new Uint32Array(64);
-  #length = new Uint8Array(64);
+  /** Of most file systems 255 bytes at most, but 765 where names have up to 255 UTF-16 units, and more of what FUSE serves. */
+  #length = new Uint16Array(64);
   #hash = new Int32Array(64);
   #chain = new Int32Array(64);
   #buckets = new Int32Array(64);
@@ -45,13 +46,13 @@ export class NameTable {
 
   get byteLength(): number {
     const blocks = this.#blocks.reduce((sum, block) => sum + block.length, 0);
-    return blocks + this.#at.length * (4 + 1 + 4 + 4) + this.#buckets.length * 4;
+    return blocks + this.#at.length * (4 + 2 + 4 + 4) + this.#buckets.length * 4;
   }
 
   /** The arrays beside the entries, which are enlarged one by one. */
   readonly growers: readonly ((length: number) => void)[] = [
     (length) => (this.#at = grown(this.#at, new Uint32Array(length))),
-    (length) => (this.#length = grown(this.#length, new Uint8Array(length))),
+    (length) => (this.#length = grown(this.#length, new Uint16Array(length))),
     (length) => (this.#hash = grown(this.#hash, new Int32Array(length))),
     (length) => (this.#chain = grown(this.#chain, new Int32Array(length))),
   ];

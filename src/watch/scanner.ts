@@ -67,7 +67,7 @@ const BUFFER_SIZE = 32 * 1024;
 /** Of entries that are told, or looked at, one by one: that takes ten times as long. */
 const SLOW_SIZE = 8 * 1024;
 
-/** The longest name with what belongs to it. With less room left, the directory has more. */
+/** The longest name of most file systems, with what belongs to it. With less room left, the directory has more. */
 const LONGEST_ENTRY = 280;
 
 const NO_ROWS = new Int32Array(0);

@@ -29,8 +29,8 @@ const kept: ReadonlySet<bigint> = new Set([
 
 const WANTED = STATX.TYPE | STATX.INO | STATX.MTIME | STATX.CTIME;
 
-/** More than the longest name and its NUL. */
-const NAME_SIZE = 260;
+/** The longest name that any file system has, and its NUL. */
+const NAME_SIZE = 4096;
 
 /** Looks at what is in open directories. */
 export class Still implements Disposable {

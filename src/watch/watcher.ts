@@ -25,8 +25,8 @@ import { TimedTeller, Times } from "./times.ts";
 import { KIND, Tree } from "./tree.ts";
 import { type Watched, watchedOf } from "./watched.ts";
 
-/** More than any record that the kernel writes: with less room left than this, more may be there. */
-const LONGEST_RECORD = 4096;
+/** More than any record that the kernel writes, as a name may be as long as a path: with less room left than this, more may be there. */
+const LONGEST_RECORD = 8192;
 
 /** Bytes of some four of inotify's records: what a file that is saved makes of events is no burst, and worth a wake-up of its own. */
 const LONE = 128;
