@@ -11,6 +11,12 @@ import { KIND } from "./tree.ts";
 const SLASH = 0x2f;
 const DOT = 0x2e;
 
+const SEPARATOR = Buffer.of(SLASH);
+const NOTHING = Buffer.alloc(0);
+
+/** Links on the way to a path, as many as the kernel follows. */
+const MOST_LINKS = 40;
+
 /** A path as it was given, and absolute and without links as far as it is there. */
 export function resolvePath(path: PathLike): Anchor {
   const given = cstring(path, "path");
@@ -19,40 +25,54 @@ export function resolvePath(path: PathLike): Anchor {
   const shown = trimmed(bytes);
   const absolute =
     shown[0] === SLASH ? shown : Buffer.concat([Buffer.from(`${process.cwd()}/`), shown]);
-  return { shown, real: isReal(absolute) ? absolute : realOf(absolute) };
+  return { shown, real: realOf(absolute) };
 }
 
 /**
- * Whether an absolute path is without links, as most are. To load node:fs for those costs a program that starts as much as all
- * else that is done until it watches.
+ * An absolute path without links, but for those that lead nowhere. Not what is there now is asked for its path, as `realpath` does:
+ * that may be renamed between the two, and its other path be returned, which nobody has asked for.
  */
-function isReal(path: Buffer): boolean {
-  for (let start = 0; start < path.length;) {
-    const slash = path.indexOf(SLASH, start + 1);
-    const end = slash === -1 ? path.length : slash;
-    const isDot = path[start + 1] === DOT && (end === start + 2 || path[start + 2] === DOT);
-    const isPart = end > start + 1 && !isDot;
-    const kind = isPart ? look(path.subarray(0, end))?.kind : undefined;
-    if (kind !== KIND.DIRECTORY && (end < path.length || kind !== KIND.FILE)) return false;
-    start = end;
+function realOf(path: Uint8Array): Uint8Array {
+  const rest = partsOf(path).toReversed();
+  let real = NOTHING;
+  let links = 0;
+  for (let part = rest.pop(); part !== undefined; part = rest.pop()) {
+    const isDots = part.every((byte) => byte === DOT);
+    if (part.length === 0 || (isDots && part.length === 1)) continue;
+    if (isDots && part.length === 2) {
+      real = real.subarray(0, Math.max(real.lastIndexOf(SLASH), 0));
+      continue;
+    }
+    const next = Buffer.concat([real, SEPARATOR, part]);
+    const target = links < MOST_LINKS ? targetOf(next) : undefined;
+    if (target === undefined) real = next;
+    else {
+      links++;
+      if (target[0] === SLASH) real = NOTHING;
+      rest.push(...partsOf(target).toReversed());
+    }
   }
-  return path.length > 1;
+  return real.length === 0 ? SEPARATOR : real;
 }
 
-function realOf(path: Buffer): Uint8Array {
+/** Where a link leads, if it is one, and leads anywhere. Only a program that has links pays for node:fs. */
+function targetOf(path: Buffer): Uint8Array | undefined {
+  if (look(path)?.kind !== KIND.SYMLINK || look(path, true) === undefined) return undefined;
   try {
-    // Bytes in, bytes out.
-    return Buffer.from(builtin("node:fs").realpathSync.native(path, "buffer"));
+    return builtin("node:fs").readlinkSync(path, "buffer");
   } catch {
-    const slash = path.lastIndexOf(SLASH);
-    if (slash <= 0) return path;
-    const name = path.subarray(slash + 1);
-    const parent = Buffer.from(realOf(trimmed(path.subarray(0, slash))));
-    const text = name.toString("latin1");
-    if (text === "." || text === "") return parent;
-    if (text === "..") return parent.subarray(0, Math.max(parent.lastIndexOf(SLASH), 1));
-    return Buffer.concat([parent, Buffer.from(parent.length === 1 ? "" : "/"), name]);
+    return undefined;
   }
+}
+
+function partsOf(path: Uint8Array): Buffer[] {
+  const parts: Buffer[] = [];
+  for (let start = 0, end = 0; end < path.length; start = end + 1) {
+    end = path.indexOf(SLASH, start);
+    if (end === -1) end = path.length;
+    parts.push(Buffer.from(path.subarray(start, end)));
+  }
+  return parts;
 }
 
 /** Without slashes at its end. */
