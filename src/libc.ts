@@ -347,6 +347,24 @@ export function sysctl(name: string): string {
   }
 }
 
+/**
+ * The sysctl that limits a user here. A namespace of users counts what all of it has as well, for a limit of its own, which is not that
+ * of `fs.inotify` and its like: the lower one counts.
+ *
+ * @param name Such as `fs.inotify.max_user_watches`.
+ */
+export function userLimit(name: string): { readonly name: string; readonly value: string } {
+  const other = name.replace(/^fs\.(\w+)\.max_user_(\w+)$/, "user.max_$1_$2");
+  const [value, own] = [sysctl(name), sysctl(other)];
+  return Number(own) < Number(value) ? { name: other, value: own } : { name, value };
+}
+
+/** The same for an error's hint. */
+export function raiseUserLimit(name: string): string {
+  const limit = userLimit(name);
+  return `raise ${limit.name} (${limit.value} now)`;
+}
+
 // --- Arguments -----------------------------------------------------------------
 
 /** An `int`. `bun:ffi` makes 0 of anything else, and 0 is stdin. */

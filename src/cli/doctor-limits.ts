@@ -5,7 +5,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 
-import { sysctl } from "../libc.ts";
+import { sysctl, userLimit } from "../libc.ts";
 import type { Usage } from "./doctor-usage.ts";
 
 /** A limit. */
@@ -36,8 +36,10 @@ const PIPE_PAGES = 16;
 
 /** All limits. */
 export function limits(usage: Usage): Limit[] {
-  const user = (name: string, used: number | undefined, effect: string): Limit =>
-    limitOf("user", name, numberOf(name), used, effect);
+  const user = (of: string, used: number | undefined, effect: string): Limit => {
+    const { name } = userLimit(of);
+    return limitOf("user", name, numberOf(name), used, effect);
+  };
   const system = (name: string, used: number | undefined, effect: string): Limit =>
     limitOf("system", name, numberOf(name), used, effect);
   const source = (name: string): Limit =>
@@ -99,7 +101,9 @@ function limitOf(
 }
 
 function raisedBy(name: string, limit: number | undefined): string {
-  return `sysctl -w ${name}=${limit === undefined ? "N" : Math.max(limit, 1) * 2}, and in /etc/sysctl.d to keep it`;
+  const command = `sysctl -w ${name}=${limit === undefined ? "N" : Math.max(limit, 1) * 2}`;
+  if (name.startsWith("user.")) return `${command}, in this namespace of users`;
+  return `${command}, and in /etc/sysctl.d to keep it`;
 }
 
 /** The descriptors of this process. */

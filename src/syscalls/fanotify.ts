@@ -20,6 +20,7 @@ import {
   type FdLike,
   fileno,
   type PathLike,
+  raiseUserLimit,
   since,
   size_t,
   ssize_t,
@@ -39,8 +40,7 @@ export const fanotify_errors = {
     EINVAL: [ValueError, "a flag is unknown to this kernel, or flags exclude each other"],
     EMFILE: [
       OSError,
-      () =>
-        `raise fs.fanotify.max_user_groups (${sysctl("fs.fanotify.max_user_groups")} now) or the descriptor limit (ulimit -n)`,
+      () => `${raiseUserLimit("fs.fanotify.max_user_groups")} or the descriptor limit (ulimit -n)`,
     ],
     ENFILE: [OSError, () => `the system is at fs.file-max (${sysctl("fs.file-max")} now)`],
     ENOMEM: MemoryError,
@@ -70,8 +70,7 @@ export const fanotify_errors = {
     ENOMEM: MemoryError,
     ENOSPC: [
       OSError,
-      () =>
-        `raise fs.fanotify.max_user_marks (${sysctl("fs.fanotify.max_user_marks")} now), the disk is not full`,
+      () => `${raiseUserLimit("fs.fanotify.max_user_marks")}, the disk is not full`,
     ],
     ENOTDIR: [
       ValueError,

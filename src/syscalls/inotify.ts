@@ -16,6 +16,7 @@ import {
   type PathLike,
   type Pinned,
   type PinnedString,
+  raiseUserLimit,
   room,
   since,
   size,
@@ -31,7 +32,7 @@ export const inotify_errors = {
     EMFILE: [
       OSError,
       () =>
-        `raise fs.inotify.max_user_instances (${sysctl("fs.inotify.max_user_instances")} now) or the descriptor limit (ulimit -n)`,
+        `${raiseUserLimit("fs.inotify.max_user_instances")} or the descriptor limit (ulimit -n)`,
     ],
     ENFILE: [OSError, () => `the system is at fs.file-max (${sysctl("fs.file-max")} now)`],
     ENOMEM: MemoryError,
@@ -52,8 +53,7 @@ export const inotify_errors = {
     ENOMEM: MemoryError,
     ENOSPC: [
       OSError,
-      () =>
-        `raise fs.inotify.max_user_watches (${sysctl("fs.inotify.max_user_watches")} now), the disk is not full`,
+      () => `${raiseUserLimit("fs.inotify.max_user_watches")}, the disk is not full`,
     ],
     ENOTDIR: [ValueError, "a part of the path is not a directory, or IN_ONLYDIR is set"],
   },

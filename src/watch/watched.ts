@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sysctl } from "../libc.ts";
+import { userLimit } from "../libc.ts";
 import type { Backend } from "./backend.ts";
 import type { Engine } from "./engine.ts";
 import { pathName } from "./paths.ts";
@@ -29,7 +29,10 @@ export interface Watched {
   readonly entries: number;
   /** Directories that could not be opened or watched; an `"error"` event told of them, or of the limit. */
   readonly failed: number;
-  /** The user's limit of watches: `fs.inotify.max_user_watches`, and `Infinity` for fanotify, which needs none. */
+  /**
+   * The user's limit of watches: `fs.inotify.max_user_watches`, or `user.max_inotify_watches` of the namespace of users if that is lower, and
+   * `Infinity` for fanotify, which needs none.
+   */
   readonly limit: number;
   /** How many more watches the limit allows, if nobody else has any. */
   readonly headroom: number;
@@ -45,7 +48,8 @@ export function watchedOf(
   reason: string | undefined,
 ): Watched {
   const { size } = directories.watches.handles;
-  const limit = backend === "fanotify" ? Infinity : Number(sysctl("fs.inotify.max_user_watches"));
+  const limit =
+    backend === "fanotify" ? Infinity : Number(userLimit("fs.inotify.max_user_watches").value);
   return {
     paths: roots.shown.map((bytes) => pathName(bytes).text),
     backend,

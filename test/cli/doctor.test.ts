@@ -207,6 +207,20 @@ ulimit -n ${limit}; exec "$@"`;
     expect(stdout).toMatch(/^ {2}ulimit -n +\d+ of 320 +process /m);
   });
 
+  test.skipIf(!can("CAP_SYS_ADMIN") || emulated)(
+    "that of a namespace of users is named where it is the lower one (root, unshare)",
+    async () => {
+      const script = 'echo 100 >/proc/sys/user/max_inotify_watches && exec "$@"';
+      const unshare = ["unshare", "--user", "--map-root-user"];
+      const found = await diagnosed([...unshare, "sh", "-c", script, "sh", ...doctor, "--json"]);
+      expect(limitOf(found, "user.max_inotify_watches")).toMatchObject({
+        limit: 100,
+        raise: "sysctl -w user.max_inotify_watches=200, in this namespace of users",
+      });
+      expect(limitOf(found, "fs.inotify.max_user_watches")).toBeUndefined();
+    },
+  );
+
   test.skipIf(!canMount)("what /proc does not tell is unknown (root, unshare)", async () => {
     const script = 'mount -t tmpfs none /proc/sys && exec "$@"';
     const unshare = ["unshare", "--mount", "--propagation", "private"];

@@ -580,10 +580,10 @@ describe("what can't be watched", () => {
         return `${exitCode} ${stderr}`;
       };
       expect(await limited("max_inotify_watches=1")).toMatch(
-        /butter watch: Cannot inotify_add_watch on ".*": no space left on device \(ENOSPC\): raise fs\.inotify\.max_user_watches .*\n/,
+        /butter watch: Cannot inotify_add_watch on ".*": no space left on device \(ENOSPC\): raise user\.max_inotify_watches \(1 now\).*\n/,
       );
       expect(await limited("max_inotify_instances=0")).toMatch(
-        /^1 butter watch: Cannot inotify_init1: too many open files \(EMFILE\): raise fs\.inotify\.max_user_instances .*\n$/,
+        /^1 butter watch: Cannot inotify_init1: too many open files \(EMFILE\): raise user\.max_inotify_instances \(0 now\).*\n$/,
       );
     },
   );

@@ -453,7 +453,7 @@ export const notifying: readonly Case[] = [
         import { mkdirSync, writeFileSync } from "node:fs";
         import { Fanotify } from "bun-butter";
         const limit = (what) => writeFileSync(\`/proc/sys/user/max_fanotify_\${what}\`, "5");
-        const until = (call) => { for (let n = 0; ; n++) try { call(n); } catch ({ code, message }) { return [n, code, /fs\\.fanotify\\.\\w+/.exec(message)?.[0]].join(" "); } };
+        const until = (call) => { for (let n = 0; ; n++) try { call(n); } catch ({ code, message }) { return [n, code, /raise \\S+ \\(\\d+/.exec(message)?.[0]].join(" "); } };
         limit("marks");
         const one = new Fanotify();
         console.log(until((n) => { mkdirSync(\`\${process.argv.at(-1)}/\${n}\`); one.mark(\`\${process.argv.at(-1)}/\${n}\`, "create"); }));
@@ -465,7 +465,7 @@ export const notifying: readonly Case[] = [
       const { stdout, stderr } = await run([...unshare, "--eval", script, root]);
       assert.equal(
         stdout + stderr,
-        "5 ENOSPC fs.fanotify.max_user_marks\n4 EMFILE fs.fanotify.max_user_groups\n",
+        "5 ENOSPC raise user.max_fanotify_marks (5\n4 EMFILE raise user.max_fanotify_groups (5\n",
       );
     },
   },

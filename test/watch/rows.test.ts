@@ -571,9 +571,9 @@ describe.each(ways)("$backend", ({ backend, base }) => {
         await watcher.ready;
         const [error, ...others] = watcher.readEventsSync();
         console.log(error.type, error.error.code, others.length);
-        console.log(/raise fs.inotify.max_user_watches \\(\\d+ now\\)/.test(error.error.message));
-        const { failed, directories } = watcher.watched;
-        console.log(failed > 0, directories);
+        console.log(/raise user.max_inotify_watches \\(\\d+ now\\)/.test(error.error.message));
+        const { failed, directories, limit: most, headroom } = watcher.watched;
+        console.log(failed > 0, directories, most, headroom);
         writeFileSync(root + "/file", "");
         await tell(watcher);
         limit(100);
@@ -590,7 +590,7 @@ describe.each(ways)("$backend", ({ backend, base }) => {
         expect(lines).toEqual([
           "error ENOSPC 0",
           "true",
-          "true 7",
+          "true 7 7 0",
           "create root/file",
           "change root/file",
           "0 change",
@@ -636,7 +636,7 @@ describe.each(ways)("$backend", ({ backend, base }) => {
         const lines = await script(
           `
         writeFileSync("/proc/sys/user/max_inotify_instances", "0");
-        try { watch(root, { backend: "${backend}" }); } catch ({ code, message }) { console.log(code, message.includes("fs.inotify.max_user_instances")); }
+        try { watch(root, { backend: "${backend}" }); } catch ({ code, message }) { console.log(code, message.includes("raise user.max_inotify_instances (0 now)")); }
         `,
           "--user",
           "--map-root-user",
