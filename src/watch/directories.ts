@@ -167,6 +167,7 @@ export class Directories implements Reader, Disposable {
   /** Enters what leads to a place below a root: all of it is watched when it returns. @returns The directory, `NONE` if something else is there. */
   lead(top: Node, names: readonly Uint8Array[], loud: boolean): Node {
     let node = top;
+    if (!this.#tree.isDirectory(node)) return NONE;
     this.#enterNow(node, loud);
     this.#rules.load(node);
     for (const name of names.map(nameOf)) {

@@ -284,10 +284,12 @@ export class Roots {
     const { node } = part;
     const { shown, real, compared } = part;
     this.#covered.set(part.key, { shown, real, compared });
-    if (root.node === NONE || node === NONE || last === undefined) return this.#drop(part);
+    if (node === NONE || last === undefined) return this.#drop(part);
     // Watched before the guards are given up, which are the same directories: no event is of nobody.
-    const dir = this.#directories.lead(root.node, names, loud);
+    const dir = root.node === NONE ? NONE : this.#directories.lead(root.node, names, loud);
     const name = nameOf(last);
+    // What led to it is not there any more, and it is told as made when that is.
+    if (dir === NONE) this.#directories.depart(node, true);
     if (dir === NONE || this.#tree.find(dir, name) !== NONE) return this.#drop(part);
     this.left(node);
     this.#paths.release(node);

@@ -4,6 +4,7 @@ import { Engine } from "../../src/watch/engine.ts";
 import { FanotifyBackend } from "../../src/watch/fanotify-backend.ts";
 import { InotifyBackend } from "../../src/watch/inotify-backend.ts";
 import { Paths } from "../../src/watch/paths.ts";
+import { Roots } from "../../src/watch/roots.ts";
 import type { Scan } from "../../src/watch/scanner.ts";
 
 type Method = (this: unknown, ...args: never[]) => unknown;
@@ -42,6 +43,11 @@ export function between(act: () => void): Disposable {
   return undone(
     steps.flatMap(([prototype, names]) => names.map((name) => before(prototype, name, act))),
   );
+}
+
+/** Calls `act` before a path is watched, when all is read that happened before. */
+export function beforeAdding(act: () => void): Disposable {
+  return undone([before(Roots.prototype, "add", act)]);
 }
 
 /** Calls `act` before the next directory is opened to be read for that reason, and `later` when it was read. */

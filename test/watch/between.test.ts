@@ -1,10 +1,10 @@
 /** What happens between two looks of a watcher at the disk: what has a path is not what had it when an event told of it. */
 import { describe, expect, test } from "bun:test";
-import { linkSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 import { watch } from "bun-butter";
 
-import { aroundReading } from "../support/between.ts";
+import { aroundReading, beforeAdding } from "../support/between.ts";
 import { exchange } from "../support/exchange.ts";
 import { parallel } from "../support/parallel.ts";
 import { amid, right, seeds } from "../support/replay.ts";
@@ -53,6 +53,42 @@ describe.each(ways)("$backend tells what is there when, before a directory is re
     expect([model.wrong, listed(model.entries)]).toEqual([[], listed(treeOf(dir.at("root")))]);
   });
 });
+
+describe.each(ways)(
+  "$backend tells that a path is gone when one above it is added that is",
+  (way) => {
+    test.each([
+      ["not there any more", (): void => {}],
+      ["a file by then", (path: string): void => writeFileSync(path, "")],
+    ])("%s", async (_, replace) => {
+      using dir = tempDir(way.base);
+      const [above, below] = [dir.at("root/a"), dir.at("root/a/b")];
+      mkdirSync(`${below}/c`, { recursive: true });
+      const options = { backend: way.backend, initial: true, mustExist: false };
+      await using watcher = watch(below, options);
+      await watcher.ready;
+      const model = new Model();
+      model.apply(watcher.readEventsSync());
+      const act = (): void => {
+        renameSync(above, dir.at("outside"));
+        replace(above);
+      };
+      {
+        using _acts = beforeAdding(act);
+        watcher.add(above);
+      }
+      await watcher.sync();
+      model.apply(watcher.readEventsSync());
+      expect(listed(model.entries)).toEqual(listed(treeOf(above)));
+      rmSync(above, { force: true });
+      mkdirSync(`${below}/d`, { recursive: true });
+      await watcher.sync();
+      model.apply(watcher.readEventsSync());
+      expect(listed(model.entries)).toEqual(listed(treeOf(above)));
+      expect(model.wrong.filter((text) => text !== `create ${above} in nothing`)).toEqual([]);
+    });
+  },
+);
 
 describe.each(ways)("replaying $backend's events makes the tree of a random program", (way) => {
   test("that goes on between any two looks", async () => {
