@@ -575,7 +575,8 @@ export class Pinned implements Disposable {
 
   /** How many bytes it has, 0 after disposal. */
   get byteLength(): number {
-    return this.#buffer.byteLength;
+    // Of an array, because the engine reads that without a call.
+    return this.bytes.length;
   }
 
   /** Frees it. Once more is nothing. */
@@ -604,7 +605,11 @@ export class PinnedString {
 
   /** Where it is. */
   get address(): Address {
-    this.#end();
+    const { bytes } = this.#block;
+    const { length } = bytes;
+    // A NUL in the last byte ends every string, and most have one there.
+    const isEnded = bytes[length - 1] === 0 && this.offset >= 0 && this.offset < length;
+    if (!isEnded) this.#end();
     return (room(this.#block, "string") + this.offset) as Address;
   }
 

@@ -177,8 +177,7 @@ export function read_linux_dirents64_rows(dirp: Pinned, length: number, rows: In
     while (nul < end && bytes[nul] !== 0) nul++;
     const word = offset >>> 2;
     const len = nul - name;
-    const isDot = bytes[name] === 0x2e && (len === 1 || (len === 2 && bytes[name + 1] === 0x2e));
-    if (!isDot) {
+    if (!isDots(bytes, name, len)) {
       rows[row] = words[word] ?? 0;
       rows[row + 1] = words[word + 1] ?? 0;
       rows[row + 2] = bytes[offset + 18] ?? 0;
@@ -189,6 +188,130 @@ export function read_linux_dirents64_rows(dirp: Pinned, length: number, rows: In
     offset = end;
   }
   return row / ROW;
+}
+
+/** Units of four bytes of a record before its length, type and name; and of the shortest record. */
+const HEAD_WORD = 4;
+const SHORTEST_WORDS = SHORTEST >>> 2;
+
+/** To tell whether one of four bytes is 0. */
+const ONES = 0x01010101;
+const HIGHEST = 0x80808080 | 0;
+
+/** Of a packed entry's second number: its length in units of four bytes, whether `ino_high` is behind it, and where its type is. */
+const UNITS = 0x7fff;
+const IS_HIGH = 0x8000;
+const TYPE_SHIFT = 16;
+
+/** Bytes of a packed entry before its name. */
+const PACKED_SIZE = 7;
+
+/**
+ * Packs each `struct linux_dirent64` of what one call returned into units of four bytes, and looks at nothing but those: that takes a
+ * fifth of the time of rows, for files whose names nobody wants to know yet.
+ *
+ * @param length How many bytes were written, at most 128 KiB.
+ * @param into Room for as many bytes behind `at`. There the length of all in units of four bytes is written to, and above 16 bits how
+ * many entries that are.
+ * @param types What is kept of each `d_type`, 0 to 127; -1 for entries that are rows, as {@linkcode read_linux_dirents64_rows} has
+ * them, without `.` and `..`: directories and unknown ones must be.
+ * @returns How many rows were written.
+ */
+export function pack_linux_dirents64(
+  dirp: Pinned,
+  length: number,
+  into: Int32Array,
+  at: number,
+  types: Int8Array,
+  rows: Int32Array,
+): number {
+  room(dirp, "dirp", size(length, "length"));
+  const { bytes, words } = dirp;
+  const most = rows.length - ROW;
+  const end = length >>> 2;
+  let row = 0;
+  let count = 0;
+  let to = at + 1;
+  for (let from = 0; from + SHORTEST_WORDS <= end && row <= most;) {
+    const head = words[from + HEAD_WORD] ?? 0;
+    const next = from + ((head & 0xffff) >>> 2);
+    // The kernel aligns records.
+    if (next < from + SHORTEST_WORDS || next > end || (head & 7) !== 0) break;
+    const type = types[(head >>> 16) & 0xff] ?? -1;
+    if (type >= 0) {
+      const high = words[from + 1] ?? 0;
+      // Of a longer name, the last unit may have nothing but what is behind the NUL.
+      const last = next - from > SHORTEST_WORDS ? (words[next - 2] ?? 0) : -1;
+      const stop = (((last - ONES) | 0) & ~last & HIGHEST) === 0 ? next : next - 1;
+      const start = to;
+      into[to++] = words[from] ?? 0;
+      to++;
+      for (let word = from + HEAD_WORD + 1; word < stop; word++) into[to++] = words[word] ?? 0;
+      if (high !== 0) into[to++] = high;
+      const packed = (to - start) | (high === 0 ? 0 : IS_HIGH);
+      into[start + 1] = packed | (type << TYPE_SHIFT) | (head & 0xff000000);
+      count++;
+    } else {
+      const name = (from << 2) + LINUX_DIRENT64_SIZE;
+      let nul = name;
+      while (nul < next << 2 && bytes[nul] !== 0) nul++;
+      if (!isDots(bytes, name, nul - name)) {
+        rows[row] = words[from] ?? 0;
+        rows[row + 1] = words[from + 1] ?? 0;
+        rows[row + 2] = (head >>> 16) & 0xff;
+        rows[row + 3] = name;
+        rows[row + 4] = nul - name;
+        row += ROW;
+      }
+    }
+    from = next;
+  }
+  into[at] = (to - at - 1) | (count << 16);
+  return row / ROW;
+}
+
+/**
+ * Writes a row for each entry that {@linkcode pack_linux_dirents64} has packed at `at`. The names are where they are, in the bytes of the
+ * same memory.
+ *
+ * @param rows Room for all of them.
+ * @returns How many rows were written.
+ */
+export function read_packed_dirents64_rows(
+  words: Int32Array,
+  bytes: Uint8Array,
+  at: number,
+  rows: Int32Array,
+): number {
+  const header = words[at] ?? 0;
+  const end = at + 1 + (header & 0xffff);
+  let row = 0;
+  for (let entry = at + 1; entry < end; row += ROW) {
+    const head = words[entry + 1] ?? 0;
+    const next = entry + (head & UNITS);
+    const name = packed_dirent64_name(entry);
+    rows[row] = words[entry] ?? 0;
+    rows[row + 1] = (head & IS_HIGH) === 0 ? 0 : (words[next - 1] ?? 0);
+    rows[row + 2] = (head >>> TYPE_SHIFT) & 0xff;
+    rows[row + 3] = name;
+    rows[row + 4] = bytes.indexOf(0, name) - name;
+    entry = next;
+  }
+  return row / ROW;
+}
+
+/** How many units of four bytes the packed entry at `at` has: the next one is behind them. */
+export function packed_dirent64_length(words: Int32Array, at: number): number {
+  return (words[at + 1] ?? 0) & UNITS;
+}
+
+/** Where the name of the packed entry at `at` is, in bytes. A NUL ends it. */
+export function packed_dirent64_name(at: number): number {
+  return at * 4 + PACKED_SIZE;
+}
+
+function isDots(bytes: Uint8Array, name: number, len: number): boolean {
+  return bytes[name] === 0x2e && (len === 1 || (len === 2 && bytes[name + 1] === 0x2e));
 }
 
 /**

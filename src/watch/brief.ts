@@ -18,3 +18,9 @@ export function brief(...functions: readonly ((...args: never[]) => unknown)[]):
     noFTL(one as (...args: unknown[]) => unknown);
   }
 }
+
+/** What a class computes when it is asked for. */
+export function gettersOf(Class: { readonly prototype: object }): (() => unknown)[] {
+  const properties = Object.values(Object.getOwnPropertyDescriptors(Class.prototype));
+  return properties.flatMap(({ get }) => (get === undefined ? [] : [get]));
+}

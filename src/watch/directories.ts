@@ -4,6 +4,7 @@
  * @module
  */
 import { closeQuietly } from "../events/intake.ts";
+import { DT, read_linux_dirents64_rows } from "../syscalls/dirent.ts";
 import { close } from "../syscalls/fd.ts";
 import type { Backend } from "./backend.ts";
 import { brief } from "./brief.ts";
@@ -17,12 +18,14 @@ import {
   kindOfType,
   KINDS,
   KINDS_WITHOUT_LINKS,
+  LEAF_KINDS,
+  LEAF_KINDS_WITHOUT_LINKS,
   look,
   lookIn,
 } from "./look.ts";
 import { type Anchor, nameOf, type Paths } from "./paths.ts";
 import { Rules } from "./rules.ts";
-import { type Entries, type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
+import { type Portion, type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
 import { Still } from "./still.ts";
 import type { Teller } from "./teller.ts";
 import type { Times } from "./times.ts";
@@ -67,6 +70,13 @@ export class Directories implements Reader, Disposable {
   readonly #options: EngineOptions;
   /** Directories that a read has found. */
   readonly #met: Node[] = [];
+  /** What is made of types that reads tell of, and the same without directories. */
+  readonly #kinds: Int8Array;
+  readonly #leafKinds: Int8Array;
+  /** The directory that could not be entered so a moment ago. */
+  #refused: Node = NONE;
+  /** Whether new directories are read without a look at what is in them. */
+  readonly #maySweep: boolean;
   /** If any are followed. */
   readonly #links: Links | undefined;
   readonly #times: Times | undefined;
@@ -108,9 +118,15 @@ export class Directories implements Reader, Disposable {
     this.#backend = backend;
     this.fresh = new Fresh(tree);
     this.isEarly = options.isEarly;
-    if (options.followSymlinks) this.#links = new Links(tree, paths, teller);
+    const { followSymlinks } = options;
+    this.#kinds = followSymlinks ? KINDS_WITHOUT_LINKS : KINDS;
+    this.#leafKinds = followSymlinks ? LEAF_KINDS_WITHOUT_LINKS : LEAF_KINDS;
+    this.#maySweep = !followSymlinks && !ignore.active && options.times === undefined;
+    if (followSymlinks) this.#links = new Links(tree, paths, teller);
     brief(
       this.open,
+      this.sweep,
+      this.take,
       this.found,
       this.#repair,
       this.#foundOne,
@@ -159,9 +175,7 @@ export class Directories implements Reader, Disposable {
 
   /** Whether what is in a directory is told as made when it is met, or `undefined` if all of it is known. */
   meets(dir: Node): boolean | undefined {
-    const scan = this.scanner.get(dir);
-    if (scan !== undefined) return scan.loud;
-    return this.fresh.has(dir) ? false : this.lost.get(dir);
+    return this.scanner.isLoud(dir) ?? (this.fresh.has(dir) ? false : this.lost.get(dir));
   }
 
   /** Enters what leads to a place below a root: all of it is watched when it returns. @returns The directory, `NONE` if something else is there. */
@@ -309,6 +323,32 @@ export class Directories implements Reader, Disposable {
 
   // --- Reading -----------------------------------------------------------------
 
+  sweep(node: Node): number {
+    const isSimple = this.#maySweep && this.watches.limits.retryAt === Infinity;
+    if (!isSimple || this.isHeld() || !this.#tree.isEmpty(node)) return -1;
+    const fd = this.watches.enterNew(node);
+    if (fd === -1) {
+      this.#refused = node;
+      return -1;
+    }
+    this.onOpen(node);
+    if (this.isEarly) this.fresh.add(node);
+    return fd;
+  }
+
+  take(dir: Node, { buffer, rows }: Portion, length: number): boolean {
+    const count = this.#tree.keep(dir, buffer, length, this.#leafKinds, rows);
+    if (count === 0) return true;
+    for (let row = 0; row < count * ROW.LENGTH; row += ROW.LENGTH) {
+      if (rows[row + ROW.TYPE] === DT.DIR) continue;
+      this.#tree.discard(dir);
+      return false;
+    }
+    this.#tree.fill(dir, buffer.bytes, rows, 0, count, this.#kinds, this.#met, true);
+    this.#pushMet(dir);
+    return true;
+  }
+
   open(scan: Scan): number {
     const { node } = scan;
     // A root shows whether the file system is still the one that is watched.
@@ -319,8 +359,9 @@ export class Directories implements Reader, Disposable {
       // It was renamed, perhaps, and what was read of what is below it is of others.
       if (this.watches.trust.since !== Infinity) scan.mode = "compare";
     }
-    const isNew = scan.mode === "new";
-    const watched = isNew ? this.watches.watchNew(node) : this.watches.watch(node, "tree");
+    const isUntried = scan.mode === "new" && node !== this.#refused;
+    this.#refused = NONE;
+    const watched = isUntried ? this.watches.watchNew(node) : this.watches.watch(node, "tree");
     const { fd, handle } = watched;
     const unread = fd === -1 ? undefined : this.#rules.load(node, fd);
     const error = watched.error ?? unread;
@@ -409,21 +450,29 @@ export class Directories implements Reader, Disposable {
     return isSame;
   }
 
-  found(scan: Scan, entries: Entries): void {
+  found(scan: Scan, portion: Portion, length: number): void {
     const { node: dir, mode, loud } = scan;
-    const { bytes, rows, count } = entries;
     // Nobody wants to know of each, and nobody counts them.
     const isLinked = this.#tree.has(dir, FLAG.LINKED | FLAG.FOLLOWED);
     const isKept = isLinked || this.#ignore.active || this.#times !== undefined;
     const isPlain = mode === "new" && !loud && !isKept && !this.isHeld();
-    const kinds = this.#options.followSymlinks ? KINDS_WITHOUT_LINKS : KINDS;
-    const directories = this.#met;
+    if (isPlain && this.#tree.isEmpty(dir) && this.take(dir, portion, length)) return;
+    const { rows } = portion;
+    const { bytes } = portion.buffer;
+    const count = read_linux_dirents64_rows(portion.buffer, length, rows);
     for (let at = 0; at < count && !scan.cancelled; at++) {
-      if (isPlain) at = this.#tree.fill(dir, bytes, rows, at, count, kinds, directories);
+      if (isPlain) at = this.#tree.fill(dir, bytes, rows, at, count, this.#kinds, this.#met);
       if (at < count) this.#foundOne(scan, bytes, rows, at * ROW.LENGTH);
     }
+    if (scan.cancelled) this.#met.length = 0;
+    else this.#pushMet(dir);
+  }
+
+  /** Wishes for the directories to be read that a read has found in one. */
+  #pushMet(dir: Node): void {
+    const directories = this.#met;
     if (directories.length === 0) return;
-    if (!scan.cancelled && this.#paths.level(dir) < this.#options.depth)
+    if (this.#paths.level(dir) < this.#options.depth)
       for (const node of directories) this.scanner.push(node, "new", false);
     directories.length = 0;
   }

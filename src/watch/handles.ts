@@ -37,6 +37,11 @@ export class Handles {
     return node === NONE ? NOBODY : [node];
   }
 
+  /** Whether it stands for any. */
+  has(handle: number): boolean {
+    return this.#get(handle) !== NONE;
+  }
+
   /** The entry, or `NONE` if there is none, or more than one. */
   only(handle: number): Node {
     if (this.#all.size > 0 && this.#all.has(handle)) return NONE;

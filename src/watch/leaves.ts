@@ -5,8 +5,15 @@
  *
  * @module
  */
+import type { Pinned } from "../libc.ts";
+import {
+  pack_linux_dirents64,
+  packed_dirent64_length,
+  packed_dirent64_name,
+  read_packed_dirents64_rows,
+} from "../syscalls/dirent.ts";
 import { brief } from "./brief.ts";
-import { grown, KIND, type Node, ROW } from "./tree.ts";
+import { grown, type Node, ROW } from "./tree.ts";
 
 /** Where an entry is: a block, and a word in it. 0 is nowhere. */
 export type Leaf = number;
@@ -15,21 +22,12 @@ export type Leaf = number;
 const BLOCK = 1 << 18;
 const BLOCK_BITS = 18;
 
-/** Words that one directory may take: giving numbers to what is in it must not stop the event loop. */
-const MOST = 1 << 14;
+/** What the first word of a directory says: how many words follow, and how many entries. */
+const WORDS = 0xffff;
+const COUNT_SHIFT = 16;
 
 /** Words that are garbage, before the others are moved together. */
 const LEAST_GARBAGE = 16 * 1024;
-
-/** The length of the name, in an entry's second word: more than that of any path. The first word is the low half of its inode number. */
-const LENGTH_BITS = 0x1fff;
-/** Bits that share the lower half of the second word with it. */
-const KIND_SHIFT = 13;
-/** The high half is not 0, and is behind the name. */
-const IS_HIGH = 0x8000;
-
-/** Bytes before the name. */
-const HEAD = 6;
 
 /** Entries of a directory as rows, as a read of it has them; their types are kinds. */
 export interface LeafRows {
@@ -55,11 +53,12 @@ export class Leaves {
   /** In earlier blocks. */
   #before = 0;
   #garbage = 0;
-  /** Where the entries of a directory are: a word that says how many words there are, and the entries behind it. */
+  /** Where the entries of a directory are: a word that says how many words and entries there are, and the entries behind it. */
   #at = new Int32Array(64);
 
   constructor() {
-    brief(this.keep, this.#room, this.#encode, wordsOf);
+    brief(this.keep, this.has, this.count, this.#header, this.#room, this.#blockOf);
+    brief(pack_linux_dirents64);
   }
 
   get byteLength(): number {
@@ -78,66 +77,47 @@ export class Leaves {
   }
 
   /**
-   * Keeps entries of a directory that has none here.
+   * Keeps what one read found in a directory that has none here.
    *
-   * @param rows As those of `Tree.fill()`, whose directories are passed over.
-   * @returns How many: none if there is too much.
+   * @param kinds The kind of each type, or -1 for what is not kept.
+   * @param rows Takes what is not kept.
+   * @returns How many rows those are.
    */
-  keep(
-    dir: Node,
-    bytes: Uint8Array,
-    rows: Int32Array,
-    from: number,
-    to: number,
-    kinds: Int8Array,
-  ): number {
-    let words = 0;
-    let count = 0;
-    for (let row = from * ROW.LENGTH; row < to * ROW.LENGTH; row += ROW.LENGTH) {
-      if (kinds[rows[row + ROW.TYPE] ?? 0] === KIND.DIRECTORY) continue;
-      words += wordsOf(rows[row + ROW.BYTES] ?? 0, rows[row + ROW.INO_HIGH] ?? 0);
-      count++;
-    }
-    if (count === 0 || words > MOST) return 0;
-    const block = this.#room(words + 1);
+  keep(dir: Node, buffer: Pinned, length: number, kinds: Int8Array, rows: Int32Array): number {
+    const { words } = this.#room((length >>> 2) + 1);
     const start = this.#end;
-    block.words[start] = words;
-    let at = start + 1;
-    for (let row = from * ROW.LENGTH; row < to * ROW.LENGTH; row += ROW.LENGTH) {
-      const kind = kinds[rows[row + ROW.TYPE] ?? 0] ?? 0;
-      if (kind !== KIND.DIRECTORY) at = this.#encode(block, at, bytes, rows, row, kind);
-    }
-    this.#end = at;
+    const apart = pack_linux_dirents64(buffer, length, words, start, kinds, rows);
+    const header = words[start] ?? 0;
+    if (header === 0) return apart;
+    this.#end = start + 1 + (header & WORDS);
     this.#at[dir] = ((this.#blocks.length - 1) << BLOCK_BITS) | start;
-    return count;
+    return apart;
+  }
+
+  /** How many of a directory's entries are here. */
+  count(dir: Node): number {
+    return this.#header(dir) >>> COUNT_SHIFT;
   }
 
   /** Takes the entries of a directory out. They are valid until others are kept. */
   take(dir: Node): LeafRows {
-    const { bytes, words } = this.#blockOf(this.#at[dir] ?? 0);
-    const rows: number[] = [];
-    for (let leaf = this.first(dir); leaf !== 0; leaf = this.next(dir, leaf)) {
-      const at = leaf & (BLOCK - 1);
-      const head = words[at + 1] ?? 0;
-      const length = head & LENGTH_BITS;
-      const high = (head & IS_HIGH) === 0 ? 0 : (words[at + wordsOf(length, 0)] ?? 0);
-      rows.push(words[at] ?? 0, high, (head >>> KIND_SHIFT) & 3, at * 4 + HEAD, length);
-    }
+    const at = this.#at[dir] ?? 0;
+    const { bytes, words } = this.#blockOf(at);
+    const rows = new Int32Array(this.count(dir) * ROW.LENGTH);
+    const count = at === 0 ? 0 : read_packed_dirents64_rows(words, bytes, at & (BLOCK - 1), rows);
     this.drop(dir);
-    return { bytes, rows: Int32Array.from(rows), count: rows.length / ROW.LENGTH };
+    return { bytes, rows, count };
   }
 
   /** Forgets the entries of a directory. @returns How many there were. */
   drop(dir: Node): number {
-    let count = 0;
-    for (let leaf = this.first(dir); leaf !== 0; leaf = this.next(dir, leaf)) count++;
-    if (count === 0) return 0;
-    const at = this.#at[dir] ?? 0;
-    this.#garbage += 1 + (this.#blockOf(at).words[at & (BLOCK - 1)] ?? 0);
+    const header = this.#header(dir);
+    if (header === 0) return 0;
+    this.#garbage += 1 + (header & WORDS);
     this.#at[dir] = 0;
     if (this.#garbage > LEAST_GARBAGE && this.#garbage > (this.#before + this.#end) / 2)
       this.#compact();
-    return count;
+    return header >>> COUNT_SHIFT;
   }
 
   /** The first of a directory's entries, or 0. */
@@ -148,11 +128,9 @@ export class Leaves {
 
   /** The one behind it, or 0. */
   next(dir: Node, leaf: Leaf): Leaf {
-    const begin = this.#at[dir] ?? 0;
     const { words } = this.#blockOf(leaf);
-    const head = words[(leaf & (BLOCK - 1)) + 1] ?? 0;
-    const next = leaf + wordsOf(head & LENGTH_BITS, head & IS_HIGH);
-    return next > begin + (words[begin & (BLOCK - 1)] ?? 0) ? 0 : next;
+    const next = leaf + packed_dirent64_length(words, leaf & (BLOCK - 1));
+    return next > (this.#at[dir] ?? 0) + (this.#header(dir) & WORDS) ? 0 : next;
   }
 
   /**
@@ -161,33 +139,17 @@ export class Leaves {
    * @returns How many they are.
    */
   copyName(leaf: Leaf, into: Uint8Array, at: number): number {
-    const { bytes, words } = this.#blockOf(leaf);
-    const place = leaf & (BLOCK - 1);
-    const length = (words[place + 1] ?? 0) & LENGTH_BITS;
-    const start = place * 4 + HEAD;
-    for (let index = 0; index < length; index++) into[at + index] = bytes[start + index] ?? 0;
-    return length;
+    const { bytes } = this.#blockOf(leaf);
+    const start = packed_dirent64_name(leaf & (BLOCK - 1));
+    let end = start;
+    for (let byte = bytes[end] ?? 0; byte !== 0; byte = bytes[++end] ?? 0)
+      into[at + end - start] = byte;
+    return end - start;
   }
 
-  #encode(
-    { words, bytes: into }: Block,
-    at: number,
-    bytes: Uint8Array,
-    rows: Int32Array,
-    row: number,
-    kind: number,
-  ): number {
-    const high = rows[row + ROW.INO_HIGH] ?? 0;
-    const length = rows[row + ROW.BYTES] ?? 0;
-    words[at] = rows[row + ROW.INO_LOW] ?? 0;
-    words[at + 1] = length | (kind << KIND_SHIFT) | (high === 0 ? 0 : IS_HIGH);
-    const from = rows[row + ROW.NAME] ?? 0;
-    const to = at * 4 + HEAD;
-    for (let index = 0; index < length; index++) into[to + index] = bytes[from + index] ?? 0;
-    const end = at + wordsOf(length, 0);
-    if (high === 0) return end;
-    words[end] = high;
-    return end + 1;
+  #header(dir: Node): number {
+    const at = this.#at[dir] ?? 0;
+    return at === 0 ? 0 : (this.#blockOf(at).words[at & (BLOCK - 1)] ?? 0);
   }
 
   #blockOf(at: number): Block {
@@ -223,7 +185,7 @@ export class Leaves {
       if (at === 0) continue;
       const { words } = before[at >>> BLOCK_BITS] ?? NOTHING;
       const from = at & (BLOCK - 1);
-      const length = 1 + (words[from] ?? 0);
+      const length = 1 + ((words[from] ?? 0) & WORDS);
       const into = this.#room(length).words;
       for (let word = 0; word < length; word++) into[this.#end + word] = words[from + word] ?? 0;
       this.#at[dir] = ((this.#blocks.length - 1) << BLOCK_BITS) | this.#end;
@@ -233,8 +195,3 @@ export class Leaves {
 }
 
 const NOTHING = new Block(new Int32Array(0));
-
-/** How many words an entry takes. */
-function wordsOf(length: number, high: number): number {
-  return ((HEAD + length + 3) >>> 2) + (high === 0 ? 0 : 1);
-}

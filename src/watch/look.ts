@@ -130,6 +130,10 @@ KINDS[DT.LNK] = KIND.SYMLINK;
 export const KINDS_WITHOUT_LINKS: Int8Array = KINDS.slice();
 KINDS_WITHOUT_LINKS[DT.LNK] = -1;
 
+/** The same of what a directory has in it besides directories, and -1 for those as well. */
+export const LEAF_KINDS: Int8Array = KINDS.with(DT.DIR, -1);
+export const LEAF_KINDS_WITHOUT_LINKS: Int8Array = KINDS_WITHOUT_LINKS.with(DT.DIR, -1);
+
 /** The kind that `getdents64` tells, or `undefined` if it doesn't. */
 export function kindOfType(type: number): Kind | undefined {
   const kind = KINDS[type];

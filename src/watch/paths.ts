@@ -60,8 +60,13 @@ export function pathName(bytes: Uint8Array): PathName {
   }
 }
 
-let callPath: Pinned | undefined;
-let callString: PinnedString | undefined;
+/** The path of one call after another, in memory that is used again. */
+class CallPath {
+  // Its last byte stays the NUL.
+  readonly #block: Pinned = pinned(PATH_MAX + 1);
+  readonly bytes: Uint8Array = this.#block.bytes;
+  readonly string: PinnedString = new PinnedString(this.#block);
+}
 
 /** Paths of one tree. */
 export class Paths {
@@ -78,6 +83,11 @@ export class Paths {
   #nodeRenewals = -1;
   #nodeName: string | undefined;
   #nodeShown: PathName | undefined;
+  #call: CallPath | undefined;
+  /** The directory whose path that begins with, and where it ends: many calls in a row are about what is in one directory. */
+  #callDir: Node = NONE;
+  #callPlaces = -1;
+  #callEnd = 0;
 
   constructor(tree: Tree) {
     this.#tree = tree;
@@ -85,14 +95,14 @@ export class Paths {
 
   /** Lets the path of an entry begin there. */
   anchor(node: Node, anchor: Anchor): void {
-    this.#dirPlaces = this.#nodeRenewals = -1;
+    this.#dirPlaces = this.#nodeRenewals = this.#callPlaces = -1;
     this.#anchors.set(node, anchor);
     this.#tree.set(node, FLAG.ANCHOR);
   }
 
   /** Lets the path of an entry follow from its parent's again. */
   release(node: Node): void {
-    this.#dirPlaces = this.#nodeRenewals = -1;
+    this.#dirPlaces = this.#nodeRenewals = this.#callPlaces = -1;
     this.#anchors.delete(node);
     this.#tree.clear(node, FLAG.ANCHOR);
   }
@@ -130,34 +140,37 @@ export class Paths {
    * {@linkcode reach} walks it. Of `NONE` it is the name alone.
    */
   call(node: Node, name?: NameBytes): PinnedString | undefined {
-    const path = (callPath ??= pinned(PATH_MAX + 1));
-    const { bytes } = path;
-    // From its end, so that nothing has to be measured before. The last byte stays the NUL.
-    let start = PATH_MAX;
-    if (name !== undefined) {
-      start -= name.end - name.start;
-      if (start <= 0) return undefined;
-      for (let from = name.start, to = start; from < name.end; from++, to++)
-        bytes[to] = name.bytes[from] ?? 0;
-      if (node !== NONE) bytes[--start] = SLASH;
+    const { bytes, string } = (this.#call ??= new CallPath());
+    if (name === undefined && this.#tree.has(node, FLAG.ANCHOR)) {
+      this.#callPlaces = -1;
+      const path = this.#join(node, "real");
+      if (path.length > PATH_MAX) return undefined;
+      bytes.set(path);
+      bytes[path.length] = 0;
+      return string;
     }
-    let at = node;
-    for (; at !== NONE && !this.#tree.has(at, FLAG.ANCHOR); at = this.#tree.parent(at)) {
-      start -= this.#tree.nameLength(at) + 1;
-      if (start < 0) return undefined;
-      bytes[start] = SLASH;
-      this.#tree.copyName(at, bytes, start + 1);
-    }
-    const anchor = this.#anchors.get(at)?.real ?? NOTHING;
-    // The separator of what is below `/` is there already.
-    const isTop = anchor.length === 1 && (at !== node || name !== undefined);
-    const length = isTop ? 0 : anchor.length;
-    start -= length;
-    if (start < 0) return undefined;
-    for (let index = 0; index < length; index++) bytes[start + index] = anchor[index] ?? 0;
-    const string = (callString ??= new PinnedString(path));
-    string.offset = start;
+    const dir = name === undefined ? this.#tree.parent(node) : node;
+    if (dir !== this.#callDir || this.#tree.places !== this.#callPlaces) this.#lead(dir, bytes);
+    const length = name === undefined ? this.#tree.nameLength(node) : name.end - name.start;
+    let end = this.#callEnd;
+    if (end + length > PATH_MAX) return undefined;
+    if (name === undefined) end += this.#tree.copyName(node, bytes, end);
+    else
+      for (let from = name.start; from < name.end; from++, end++)
+        bytes[end] = name.bytes[from] ?? 0;
+    bytes[end] = 0;
     return string;
+  }
+
+  /** Begins a path with that of a directory. */
+  #lead(dir: Node, bytes: Uint8Array): void {
+    this.#callDir = dir;
+    this.#callPlaces = this.#tree.places;
+    const path = dir === NONE ? NOTHING : this.#join(dir, "real");
+    this.#callEnd = path.length;
+    if (path.length === 0 || path.length >= PATH_MAX) return;
+    bytes.set(path);
+    if (path.at(-1) !== SLASH) bytes[this.#callEnd++] = SLASH;
   }
 
   /** Its path below its root, joined with a name in it: `""` for the root. */

@@ -305,7 +305,7 @@ export class Roots {
     this.#roots.set(part.key, part);
     const [node, dir] = this.#find(root, anchor);
     // What is still to be met is told of as it would be then.
-    const loud = this.#directories.scanner.get(dir)?.loud ?? true;
+    const loud = this.#directories.scanner.isLoud(dir) ?? true;
     if (node === NONE) return this.#establish(part, loud, Infinity);
     this.#tree.clear(node, FLAG.UNSEEN);
     this.#take(part, node);

@@ -6,13 +6,9 @@
  */
 import { closeQuietly } from "../events/intake.ts";
 import { type Pinned, pinned } from "../libc.ts";
-import {
-  getdents64_quietly,
-  linux_dirent64_rows,
-  read_linux_dirents64_rows,
-} from "../syscalls/dirent.ts";
+import { getdents64_quietly, linux_dirent64_rows } from "../syscalls/dirent.ts";
 import { brief } from "./brief.ts";
-import type { Node } from "./tree.ts";
+import { grown, type Node } from "./tree.ts";
 
 /** Why a directory is read. */
 export type ScanMode =
@@ -42,21 +38,28 @@ export interface Scan {
   cancelled: boolean;
 }
 
-/** What one read returned. It is valid for the call alone. */
-export interface Entries {
-  /** Where the names are. */
-  readonly bytes: Uint8Array;
-  /** The numbers of each entry, as {@linkcode read_linux_dirents64_rows} writes them. */
+/** What reads of directories are taken by. It is valid for one of them. */
+export interface Portion {
+  /** What the read returned. */
+  readonly buffer: Pinned;
+  /** Room for what it found, as rows. */
   readonly rows: Int32Array;
-  readonly count: number;
 }
 
 /** Who wants directories read. None of it may throw. */
 export interface Reader {
+  /** Opens one that nothing is known of, without a scan of its own. -1 if that is not so simple: then nothing was done. */
+  sweep(node: Node): number;
+  /**
+   * What the first read of one has returned that was opened so.
+   *
+   * @returns Whether it was taken: else nothing was done.
+   */
+  take(node: Node, portion: Portion, length: number): boolean;
   /** Opens it. -1 if it is not to be read. */
   open(scan: Scan): number;
-  /** Some of its entries, until the scan is cancelled. */
-  found(scan: Scan, entries: Entries): void;
+  /** Some of its entries. */
+  found(scan: Scan, portion: Portion, length: number): void;
   /** It was read to its end, and is still open. */
   end(scan: Scan): void;
 }
@@ -70,23 +73,24 @@ const SLOW_SIZE = 8 * 1024;
 /** The longest name of most file systems, with what belongs to it. With less room left, the directory has more. */
 const LONGEST_ENTRY = 280;
 
-const NO_ROWS = new Int32Array(0);
-
 const RANK: Readonly<Record<ScanMode, number>> = { check: 0, new: 1, repair: 2, compare: 3 };
 
 /** The directories that are still to be read. */
 export class Scanner implements Disposable {
   readonly #reader: Reader;
-  readonly #stack: Scan[] = [];
+  /** Some are cancelled: they are neither new nor have a scan. */
+  readonly #stack: Node[] = [];
+  /** Whether a directory waits that is new and not told of, as most are: no object for each. */
+  #isNew = new Uint8Array(64);
   readonly #scans = new Map<Node, Scan>();
-  readonly #buffers = new Map<number, Pinned>();
-  #rows: Int32Array = NO_ROWS;
+  readonly #portions = new Map<number, Portion>();
   #running = false;
   #visiting = false;
 
   constructor(reader: Reader) {
     this.#reader = reader;
-    brief(this.run, this.push, this.#step, this.#visit, this.#end, this.#release);
+    brief(this.run, this.push, this.#step, this.#sweep, this.#visit, this.#end);
+    brief(this.#await, this.#portionOf, this.#release);
   }
 
   /** Whether there is nothing to be read. */
@@ -94,19 +98,30 @@ export class Scanner implements Disposable {
     return this.#stack.length === 0;
   }
 
-  /** The scan of a directory that is waiting or under way. */
-  get(node: Node): Scan | undefined {
-    return this.#scans.get(node);
+  /** Whether what is in a directory is told as made, if that is waiting or under way. */
+  isLoud(node: Node): boolean | undefined {
+    return this.#isNew[node] === 1 ? false : this.#scans.get(node)?.loud;
+  }
+
+  /** Why a directory is read, if it is waiting or under way. */
+  modeOf(node: Node): ScanMode | undefined {
+    return this.#isNew[node] === 1 ? "new" : this.#scans.get(node)?.mode;
   }
 
   /** The directories that are waiting or under way. */
   get nodes(): Iterable<Node> {
-    return this.#scans.keys();
+    const waiting = this.#stack.filter((node) => this.#isNew[node] === 1);
+    return new Set([...this.#scans.keys(), ...waiting]);
   }
 
   /** Wishes for a directory to be read. */
   push(node: Node, mode: ScanMode, loud: boolean, since: number = Infinity): void {
-    const known = this.#scans.get(node);
+    const isNew = mode === "new" && !loud && since === Infinity;
+    if (this.#isNew[node] === 1) {
+      if (isNew) return;
+      this.#begin(node, "new", false);
+    }
+    const known = this.#scans.size === 0 ? undefined : this.#scans.get(node);
     if (known !== undefined) {
       // Only what was read to its end before can have been left alone since.
       const isMixed = mode !== known.mode && (mode === "repair" || known.mode === "repair");
@@ -116,25 +131,17 @@ export class Scanner implements Disposable {
       known.again = known.fd !== -1;
       return;
     }
-    const scan = {
-      node,
-      mode,
-      loud,
-      since,
-      fd: -1,
-      hasUnseen: false,
-      again: false,
-      cancelled: false,
-    };
-    this.#scans.set(node, scan);
+    if (isNew) this.#await(node);
+    else this.#begin(node, mode, loud, since);
     // What a directory has in it waits until that is read to its end, so that few are open at once.
     const top = this.#visiting ? this.#stack.pop() : undefined;
-    this.#stack.push(scan);
+    this.#stack.push(node);
     if (top !== undefined) this.#stack.push(top);
   }
 
   /** Its entry is gone. */
   cancel(node: Node): void {
+    this.#isNew[node] = 0;
     const scan = this.#scans.get(node);
     if (scan === undefined) return;
     this.#scans.delete(node);
@@ -165,13 +172,71 @@ export class Scanner implements Disposable {
 
   [Symbol.dispose](): void {
     for (const node of this.#scans.keys()) this.cancel(node);
+    this.#isNew.fill(0);
     this.#stack.length = 0;
     if (!this.#running) this.#release();
   }
 
+  #await(node: Node): void {
+    if (node >= this.#isNew.length)
+      this.#isNew = grown(this.#isNew, new Uint8Array(node + (node >>> 1)));
+    this.#isNew[node] = 1;
+  }
+
+  #begin(node: Node, mode: ScanMode, loud: boolean, since: number = Infinity): Scan {
+    this.#isNew[node] = 0;
+    const scan = {
+      node,
+      mode,
+      loud,
+      since,
+      fd: -1,
+      hasUnseen: false,
+      again: false,
+      cancelled: false,
+    };
+    this.#scans.set(node, scan);
+    return scan;
+  }
+
   /** One directory, or a buffer of its entries. @returns Whether it may have more. */
   #step(): boolean {
-    const scan = this.#stack[this.#stack.length - 1] as Scan;
+    const node = this.#stack[this.#stack.length - 1] as Node;
+    if (this.#isNew[node] === 1) {
+      const fd = this.#reader.sweep(node);
+      if (fd !== -1) return this.#sweep(node, fd);
+      this.#begin(node, "new", false);
+    }
+    const scan = this.#scans.get(node);
+    if (scan !== undefined) return this.#read(scan);
+    this.#stack.pop();
+    return false;
+  }
+
+  /** Reads an open directory of which nothing is known. @returns Whether it may have more. */
+  #sweep(node: Node, fd: number): boolean {
+    this.#isNew[node] = 0;
+    this.#stack.pop();
+    const portion = this.#portionOf(BUFFER_SIZE);
+    const { buffer } = portion;
+    const first = getdents64_quietly(fd, buffer);
+    const isTaken = first <= 0 || this.#reader.take(node, portion, first);
+    const isFull = first > BUFFER_SIZE - LONGEST_ENTRY;
+    // Nearly every directory is read by one call, and the next one says that it was all.
+    const more = isTaken && first > 0 && !isFull ? getdents64_quietly(fd, buffer) : 0;
+    if (isTaken && !isFull && more <= 0) {
+      closeQuietly(fd);
+      return false;
+    }
+    const scan = this.#begin(node, "new", false);
+    scan.fd = fd;
+    this.#stack.push(node);
+    const length = isTaken ? more : first;
+    if (length > 0) this.#found(scan, portion, length);
+    return true;
+  }
+
+  #read(scan: Scan): boolean {
     if (!scan.cancelled && scan.fd === -1) {
       this.#visiting = true;
       scan.fd = this.#reader.open(scan);
@@ -179,7 +244,6 @@ export class Scanner implements Disposable {
     }
     const isOpen = !scan.cancelled && scan.fd !== -1;
     const length = isOpen ? this.#visit(scan) : 0;
-    // Nearly every directory is read by one call, and the next one says that it was all.
     const isFull = length > sizeFor(scan) - LONGEST_ENTRY;
     if (isFull || (length > 0 && !scan.cancelled && this.#visit(scan) > 0)) return true;
     const isRead = isOpen && !scan.cancelled;
@@ -191,43 +255,46 @@ export class Scanner implements Disposable {
   }
 
   #end(scan: Scan): void {
-    if (this.#stack[this.#stack.length - 1] === scan) this.#stack.pop();
-    else this.#take(scan);
+    if (this.#stack[this.#stack.length - 1] === scan.node) this.#stack.pop();
+    else this.#take(scan.node);
     closeQuietly(scan.fd);
     scan.fd = -1;
     if (this.#scans.get(scan.node) === scan) this.#scans.delete(scan.node);
   }
 
   /** Something was wished for meanwhile, and is in front of it. */
-  #take(scan: Scan): void {
-    const at = this.#stack.lastIndexOf(scan);
+  #take(node: Node): void {
+    const at = this.#stack.lastIndexOf(node);
     if (at !== -1) this.#stack.splice(at, 1);
   }
 
   /** @returns How much there was to read. It was deleted meanwhile, or its disk is broken, if that fails. */
   #visit(scan: Scan): number {
-    const buffer = this.#bufferOf(sizeFor(scan));
-    const length = getdents64_quietly(scan.fd, buffer);
+    const portion = this.#portionOf(sizeFor(scan));
+    const length = getdents64_quietly(scan.fd, portion.buffer);
     if (length <= 0) return 0;
-    if (this.#rows.length === 0) this.#rows = linux_dirent64_rows(BUFFER_SIZE);
-    const rows = this.#rows;
-    const count = read_linux_dirents64_rows(buffer, length, rows);
-    this.#visiting = true;
-    this.#reader.found(scan, { bytes: buffer.bytes, rows, count });
-    this.#visiting = false;
+    this.#found(scan, portion, length);
     return length;
   }
 
-  #bufferOf(size: number): Pinned {
-    let buffer = this.#buffers.get(size);
-    if (buffer === undefined) this.#buffers.set(size, (buffer = pinned(size)));
-    return buffer;
+  #found(scan: Scan, portion: Portion, length: number): void {
+    this.#visiting = true;
+    this.#reader.found(scan, portion, length);
+    this.#visiting = false;
+  }
+
+  #portionOf(size: number): Portion {
+    let portion = this.#portions.get(size);
+    if (portion === undefined) {
+      portion = { buffer: pinned(size), rows: linux_dirent64_rows(size) };
+      this.#portions.set(size, portion);
+    }
+    return portion;
   }
 
   #release(): void {
-    for (const buffer of this.#buffers.values()) buffer[Symbol.dispose]();
-    this.#buffers.clear();
-    this.#rows = NO_ROWS;
+    for (const { buffer } of this.#portions.values()) buffer[Symbol.dispose]();
+    this.#portions.clear();
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Pinned } from "../libc.ts";
 import { brief } from "./brief.ts";
 import { type Leaf, Leaves } from "./leaves.ts";
 import { hashOf, NameTable } from "./name-table.ts";
@@ -85,7 +86,16 @@ export class Tree {
   #places = 0;
 
   constructor() {
-    brief(this.fill, this.#fill, this.nameLength, this.copyName, this.#reserve, inoOf, identity);
+    brief(
+      this.keep,
+      this.fill,
+      this.isEmpty,
+      this.nameLength,
+      this.copyName,
+      this.#reserve,
+      inoOf,
+      identity,
+    );
   }
 
   /** How many entries there are. */
@@ -123,13 +133,31 @@ export class Tree {
     return node;
   }
 
+  /** Whether nothing is known to be in a directory. */
+  isEmpty(dir: Node): boolean {
+    return this.#first[dir] === NONE && !this.#leaves.has(dir);
+  }
+
   /**
-   * Adds entries of a directory that are not there yet. Of one that had none, all but directories are kept without
-   * numbers, until somebody asks for one of them.
+   * Adds what one read found in a directory that is empty as far as is known, without numbers, until somebody asks for one of them.
+   *
+   * @param kinds The kind of each type, or -1 for what is not added, directories among them.
+   * @param rows Takes what is not added: numbers of each, those of `ROW`.
+   * @returns How many rows those are, for {@linkcode Tree.fill}.
+   */
+  keep(dir: Node, buffer: Pinned, length: number, kinds: Int8Array, rows: Int32Array): number {
+    const count = this.#leaves.keep(dir, buffer, length, kinds, rows);
+    this.#size += this.#leaves.count(dir);
+    return count;
+  }
+
+  /**
+   * Adds entries of a directory that are not there yet.
    *
    * @param rows Numbers of each entry: those of `ROW`.
    * @param kinds The kind of each type, or -1 for an entry that is not added.
    * @param directories Takes those that are directories.
+   * @param isRest Whether the same read found all that is known to be in the directory.
    * @returns The first that was not added, of which one is there by its name already, or `count`.
    */
   fill(
@@ -140,32 +168,10 @@ export class Tree {
     count: number,
     kinds: Int8Array,
     directories: Node[],
+    isRest: boolean = false,
   ): number {
-    const isNew = this.#first[dir] === NONE && !this.#leaves.has(dir);
-    if (!isNew) {
-      this.#number(dir);
-      return this.#fill(dir, bytes, rows, from, count, kinds, directories, 0);
-    }
-    let end = from;
-    while (end < count && (kinds[rows[end * ROW.LENGTH + ROW.TYPE] ?? 0] ?? -1) >= 0) end++;
-    const kept = this.#leaves.keep(dir, bytes, rows, from, end, kinds);
-    this.#size += kept;
-    if (kept === end - from) return end;
-    return this.#fill(dir, bytes, rows, from, end, kinds, directories, kept);
-  }
-
-  /** @param kept How many of them are kept without numbers: all but directories, or none. */
-  #fill(
-    dir: Node,
-    bytes: Uint8Array,
-    rows: Int32Array,
-    from: number,
-    count: number,
-    kinds: Int8Array,
-    directories: Node[],
-    kept: number,
-  ): number {
-    while (this.#used + count - from - kept >= this.#ahead) this.#reserve(this.#ahead);
+    if (!isRest) this.#number(dir);
+    while (this.#used + count - from >= this.#ahead) this.#reserve(this.#ahead);
     const parents = this.#parent;
     const firsts = this.#first;
     const nexts = this.#next;
@@ -180,7 +186,6 @@ export class Tree {
       const row = at * ROW.LENGTH;
       const kind = kinds[rows[row + ROW.TYPE] ?? 0] ?? -1;
       if (kind < 0) break;
-      if (kept > 0 && kind !== KIND.DIRECTORY) continue;
       const isOld = free.length > 0;
       const node = isOld ? (free[free.length - 1] ?? NONE) : this.#used;
       const start = rows[row + ROW.NAME] ?? 0;
@@ -209,7 +214,7 @@ export class Tree {
     const { bytes, rows, count } = this.#leaves.take(dir);
     this.#size -= count;
     for (let at = 0; at < count; at++) {
-      at = this.#fill(dir, bytes, rows, at, count, LEAF_KINDS, NOBODY, 0);
+      at = this.fill(dir, bytes, rows, at, count, LEAF_KINDS, NOBODY);
       if (at === count) return;
       // A file system told of the name twice: the last time is as right as any, and the events say how it ends.
       const row = at * ROW.LENGTH;

@@ -92,7 +92,7 @@ export class Unread {
     const { scanner } = this.#directories;
     const isRead = this.#directories.meets(dir) !== false;
     // What was lost is found by a comparison, which tells of it.
-    if (isRead || (scanner.get(dir)?.mode ?? "new") !== "new") return NONE;
+    if (isRead || (scanner.modeOf(dir) ?? "new") !== "new") return NONE;
     const taken = this.#tree.find(dir, name);
     if (taken !== NONE) {
       if (!this.#isMetOnly(taken)) return NONE;

@@ -5,13 +5,13 @@
  */
 import { OSError, type OSErrorClass } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
-import { cstring, room } from "../libc.ts";
+import { cstring, fileno, int, Pinned, PinnedString, room, uint } from "../libc.ts";
 import { getdents64_quietly, read_linux_dirents64_rows } from "../syscalls/dirent.ts";
 import { O } from "../syscalls/fd.ts";
 import { inotify_add_watch } from "../syscalls/inotify.ts";
 import { AT, openat, openat_quietly } from "../syscalls/open.ts";
 import type { Backend, Interest } from "./backend.ts";
-import { brief } from "./brief.ts";
+import { brief, gettersOf } from "./brief.ts";
 import { Handles } from "./handles.ts";
 import { isLimit, Limits } from "./limits.ts";
 import { type Paths, reach } from "./paths.ts";
@@ -24,6 +24,9 @@ export const OPEN = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK | O.NOFOLLOW
 
 /** A directory that went away, or was never one: what happened to it is told by its parent. */
 const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
+
+/** What makes a directory another one than most. */
+const SPECIAL = FLAG.ANCHOR | FLAG.GUARD | FLAG.FAILED | FLAG.FOLLOWED | FLAG.LINKED | FLAG.HELD;
 
 /** Directories and what they are watched by. */
 export class Watches {
@@ -46,9 +49,20 @@ export class Watches {
     this.#paths = paths;
     this.#backend = backend;
     this.#teller = teller;
-    brief(this.open, this.watch, this.watchNew, this.bind, this.recover, backend.watch, paths.call);
+    brief(
+      this.open,
+      this.watch,
+      this.watchNew,
+      this.enterNew,
+      this.bind,
+      this.recover,
+      backend.watch,
+      paths.call,
+    );
     if (backend.watchPath !== undefined) brief(backend.watchPath, openat_quietly);
-    brief(openat, inotify_add_watch, getdents64_quietly, read_linux_dirents64_rows, cstring, room);
+    brief(openat, inotify_add_watch, getdents64_quietly, read_linux_dirents64_rows);
+    brief(cstring, fileno, int, room, uint);
+    brief(...gettersOf(Pinned), ...gettersOf(PinnedString));
   }
 
   /** How many directories could not be opened or watched. */
@@ -110,6 +124,37 @@ export class Watches {
     if (fd !== -1) return { fd, handle };
     if (this.handles.of(handle).length === 0) this.#backend.unwatch(handle);
     return this.watch(node, "tree");
+  }
+
+  /**
+   * Opens a directory that nothing is known of, and watches it, if that is simple: there are many when a large tree is entered.
+   *
+   * @returns The descriptor, for the caller to close. -1 if it is not so simple: then nothing was done.
+   */
+  enterNew(node: Node): number {
+    const tree = this.#tree;
+    if (this.#ended || tree.handle(node) !== 0 || tree.has(node, SPECIAL)) return -1;
+    const path = this.#paths.call(node);
+    if (path === undefined) return -1;
+    const isTrusted = this.trust.isOn && tree.handle(tree.parent(node)) !== 0;
+    let fd = -1;
+    let handle = 0;
+    try {
+      if (isTrusted) handle = this.#backend.watchPath?.(path, "tree") ?? 0;
+      fd = openat_quietly(AT.FDCWD, path, OPEN);
+      if (handle === 0 && fd !== -1) handle = this.#backend.watch(fd, "tree");
+    } catch {
+      // The other way finds out why.
+    }
+    const isNew = handle !== 0 && !this.handles.has(handle);
+    if (isNew && fd !== -1) {
+      this.handles.add(handle, node);
+      tree.setHandle(node, handle);
+      return fd;
+    }
+    closeQuietly(fd);
+    if (isNew) this.#backend.unwatch(handle);
+    return -1;
   }
 
   /**

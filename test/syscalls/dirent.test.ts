@@ -1,6 +1,6 @@
 /** getdents64 against the running kernel. */
 import { expect, test } from "bun:test";
-import { mkdirSync, rmdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, rmdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 
 import {
   AT,
@@ -11,10 +11,14 @@ import {
   linux_dirent64_rows,
   O,
   openat,
+  pack_linux_dirents64,
+  packed_dirent64_length,
+  packed_dirent64_name,
   pinned,
   read_linux_dirent64,
   read_linux_dirents64,
   read_linux_dirents64_rows,
+  read_packed_dirents64_rows,
 } from "bun-butter/syscalls";
 
 import { tempDir } from "../support/temp.ts";
@@ -172,4 +176,98 @@ test.each([
   const rows = new Int32Array(10);
   expect(read_linux_dirents64_rows(dirp, 48, rows)).toBe(count);
   if (count > 0) expect(rows[4]).toBe(5);
+});
+
+/** What is packed, without a name longer than its entry. */
+function unpacked(words: Int32Array): { low: number; high: number; type: number; name: string }[] {
+  const bytes = new Uint8Array(words.buffer);
+  const rows = new Int32Array(((words[0] ?? 0) >>> 16) * 5);
+  const count = read_packed_dirents64_rows(words, bytes, 0, rows);
+  expect(count * 5).toBe(rows.length);
+  let at = 1;
+  const found = Array.from({ length: count }, (_, index) => {
+    const [low = 0, high = 0, type = 0, start = 0, len = 0] = rows.subarray(index * 5);
+    expect(start).toBe(packed_dirent64_name(at));
+    at += packed_dirent64_length(words, at);
+    expect(start + len).toBeLessThan((high === 0 ? at : at - 1) * 4);
+    return { low, high, type, name: decoder.decode(bytes.subarray(start, start + len)) };
+  });
+  expect(at).toBe(1 + ((words[0] ?? 0) & 0xffff));
+  return found;
+}
+
+test("pack_linux_dirents64() keeps names of every length, and makes rows of what is to be apart", () => {
+  using dir = tempDir();
+  const names = Array.from({ length: 255 }, (_, length) => "n".repeat(length + 1));
+  for (const name of names) writeFileSync(dir.at(name), "");
+  mkdirSync(dir.at("sub"));
+  symlinkSync("sub", dir.at("link"));
+  const fd = openat(AT.FDCWD, dir.path, O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+  using dirp = pinned(128 * 1024);
+  // What is behind a name's NUL is whatever was there.
+  dirp.bytes.fill(0x6e);
+  const length = getdents64(fd, dirp);
+  close(fd);
+  const types = new Int8Array(256).fill(-1);
+  types[DT.REG] = 0;
+  types[DT.LNK] = 127;
+  const into = new Int32Array((length >>> 2) + 1);
+  const rows = linux_dirent64_rows(length);
+  expect(pack_linux_dirents64(dirp, length, into, 0, types, rows)).toBe(1);
+  const [low = 0, high = 0, type = 0, name = 0, len = 0] = rows;
+  expect([type, decoder.decode(dirp.bytes.subarray(name, name + len))]).toEqual([DT.DIR, "sub"]);
+  const { ino } = statSync(dir.at("sub"), { bigint: true });
+  expect((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)).toBe(ino);
+  const expected = [...names, "link"].map((each) => {
+    const inode = lstatSync(dir.at(each), { bigint: true }).ino;
+    return {
+      low: Number(BigInt.asIntN(32, inode)),
+      high: Number(BigInt.asIntN(32, inode >> 32n)),
+      type: each === "link" ? 127 : 0,
+      name: each,
+    };
+  });
+  const byName = (one: { name: string }, other: { name: string }): number =>
+    one.name < other.name ? -1 : 1;
+  expect(unpacked(into).toSorted(byName)).toEqual(expected.toSorted(byName));
+  expect(() => pack_linux_dirents64(dirp, 128 * 1024 + 1, into, 0, types, rows)).toThrow(
+    RangeError,
+  );
+});
+
+test.each([0, 1, -1, 0x7fffffff])(
+  "pack_linux_dirents64() keeps the high half %d of an inode",
+  (high) => {
+    using dirp = pinned(96);
+    for (const [offset, reclen, name] of [
+      [0, 24, "abcd"],
+      [24, 32, "abcdefghijkl"],
+      [56, 40, "abcdefghijklm"],
+    ] as const) {
+      record(dirp.bytes, offset, reclen, name);
+      dirp.view.setInt32(offset, -offset, true);
+      dirp.view.setInt32(offset + 4, high, true);
+    }
+    const into = new Int32Array(64);
+    const rows = linux_dirent64_rows(96);
+    expect(pack_linux_dirents64(dirp, 96, into, 0, new Int8Array(256), rows)).toBe(0);
+    expect(unpacked(into)).toEqual([
+      { low: 0, high, type: 0, name: "abcd" },
+      { low: -24, high, type: 0, name: "abcdefghijkl" },
+      { low: -56, high, type: 0, name: "abcdefghijklm" },
+    ]);
+  },
+);
+
+test.each([
+  ["is shorter than its head", 0],
+  ["has no room for a name", 19],
+  ["is longer than what was written", 56],
+  ["is not aligned", 25],
+])("a record that %s is not packed", (_, reclen) => {
+  using dirp = pinned(48);
+  record(dirp.bytes, 0, reclen, "abcde");
+  const into = new Int32Array(16).fill(-1);
+  expect(pack_linux_dirents64(dirp, 48, into, 2, new Int8Array(256), new Int32Array(10))).toBe(0);
+  expect([...into.subarray(0, 4)]).toEqual([-1, -1, 0, -1]);
 });

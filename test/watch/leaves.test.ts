@@ -1,11 +1,12 @@
 /** Entries that nobody has asked for. */
 import { expect, test } from "bun:test";
 
+import { linux_dirent64_rows, pinned, read_linux_dirents64_rows } from "bun-butter/syscalls";
 import fc from "fast-check";
 
-import { KINDS } from "../../src/watch/look.ts";
+import { KINDS, LEAF_KINDS } from "../../src/watch/look.ts";
 import { keyOf, nameOf, nameOfText } from "../../src/watch/paths.ts";
-import { identity, KIND, type Kind, type Node, NONE, ROW, Tree } from "../../src/watch/tree.ts";
+import { identity, KIND, type Kind, type Node, NONE, Tree } from "../../src/watch/tree.ts";
 
 const TYPES = { [KIND.FILE]: 8, [KIND.DIRECTORY]: 4, [KIND.SYMLINK]: 10, [KIND.OTHER]: 1 };
 
@@ -18,17 +19,30 @@ interface Entry {
 
 /** Fills a directory with what one read returned. @returns Those that are directories. */
 function fill(tree: Tree, dir: Node, entries: readonly Entry[]): { end: number; met: Node[] } {
-  const bytes = Buffer.concat(entries.map(({ name }) => name));
-  const rows = new Int32Array(entries.length * ROW.LENGTH);
-  let start = 0;
-  for (const [at, { name, kind, low, high }] of entries.entries()) {
-    rows.set([low, high, TYPES[kind], start, name.length], at * ROW.LENGTH);
-    start += name.length;
+  using buffer = pinned(Math.max(1, entries.length) * 280);
+  // What is behind a name's NUL is whatever was there.
+  buffer.bytes.fill(0x41);
+  let length = 0;
+  for (const { name, kind, low, high } of entries) {
+    const reclen = (19 + name.length + 1 + 7) & ~7;
+    const { view, bytes } = buffer;
+    view.setInt32(length, low, true);
+    view.setInt32(length + 4, high, true);
+    view.setUint16(length + 16, reclen, true);
+    bytes[length + 18] = TYPES[kind];
+    bytes.set(name, length + 19);
+    bytes[length + 19 + name.length] = 0;
+    length += reclen;
   }
+  const rows = linux_dirent64_rows(buffer.byteLength);
   const met: Node[] = [];
-  const end = tree.fill(dir, bytes, rows, 0, entries.length, KINDS, met);
-  bytes.fill(0xff);
-  return { end, met };
+  const isFirst = tree.isEmpty(dir);
+  const count = isFirst
+    ? tree.keep(dir, buffer, length, LEAF_KINDS, rows)
+    : read_linux_dirents64_rows(buffer, length, rows);
+  const end = tree.fill(dir, buffer.bytes, rows, 0, count, KINDS, met, isFirst);
+  buffer.bytes.fill(0xff);
+  return { end: end === count ? entries.length : end, met };
 }
 
 function entry(name: string, kind: Kind = KIND.FILE, low: number = 1, high: number = 0): Entry {
@@ -65,7 +79,7 @@ function treeWith(): { tree: Tree; dir: Node } {
   return { tree, dir: tree.add(NONE, nameOfText(""), KIND.DIRECTORY, 1) };
 }
 
-test("Tree.fill() gives numbers to directories alone, and to the others when one is asked for", () => {
+test("Tree.keep() gives no numbers to what is no directory, until one of them is asked for", () => {
   const { tree, dir } = treeWith();
   const long = "n".repeat(255);
   const bytes = Buffer.from([0xff, 0x41, 0xfe]);
