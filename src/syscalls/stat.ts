@@ -161,7 +161,8 @@ export function statx(
   mask: number,
   statxbuf: Pinned,
 ): void {
-  check("statx", call(dirfd, pathname, flags, mask, statxbuf), pathname);
+  const isThere = statx_succeeds(dirfd, pathname, flags, mask, statxbuf);
+  check("statx", isThere ? 0 : -1, pathname);
 }
 
 /**
@@ -177,22 +178,12 @@ export function statx_succeeds(
   mask: number,
   statxbuf: Pinned,
 ): boolean {
-  return Number(call(dirfd, pathname, flags, mask, statxbuf)) !== -1;
-}
-
-function call(
-  dirfd: FdLike,
-  pathname: PathLike | PinnedString,
-  flags: number,
-  mask: number,
-  statxbuf: Pinned,
-): number | bigint {
   const fd = fileno(dirfd);
   const path = cstring(pathname, "pathname");
   const how = int(flags, "flags");
   const wanted = uint(mask, "mask");
   const address = room(statxbuf, "statxbuf", STATX_SIZE);
-  return c.syscall(SYS.statx, fd, path, how, wanted, address);
+  return Number(c.syscall(SYS.statx, fd, path, how, wanted, address)) !== -1;
 }
 
 /** Reads a `struct statx`. */
@@ -255,11 +246,15 @@ export function read_statx_changed(statxbuf: Pinned): readonly [mtime: number, c
 export function read_statx_latest(statxbuf: Pinned): number {
   room(statxbuf, "statxbuf", STATX_SIZE);
   const { words } = statxbuf;
-  const time = (word: number): number =>
+  return Math.max(timeAt(words, 28), timeAt(words, 24));
+}
+
+function timeAt(words: Int32Array, word: number): number {
+  return (
     (words[word + 1] ?? 0) * 2 ** 32 * 1000 +
     ((words[word] ?? 0) >>> 0) * 1000 +
-    ((words[word + 2] ?? 0) >>> 0) / 1e6;
-  return Math.max(time(28), time(24));
+    ((words[word + 2] ?? 0) >>> 0) / 1e6
+  );
 }
 
 /** Reads the device of a `struct statx` as one number, which tells one file system from another. */

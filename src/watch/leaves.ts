@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Pinned } from "../libc.ts";
+import { type Pinned, pinned, PinnedString } from "../libc.ts";
 import {
   pack_linux_dirents64,
   packed_dirent64_length,
@@ -22,6 +22,9 @@ export type Leaf = number;
 const BLOCK = 1 << 18;
 const BLOCK_BITS = 18;
 
+/** Words of the first block. */
+const FIRST = 256;
+
 /** What the first word of a directory says: how many words follow, and how many entries. */
 const WORDS = 0xffff;
 const COUNT_SHIFT = 16;
@@ -36,18 +39,23 @@ export interface LeafRows {
   readonly count: number;
 }
 
+/** Memory that a call can take names from. */
 class Block {
+  readonly memory: Pinned;
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
+  readonly name: PinnedString;
 
-  constructor(words: Int32Array) {
-    this.words = words;
-    this.bytes = new Uint8Array(words.buffer);
+  constructor(words: number) {
+    this.memory = pinned(words * 4);
+    this.words = this.memory.words;
+    this.bytes = this.memory.bytes;
+    this.name = new PinnedString(this.memory);
   }
 }
 
 export class Leaves {
-  #blocks: Block[] = [new Block(new Int32Array(256))];
+  #blocks: Block[] = [new Block(FIRST)];
   /** Words that are taken of the last block. The first of all is nowhere. */
   #end = 1;
   /** In earlier blocks. */
@@ -58,7 +66,8 @@ export class Leaves {
 
   constructor() {
     brief(this.keep, this.has, this.count, this.#header, this.#room, this.#blockOf);
-    brief(pack_linux_dirents64);
+    brief(this.first, this.end, this.next, this.name);
+    brief(pack_linux_dirents64, packed_dirent64_length, packed_dirent64_name);
   }
 
   get byteLength(): number {
@@ -126,25 +135,22 @@ export class Leaves {
     return at === 0 ? 0 : at + 1;
   }
 
-  /** The one behind it, or 0. */
-  next(dir: Node, leaf: Leaf): Leaf {
-    const { words } = this.#blockOf(leaf);
-    const next = leaf + packed_dirent64_length(words, leaf & (BLOCK - 1));
-    return next > (this.#at[dir] ?? 0) + (this.#header(dir) & WORDS) ? 0 : next;
+  /** Behind the last of them, or 0. */
+  end(dir: Node): Leaf {
+    const at = this.#at[dir] ?? 0;
+    return at === 0 ? 0 : at + 1 + (this.#header(dir) & WORDS);
   }
 
-  /**
-   * Copies the bytes of an entry's name to a place in an array.
-   *
-   * @returns How many they are.
-   */
-  copyName(leaf: Leaf, into: Uint8Array, at: number): number {
-    const { bytes } = this.#blockOf(leaf);
-    const start = packed_dirent64_name(leaf & (BLOCK - 1));
-    let end = start;
-    for (let byte = bytes[end] ?? 0; byte !== 0; byte = bytes[++end] ?? 0)
-      into[at + end - start] = byte;
-    return end - start;
+  /** The one behind an entry, if that was not the last. */
+  next(leaf: Leaf): Leaf {
+    return leaf + packed_dirent64_length(this.#blockOf(leaf).words, leaf & (BLOCK - 1));
+  }
+
+  /** The name of an entry, until another one is asked for. */
+  name(leaf: Leaf): PinnedString {
+    const { name } = this.#blockOf(leaf);
+    name.offset = packed_dirent64_name(leaf & (BLOCK - 1));
+    return name;
   }
 
   #header(dir: Node): number {
@@ -153,37 +159,40 @@ export class Leaves {
   }
 
   #blockOf(at: number): Block {
-    return this.#blocks[at >>> BLOCK_BITS] ?? NOTHING;
+    return this.#blocks[at >>> BLOCK_BITS] as Block;
   }
 
   /** The block that has room for so many words behind `#end`. */
   #room(words: number): Block {
     const last = this.#blocks.length - 1;
-    const block = this.#blocks[last] ?? NOTHING;
+    const block = this.#blocks[last] as Block;
     const { length } = block.words;
     if (this.#end + words <= length) return block;
     let larger: Block;
     if (this.#end + words <= BLOCK) {
       const room = Math.min(BLOCK, length * 2 + words);
-      larger = this.#blocks[last] = new Block(grown(block.words, new Int32Array(room)));
+      larger = this.#blocks[last] = new Block(room);
+      larger.words.set(block.words);
+      block.memory[Symbol.dispose]();
     } else {
       this.#before += this.#end;
       this.#end = 0;
-      this.#blocks.push((larger = new Block(new Int32Array(BLOCK))));
+      this.#blocks.push((larger = new Block(BLOCK)));
     }
     return larger;
   }
 
   #compact(): void {
     const before = this.#blocks;
-    this.#blocks = [new Block(new Int32Array(256))];
+    // Whoever has taken entries may still look at the memory where they were.
+    this.#blocks = [new Block(FIRST)];
     this.#end = 1;
     this.#before = 0;
     this.#garbage = 0;
     for (let dir = 1; dir < this.#at.length; dir++) {
       const at = this.#at[dir] ?? 0;
       if (at === 0) continue;
-      const { words } = before[at >>> BLOCK_BITS] ?? NOTHING;
+      const { words } = before[at >>> BLOCK_BITS] as Block;
       const from = at & (BLOCK - 1);
       const length = 1 + ((words[from] ?? 0) & WORDS);
       const into = this.#room(length).words;
@@ -193,5 +202,3 @@ export class Leaves {
     }
   }
 }
-
-const NOTHING = new Block(new Int32Array(0));

@@ -90,7 +90,7 @@ export class Scanner implements Disposable {
   constructor(reader: Reader) {
     this.#reader = reader;
     brief(this.run, this.push, this.#step, this.#sweep, this.#visit, this.#end);
-    brief(this.#await, this.#portionOf, this.#release);
+    brief(sizeFor, this.#begin, this.#await, this.#portionOf, this.#release);
   }
 
   /** Whether there is nothing to be read. */

@@ -51,7 +51,7 @@ export class Still implements Disposable {
       this.#isKept,
       read_statx_identity,
     );
-    brief(read_statx_latest, statx_succeeds);
+    brief(read_statx_device, read_statx_latest, statx_succeeds);
   }
 
   /** Whether an open directory is the one that is known, and has had the same entries since then. */
@@ -66,13 +66,10 @@ export class Still implements Disposable {
 
   /** Whether all entries of an open directory that have no numbers are there, and were left alone since then. */
   areLeavesStill(node: Node, fd: number, since: number): boolean {
-    const { bytes } = this.#block;
-    for (
-      let leaf = this.#tree.firstLeaf(node);
-      leaf !== 0;
-      leaf = this.#tree.nextLeaf(node, leaf)
-    ) {
-      const changed = this.#changed(fd, this.#tree.copyLeafName(leaf, bytes, 0));
+    const tree = this.#tree;
+    const end = tree.endOfLeaves(node);
+    for (let leaf = tree.firstLeaf(node); leaf !== end; leaf = tree.nextLeaf(leaf)) {
+      const changed = this.#changed(fd, tree.leafName(leaf));
       if (changed === -Infinity || changed >= since) return false;
     }
     return true;
@@ -80,14 +77,14 @@ export class Still implements Disposable {
 
   /** When an entry of an open directory was changed: milliseconds since 1970, `-Infinity` if it is gone. */
   changedIn(fd: number, node: Node): number {
-    return this.#changed(fd, this.#tree.copyName(node, this.#block.bytes, 0));
+    const { bytes } = this.#block;
+    bytes[this.#tree.copyName(node, bytes, 0)] = 0;
+    return this.#changed(fd, this.#name);
   }
 
-  /** @param length Of the name that is in the block. */
-  #changed(fd: number, length: number): number {
-    this.#block.bytes[length] = 0;
+  #changed(fd: number, name: PinnedString): number {
     const flags = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT;
-    const isThere = statx_succeeds(fd, this.#name, flags, WANTED, this.#stat);
+    const isThere = statx_succeeds(fd, name, flags, WANTED, this.#stat);
     return isThere ? read_statx_latest(this.#stat) : -Infinity;
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Pinned } from "../libc.ts";
+import type { Pinned, PinnedString } from "../libc.ts";
 import { brief } from "./brief.ts";
 import { type Leaf, Leaves } from "./leaves.ts";
 import { hashOf, NameTable } from "./name-table.ts";
@@ -284,14 +284,19 @@ export class Tree {
     return this.#leaves.first(node);
   }
 
-  /** The next of them, or 0. */
-  nextLeaf(node: Node, leaf: Leaf): Leaf {
-    return this.#leaves.next(node, leaf);
+  /** Behind the last of them, or 0. */
+  endOfLeaves(node: Node): Leaf {
+    return this.#leaves.end(node);
   }
 
-  /** Copies the bytes of its name, as {@linkcode Tree.copyName} does. */
-  copyLeafName(leaf: Leaf, into: Uint8Array, at: number): number {
-    return this.#leaves.copyName(leaf, into, at);
+  /** The one behind it, if that is not the last. */
+  nextLeaf(leaf: Leaf): Leaf {
+    return this.#leaves.next(leaf);
+  }
+
+  /** Its name, until another one is asked for. */
+  leafName(leaf: Leaf): PinnedString {
+    return this.#leaves.name(leaf);
   }
 
   /** The next child of its parent, or `NONE`. */
