@@ -595,6 +595,7 @@ export class PinnedString {
 
   /** @param block Who writes to it ends the string with a NUL. */
   constructor(block: Pinned) {
+    room(block, "block");
     this.#block = block;
   }
 
@@ -605,12 +606,12 @@ export class PinnedString {
 
   /** Where it is. */
   get address(): Address {
-    const { bytes } = this.#block;
+    const { address, bytes } = this.#block;
     const { length } = bytes;
     // A NUL in the last byte ends every string, and most have one there.
     const isEnded = bytes[length - 1] === 0 && this.offset >= 0 && this.offset < length;
     if (!isEnded) this.#end();
-    return (room(this.#block, "string") + this.offset) as Address;
+    return (address + this.offset) as Address;
   }
 
   /** Where its NUL is. */
