@@ -12,7 +12,21 @@ import {
   UnsupportedError,
   ValueError,
 } from "../errors.ts";
-import { bind, cstring, type FdLike, fileno, int, type PathLike, since, sysctl } from "../libc.ts";
+import {
+  type Address,
+  bind,
+  cstring,
+  type FdLike,
+  fileno,
+  int,
+  type PathLike,
+  type Pinned,
+  type PinnedString,
+  room,
+  since,
+  size,
+  sysctl,
+} from "../libc.ts";
 
 const { ENOSYS } = since("2.6.39");
 
@@ -135,6 +149,39 @@ export function name_to_handle_at(dirfd: FdLike, pathname: PathLike, flags: numb
     // An `int` in the lower half otherwise.
     mount_id: mount_id[0] ?? 0n,
   };
+}
+
+/**
+ * `name_to_handle_at(dirfd, pathname, handle, mount_id, flags)` into memory that is there, for who asks for thousands of directories:
+ * a `struct file_handle` with room for {@linkcode MAX_HANDLE_SZ} bytes, and 8 bytes with `mount_id` behind that.
+ *
+ * @param memory Room for both from `at` on.
+ * @returns How many bytes the struct has with its handle.
+ * @throws What {@linkcode name_to_handle_at} throws.
+ */
+export function name_to_handle_at_pinned(
+  dirfd: FdLike,
+  pathname: PathLike | PinnedString,
+  flags: number,
+  memory: Pinned,
+  at: number,
+): number {
+  const mount_id = size(at, "at") + FILE_HANDLE_SIZE + MAX_HANDLE_SZ;
+  const address = room(memory, "memory", mount_id + 8);
+  const { bytes } = memory;
+  bytes[at] = MAX_HANDLE_SZ;
+  bytes[at + 1] = bytes[at + 2] = bytes[at + 3] = 0;
+  // An `int` is the lower half alone.
+  for (let byte = mount_id; byte < mount_id + 8; byte++) bytes[byte] = 0;
+  const result = c.name_to_handle_at(
+    fileno(dirfd),
+    cstring(pathname, "pathname"),
+    (address + at) as Address,
+    (address + mount_id) as Address,
+    int(flags, "flags"),
+  );
+  check("name_to_handle_at", result, pathname);
+  return FILE_HANDLE_SIZE + int32At(bytes, at);
 }
 
 /**

@@ -136,8 +136,8 @@ export class FanotifyBackend implements Backend {
   }
 
   watch(dirfd: number, interest: Interest): number {
-    const key = this.#marks.add(dirfd, interest);
-    const id = this.#table.add(key, 0, key.length);
+    const length = this.#marks.add(dirfd, interest);
+    const id = this.#table.add(this.#marks.key, 0, length);
     if (RANK[interest] > this.#table.rank(id)) this.#table.setRank(id, RANK[interest]);
     return id;
   }

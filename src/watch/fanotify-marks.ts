@@ -6,14 +6,16 @@
  */
 import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
-import { pinned } from "../libc.ts";
+import { type Pinned, pinned, PinnedString } from "../libc.ts";
 import { FAN, FAN_MARK, fanotify_mark } from "../syscalls/fanotify.ts";
 import { O } from "../syscalls/fd.ts";
 import {
   AT_HANDLE,
   FILE_HANDLE_SIZE,
   type FileHandle,
+  MAX_HANDLE_SZ,
   name_to_handle_at,
+  name_to_handle_at_pinned,
   type NamedHandle,
   open_by_handle_at,
   write_file_handle,
@@ -22,6 +24,7 @@ import { AT, openat } from "../syscalls/open.ts";
 import { read_statx, STATX, statx, STATX_SIZE } from "../syscalls/stat.ts";
 import { fstatfs } from "../syscalls/statfs.ts";
 import type { Interest } from "./backend.ts";
+import { brief } from "./brief.ts";
 import { isMountedBelow } from "./mounted.ts";
 import { reach } from "./paths.ts";
 
@@ -37,6 +40,9 @@ const SLASH = 0x2f;
 /** Bytes of an fsid. */
 const FSID_SIZE = 8;
 
+/** Where the number of a mount is, behind an fsid and the longest handle. */
+const MOUNT = FSID_SIZE + FILE_HANDLE_SIZE + MAX_HANDLE_SZ;
+
 /** The marks of one group. */
 export class FanotifyMarks {
   readonly #fd: number;
@@ -45,7 +51,10 @@ export class FanotifyMarks {
   /** File systems that are marked, by their fsid. */
   readonly #marked = new Set<string>();
   /** The fsid of each mount, since somebody looked last whether something else is mounted. */
-  readonly #mounts = new Map<bigint, Fsid>();
+  readonly #mounts = new Map<number, Fsid>();
+  /** With the number of the mount behind it. */
+  readonly #key: Pinned = pinned(MOUNT + 8);
+  readonly #empty = new PinnedString(pinned(1));
   /** What name_to_handle_at can do here. */
   #flags: number = AT_HANDLE.FID | AT.EMPTY_PATH;
 
@@ -57,6 +66,7 @@ export class FanotifyMarks {
   constructor(fd: number, mask: bigint) {
     this.#fd = fd;
     this.#mask = mask;
+    brief(this.add, this.#write, this.#writeOnce, name_to_handle_at_pinned);
   }
 
   /** Marks the file system of a path. */
@@ -85,18 +95,31 @@ export class FanotifyMarks {
     return this.#canOpen && !isMountedBelow(this.#begun.map(({ path }) => path));
   }
 
-  /** Marks what an open directory needs. @returns What events call it: its fsid and its handle, as the kernel writes them. */
-  add(dirfd: number, interest: Interest): Uint8Array {
-    const { handle, mount_id } = this.#nameOf(dirfd);
+  /**
+   * Marks what an open directory needs. What events call it is the beginning of {@linkcode FanotifyMarks.key} then.
+   *
+   * @returns How many bytes that is.
+   */
+  add(dirfd: number, interest: Interest): number {
+    const length = this.#write(dirfd);
+    const { words } = this.#key;
+    const mount = words[MOUNT >>> 2] ?? 0;
     // What is above a root is looked at when the root is looked for: something else may be mounted there.
     if (interest !== "tree") this.#mounts.clear();
-    let fsid = this.#mounts.get(mount_id);
+    let fsid = this.#mounts.get(mount);
     if (fsid === undefined) {
       fsid = fstatfs(dirfd).f_fsid;
       this.#mark(dirfd, fsid, interest);
-      if (interest === "tree") this.#mounts.set(mount_id, fsid);
+      if (interest === "tree") this.#mounts.set(mount, fsid);
     }
-    return keyOf(fsid, handle);
+    words[0] = fsid[0];
+    words[1] = fsid[1];
+    return FSID_SIZE + length;
+  }
+
+  /** What events call the directory that was asked for last: its fsid and its handle, as the kernel writes them. */
+  get key(): Uint8Array {
+    return this.#key.bytes;
   }
 
   /** Opens a directory by what events call it, as a path. -1 if it was deleted, `undefined` if it is out of reach. */
@@ -157,6 +180,21 @@ export class FanotifyMarks {
     } else if (!this.#marked.has(key)) {
       fanotify_mark(this.#fd, FAN_MARK.ADD | FAN_MARK.INODE, ABOVE, dirfd);
     }
+  }
+
+  /** @returns How many bytes the handle of an open directory has, with its head. */
+  #write(dirfd: number): number {
+    try {
+      return this.#writeOnce(dirfd);
+    } catch {
+      // Finds out what this kernel can do, or why not.
+      this.#nameOf(dirfd);
+      return this.#writeOnce(dirfd);
+    }
+  }
+
+  #writeOnce(dirfd: number): number {
+    return name_to_handle_at_pinned(dirfd, this.#empty, this.#flags, this.#key, FSID_SIZE);
   }
 
   #nameOf(dirfd: number): NamedHandle {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { brief } from "./brief.ts";
 import { FLAG, type Node, type Tree } from "./tree.ts";
 
 /** A set, as bits of the entries: a large tree puts each of its directories in. */
@@ -12,6 +13,7 @@ export class Fresh {
 
   constructor(tree: Tree) {
     this.#tree = tree;
+    brief(this.has, this.add, this.clear);
   }
 
   /** How many there are, or were. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { brief } from "./brief.ts";
 import { grown } from "./tree.ts";
 
 /** Handles, fixed in length as far as they go: those of one file system have one length. */
@@ -20,6 +21,10 @@ export class HandleTable {
   /** Removed, but somebody may still speak of them. */
   readonly #retired: number[] = [];
   #used = 1;
+
+  constructor() {
+    brief(this.add, this.rank, this.setRank, this.#grow);
+  }
 
   /** The number of what has these bytes, or 0. */
   find(bytes: Uint8Array, start: number, end: number): number {

@@ -59,8 +59,8 @@ export class Watches {
       backend.watch,
       paths.call,
     );
-    if (backend.watchPath !== undefined) brief(backend.watchPath, openat_quietly);
-    brief(openat, inotify_add_watch, getdents64_quietly, read_linux_dirents64_rows);
+    if (backend.watchPath !== undefined) brief(backend.watchPath);
+    brief(openat, openat_quietly, inotify_add_watch, getdents64_quietly, read_linux_dirents64_rows);
     brief(cstring, fileno, int, room, uint);
     brief(...gettersOf(Pinned), ...gettersOf(PinnedString));
   }

@@ -19,6 +19,7 @@ import {
   fd_name,
   fstatfs,
   name_to_handle_at,
+  name_to_handle_at_pinned,
   O,
   open_by_handle_at,
   openat,
@@ -29,6 +30,7 @@ import {
   read_fanotify_events,
   read_nonblock,
   statfs,
+  write_file_handle,
 } from "bun-butter/syscalls";
 
 import { expectDescriptor, expectErrno, expectRefusal, expectUint } from "../support/arguments.ts";
@@ -226,6 +228,22 @@ describe("handles", () => {
       expect(mount_id).toBeGreaterThan(2n ** 31n);
     },
   );
+
+  test("name_to_handle_at_pinned() writes what name_to_handle_at() returns", () => {
+    using dir = tempDir();
+    using memory = pinned(160);
+    memory.bytes.fill(0xff);
+    const { handle, mount_id } = name_to_handle_at(AT.FDCWD, dir.path, 0);
+    const length = name_to_handle_at_pinned(AT.FDCWD, dir.path, 0, memory, 8);
+    expect(memory.bytes.slice(8, 8 + length)).toEqual(new Uint8Array(write_file_handle(handle)));
+    expect(memory.view.getBigInt64(144, true)).toBe(mount_id);
+    expect([memory.bytes[7], memory.bytes[152]]).toEqual([0xff, 0xff]);
+    const name = (path: string, at: number) => () =>
+      name_to_handle_at_pinned(AT.FDCWD, path, 0, memory, at);
+    expectErrno(name(dir.at("a"), 8), ValueError, "ENOENT");
+    expect(name(dir.path, 17)).toThrow(RangeError);
+    expect(name(dir.path, -1)).toThrow(RangeError);
+  });
 
   test("name_to_handle_at() says that a file system has no handles", () => {
     expectErrno(() => name_to_handle_at(AT.FDCWD, "/proc", 0), UnsupportedError, "EOPNOTSUPP");
