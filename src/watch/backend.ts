@@ -65,18 +65,19 @@ export interface Sink {
    *
    * @param above The number of a directory above it, or a path.
    * @param names What leads from there to it.
+   * @param ids What the directories of those names are, if that is known: their identities, as {@linkcode Past.idOf} has them.
    * @returns Whether it does.
    */
-  discover(handle: number, above: number | Uint8Array, names: readonly Uint8Array[]): boolean;
-  /**
-   * It will be told that a directory was made, or left a place, and nothing is told of it before that.
-   *
-   * @param from The directory and the name that it leaves, if it was not made.
-   */
-  foresee(
+  discover(
     handle: number,
-    from: { readonly handle: number; readonly name: NameBytes } | undefined,
-  ): void;
+    above: number | Uint8Array,
+    names: readonly Uint8Array[],
+    ids: readonly Uint8Array[],
+  ): boolean;
+  /** All that happened before directories were read is read, and nothing of it is told yet. */
+  rectify(): void;
+  /** Whether a path may be within the tree. */
+  covers(path: Uint8Array): boolean;
   /** Whether anything is known by a handle. */
   knows(handle: number): boolean;
 }
@@ -90,7 +91,10 @@ export type Interest =
   /** Only whether it stays where it is. */
   | "self";
 
-/** What happens first to a name of a directory, later than what is told now. */
+/** Which of them is more. */
+export const RANK: Readonly<Record<Interest, number>> = { self: 0, names: 1, tree: 2 };
+
+/** What happens first to a name of a directory, in what is told next or later. */
 export interface Sequel {
   /** Whether something comes by that name: nothing has it before. Else something leaves. */
   readonly comes: boolean;
@@ -99,16 +103,38 @@ export interface Sequel {
   readonly id: Uint8Array;
 }
 
-/** Directories by what they are, and not by where they are now, and what was in them at the time of what is told now. */
+/** That a directory comes to where it is, or leaves it. */
+export interface Step {
+  /** Whether it was made: else it left where it was. */
+  readonly isMade: boolean;
+  /** The identity of the directory that it is in before that, as text. */
+  readonly parent: string;
+  /** Its name there. */
+  readonly name: Uint8Array;
+}
+
+/** Directories by what they are, and not by where they are now, and what was in them at the time of what is told next. */
 export interface Past {
   /** What a number stands for that a directory is watched by. */
   idOf(handle: number): Uint8Array;
+  /** The number that stands for it: a new one, if none did. Who uses it nowhere gives it back to {@linkcode Backend.unwatch}. */
+  numberOf(id: Uint8Array): number;
   /** What an open directory is, or `undefined` if it can't be told. */
   idOfOpen(fd: number): Uint8Array | undefined;
+  /** What one is in by now, or `undefined` if it was deleted, or is out of reach. */
+  above(id: Uint8Array): Uint8Array | undefined;
   /** Opens one as a path, wherever it is. -1 if it was deleted, or is out of reach. */
   open(id: Uint8Array): number;
-  /** By the bytes of the names as text. */
+  /** Reads all that has happened by now, if something is told at the moment. */
+  readOn(): void;
+  /** Whether directories come or go in what is still to be told. */
+  readonly hasSteps: boolean;
+  /** What happens first to a directory itself. */
+  step(id: Uint8Array): Step | undefined;
+  /** What happens first to each name in a directory: by the bytes of the names as text. */
   sequel(id: Uint8Array): ReadonlyMap<string, Sequel>;
+  /** The same of one name. */
+  first(id: Uint8Array, name: Uint8Array): Sequel | undefined;
 }
 
 /** A way to watch directories. Who made it closes its descriptor. */

@@ -15,7 +15,6 @@ import type { Roots } from "./roots.ts";
 import type { ScanMode } from "./scanner.ts";
 import type { Teller } from "./teller.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
-import type { Unread } from "./unread.ts";
 
 /** What events are understood by. */
 export interface Means {
@@ -28,7 +27,6 @@ export interface Means {
   readonly ahead: Ahead;
   readonly hindsight: Hindsight;
   readonly doubts: Doubts;
-  readonly unread: Unread;
 }
 
 /** Makes changes of events. */
@@ -42,7 +40,6 @@ export class Changes {
   readonly #ahead: Ahead;
   readonly #hindsight: Hindsight;
   readonly #doubts: Doubts;
-  readonly #unread: Unread;
 
   constructor(means: Means) {
     this.#tree = means.tree;
@@ -54,7 +51,6 @@ export class Changes {
     this.#ahead = means.ahead;
     this.#hindsight = means.hindsight;
     this.#doubts = means.doubts;
-    this.#unread = means.unread;
   }
 
   /** What an event of an entry in a directory changes. */
@@ -156,7 +152,6 @@ export class Changes {
   }
 
   #created(dir: Node, { name, isDirectory, child, next }: RawEvent): void {
-    this.#unread.made(dir, name);
     let known = this.#known(dir, name, isDirectory);
     if (known !== NONE && this.#isWatchedByOther(known, child)) {
       this.#directories.drop(known, true);
@@ -167,7 +162,7 @@ export class Changes {
       return;
     }
     // A scan has met it.
-    this.#directories.tellMade(known);
+    if (!this.#wasThere(known)) this.#directories.tellMade(known);
     if (!isDirectory || this.#tree.handle(known) !== 0) return;
     if (child !== 0) this.#directories.adopt(known, child);
     this.#enter(known, name, "new", true);
@@ -182,7 +177,9 @@ export class Changes {
     const node = this.#entryBefore(dir, event);
     if (node === NONE) return;
     if (event.isDirectory) this.#hindsight.confuse();
-    if (this.#moves.hasReplaced(node)) {
+    // A directory is what it is.
+    const isIt = event.child !== 0 && this.#tree.handle(node) === event.child;
+    if (!isIt && this.#moves.hasReplaced(node)) {
       this.#doubts.question(dir, event.name);
       // They changed places at once: what left is what was here before.
       if (look(this.#paths.real(node))?.ino === this.#tree.ino(node)) return;
@@ -194,7 +191,6 @@ export class Changes {
 
   #movedTo(dir: Node, event: RawEvent): void {
     const { name, isDirectory, child } = event;
-    this.#unread.made(dir, name);
     const held = this.#takeHeld(dir, event);
     if (held === undefined) {
       this.vacate(dir, name);
@@ -246,6 +242,11 @@ export class Changes {
     if (mode !== "check" || handle !== child || !isLoud) this.#enter(node, name, mode, isLoud);
   }
 
+  /** Whether an entry that nobody was told of was there before what is told now, and no scan has met what came. */
+  #wasThere(node: Node): boolean {
+    return this.#directories.isExact && !this.#tree.has(node, FLAG.TOLD);
+  }
+
   /** Whether an entry may have that inode: not of all it is known. */
   #maySame(ino: number, node: Node): boolean {
     return [0, ino].includes(this.#tree.ino(node)) || ino === 0;
@@ -270,33 +271,36 @@ export class Changes {
   #arrived(dir: Node, name: NameBytes, isDirectory: boolean, child: number): void {
     const known = this.#known(dir, name, isDirectory);
     // Two that came one after the other may be told of as one.
-    if (known === NONE) return this.#moves.replaced(this.make(dir, name, isDirectory));
+    if (known === NONE) return this.#moves.replaced(this.#makeCome(dir, name, isDirectory, child));
     const now = look(this.#paths.real(known));
-    const isMetOnly = this.#directories.meets(dir) === false && !this.#tree.has(known, FLAG.TOLD);
-    if (isDirectory && isMetOnly && now?.ino === this.#tree.ino(known)) {
-      // What is in it is not told by events, and was met quietly.
-      this.#directories.drop(known, false);
-      this.make(dir, name, true);
-      return;
-    }
+    const isBefore = this.#wasThere(known);
     const isOther = now?.kind === KIND.DIRECTORY && !this.#maySame(now.ino, known);
-    if (isDirectory && (isOther || this.#isWatchedByOther(known, child))) {
+    const isNew = isBefore && this.#tree.handle(known) !== child;
+    if (isDirectory && (isNew || isOther || this.#isWatchedByOther(known, child))) {
       this.#directories.drop(known, true);
-      return this.#moves.replaced(this.make(dir, name, true));
+      return this.#moves.replaced(this.#makeCome(dir, name, true, child));
     }
     const isSame =
-      now === undefined ||
-      (now.ino === this.#tree.ino(known) && now.kind === this.#tree.kind(known));
+      !isBefore &&
+      (now === undefined ||
+        (now.ino === this.#tree.ino(known) && now.kind === this.#tree.kind(known)));
     if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
       this.#tree.setIno(known, now.ino);
       this.#tree.setKind(known, now.kind);
     }
     this.#moves.replaced(known);
     // A scan has met it, or it took the place of what a scan has met.
-    if (isSame || isDirectory) this.#directories.tellMade(known);
-    else this.#teller.tell("change", known);
+    if (isSame || (isDirectory && !isBefore)) this.#directories.tellMade(known);
+    else if (!isDirectory) this.#teller.tell("change", known);
     this.#hindsight.remember(known, now);
     this.#directories.enter(known, "check", true);
+  }
+
+  /** Adds what came from outside. */
+  #makeCome(dir: Node, name: NameBytes, isDirectory: boolean, child: number): Node {
+    const node = this.make(dir, name, isDirectory);
+    if (child !== 0) this.#directories.recall?.bind(node, child);
+    return node;
   }
 
   #changed(dir: Node, { change, name }: RawEvent): void {
@@ -304,9 +308,7 @@ export class Changes {
     if (node === NONE) {
       // Deleted meanwhile, or not yet met by a scan that is under way.
       const isLoud = this.#directories.meets(dir);
-      if (isLoud === undefined) return;
-      if (look(this.#paths.real(dir, name)) === undefined && !this.#unread.isIn(dir, name))
-        return this.#unread.note(dir, name, change);
+      if (isLoud === undefined || look(this.#paths.real(dir, name)) === undefined) return;
       node = this.make(dir, name, false, isLoud);
     }
     this.tellChange(change, node);
@@ -343,6 +345,8 @@ export class Changes {
   /** The same, of an event that it left: a scan that is still to come does not meet it any more. */
   #entryBefore(dir: Node, event: RawEvent): Node {
     const node = this.#entryOf(dir, event);
+    if (node !== NONE && event.child !== 0 && this.#tree.handle(node) === 0)
+      this.#directories.recall?.bind(node, event.child);
     const isPlace =
       node === NONE
         ? this.#tree.find(dir, event.name) === NONE
@@ -350,12 +354,15 @@ export class Changes {
     // It left a place that was thought to be another's.
     if (event.child !== 0 && !isPlace) this.#doubts.question(dir, event.name);
     if (node !== NONE) return node;
-    if (!this.#ahead.isFresh(dir)) return this.#unread.unmet(dir, event);
+    const isFresh = this.#ahead.isFresh(dir);
+    const { scanner } = this.#directories;
+    const isUnread = scanner.modeOf(dir) === "new" && scanner.isLoud(dir) === false;
+    if (!isFresh && !isUnread) return NONE;
     const isTaken = this.#tree.find(dir, event.name) !== NONE;
     if (isTaken) return NONE;
     const kind = event.isDirectory ? KIND.DIRECTORY : KIND.FILE;
     const made = this.#directories.make(dir, event.name, kind, 0);
-    this.#directories.tellMade(made);
+    if (isFresh) this.#directories.tellMade(made);
     return made;
   }
 

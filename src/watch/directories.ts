@@ -6,9 +6,9 @@
 import { closeQuietly } from "../events/intake.ts";
 import { DT, read_linux_dirents64_rows } from "../syscalls/dirent.ts";
 import { close } from "../syscalls/fd.ts";
+import { openat } from "../syscalls/open.ts";
 import type { Backend } from "./backend.ts";
 import { brief } from "./brief.ts";
-import { Departure } from "./departure.ts";
 import { Fresh } from "./fresh.ts";
 import type { Ignore } from "./ignore.ts";
 import { Links } from "./links.ts";
@@ -24,6 +24,7 @@ import {
   lookIn,
 } from "./look.ts";
 import { type Anchor, nameOf, type Paths } from "./paths.ts";
+import { Recall } from "./recall.ts";
 import { Rules } from "./rules.ts";
 import { type Portion, type Reader, type Scan, type ScanMode, Scanner } from "./scanner.ts";
 import { Still } from "./still.ts";
@@ -40,7 +41,7 @@ import {
   ROW,
   type Tree,
 } from "./tree.ts";
-import { Watches } from "./watches.ts";
+import { OPEN, Watches } from "./watches.ts";
 
 /** How far a watcher goes. */
 export interface EngineOptions {
@@ -86,6 +87,12 @@ export class Directories implements Reader, Disposable {
   readonly lost = new Map<Node, boolean>();
   /** Directories that were read quietly since nothing was left to read, if all that happened before is still to be told. */
   readonly fresh: Fresh;
+  /** Reads directories as they were, if all that happened before is still to be told. */
+  recall: Recall | undefined;
+  /** Whether a root is opened as what it was before. */
+  #isRecalling = false;
+  /** Whether what was read quietly was read before what is told next. */
+  #isSettled = false;
   #still: Still | undefined;
   /** Whether an entry left, and may come back elsewhere. */
   isHeld: () => boolean = () => false;
@@ -97,8 +104,6 @@ export class Directories implements Reader, Disposable {
   onMeet: (dir: Node, name: NameBytes) => void = () => {};
   /** Called for a directory that is watched as what its path led to. */
   onOpen: (node: Node) => void = () => {};
-  /** Called for a name of which it is still to be told that it is gone. */
-  onDoubt: (dir: Node, name: NameBytes) => void = () => {};
   constructor(
     tree: Tree,
     paths: Paths,
@@ -123,6 +128,8 @@ export class Directories implements Reader, Disposable {
     this.#leafKinds = followSymlinks ? LEAF_KINDS_WITHOUT_LINKS : LEAF_KINDS;
     this.#maySweep = !followSymlinks && !ignore.active && options.times === undefined;
     if (followSymlinks) this.#links = new Links(tree, paths, teller);
+    const { past } = backend;
+    if (past !== undefined && options.isEarly) this.recall = new Recall(tree, this, backend, past);
     brief(
       this.open,
       this.sweep,
@@ -144,6 +151,16 @@ export class Directories implements Reader, Disposable {
     return this.#options.depth;
   }
 
+  /** Whether what is known, and nobody was told of, was there before what is told next. */
+  get isExact(): boolean {
+    return this.recall !== undefined || this.#isSettled;
+  }
+
+  /** Nothing is left to read: what was read of directories is known, and not only met. */
+  emptied(): void {
+    this.#isSettled ||= this.scanner.idle && this.lost.size === 0;
+  }
+
   /** Whether anything may be left out. */
   get isSelective(): boolean {
     return this.#ignore.active;
@@ -156,12 +173,16 @@ export class Directories implements Reader, Disposable {
 
   /** How a directory is looked at that was renamed: what is left out below it, or too deep, may be other things where it is now. */
   get afterMove(): ScanMode {
+    // Nothing that looks at paths is allowed for as long as that.
+    if (this.recall !== undefined) return "check";
     return this.#ignore.active || this.#options.depth !== Infinity ? "compare" : "check";
   }
 
   /** All of the tree is known from now on, or something was lost. */
   endEarly(): void {
     this.isEarly = false;
+    this.recall?.end();
+    this.recall = undefined;
     this.fresh.clear();
   }
 
@@ -175,7 +196,8 @@ export class Directories implements Reader, Disposable {
 
   /** Whether what is in a directory is told as made when it is met, or `undefined` if all of it is known. */
   meets(dir: Node): boolean | undefined {
-    return this.scanner.isLoud(dir) ?? (this.fresh.has(dir) ? false : this.lost.get(dir));
+    if (this.recall?.isLate(dir) === true) return true;
+    return this.scanner.isLoud(dir) ?? this.lost.get(dir);
   }
 
   /** Enters what leads to a place below a root: all of it is watched when it returns. @returns The directory, `NONE` if something else is there. */
@@ -231,6 +253,7 @@ export class Directories implements Reader, Disposable {
 
   /** Removes an entry with all below it, from the bottom up. */
   drop(node: Node, loud: boolean): void {
+    if (loud) this.#recallBelow(node);
     this.#dropBelow(node, loud);
     this.#forget(node, loud);
   }
@@ -247,7 +270,7 @@ export class Directories implements Reader, Disposable {
    * @param handle Of a directory, if that is known.
    */
   depart(node: Node, loud: boolean, handle: number = this.#tree.handle(node)): void {
-    if (loud && handle !== 0 && this.#hasUnread(node)) this.#recall(node, handle);
+    if (loud && handle !== 0 && this.#tree.handle(node) === 0) this.recall?.bind(node, handle);
     this.drop(node, loud);
   }
 
@@ -262,6 +285,7 @@ export class Directories implements Reader, Disposable {
 
   /** Removes an entry that another one takes the place of. */
   replace(node: Node): void {
+    this.#recallBelow(node);
     this.#dropBelow(node, true);
     this.#forget(node, false);
   }
@@ -297,7 +321,11 @@ export class Directories implements Reader, Disposable {
     if (this.isClosed || !this.#leadsOn(node)) return;
     if (this.#paths.level(node) > this.#options.depth) return this.#leave(node);
     if (this.#links?.admits(node) === false) return;
-    this.scanner.push(node, mode, loud, since);
+    if (mode === "check" && this.#isCertain(node)) return;
+    const isLate = mode === "new" && loud && this.recall !== undefined && this.#isUnknown(node);
+    if (isLate) this.recall?.postpone(node);
+    if (!loud) this.#isSettled = false;
+    this.scanner.push(node, mode, loud && !isLate, since);
   }
 
   /** Takes a directory that was made a moment ago and is watched: all that is in it will be told. @returns Whether it does. */
@@ -359,6 +387,7 @@ export class Directories implements Reader, Disposable {
       // It was renamed, perhaps, and what was read of what is below it is of others.
       if (this.watches.trust.since !== Infinity) scan.mode = "compare";
     }
+    if (this.#isCertain(node)) return this.#openExact(scan);
     const isUntried = scan.mode === "new" && node !== this.#refused;
     this.#refused = NONE;
     const watched = isUntried ? this.watches.watchNew(node) : this.watches.watch(node, "tree");
@@ -380,20 +409,20 @@ export class Directories implements Reader, Disposable {
         return -1;
       }
       const known = this.#tree.handle(node);
-      const isEarly = this.isEarly && !scan.loud;
-      if (isEarly && known !== 0 && known !== handle) {
-        if (!this.#tree.has(node, FLAG.ANCHOR)) {
-          // It left and another one came, and neither is told yet.
-          this.lost.set(node, false);
-          close(fd);
-          return -1;
-        }
+      const isQuiet = this.isEarly && !scan.loud;
+      if (isQuiet && known !== 0 && known !== handle) {
         // Of a root nobody else tells.
-        this.#recall(node, known);
-        scan.mode = "compare";
-        scan.loud = true;
+        close(fd);
+        this.#succeed(node);
+        return -1;
       }
-      if (isEarly && !scan.loud) this.fresh.add(node);
+      if (isQuiet && known === 0 && this.watches.inTree(handle).length > 0) {
+        // It left and another one came, and neither is told yet.
+        this.lost.set(node, false);
+        close(fd);
+        return -1;
+      }
+      if (isQuiet) this.fresh.add(node);
       const { since } = this.watches.trust;
       const wasAnother = known !== 0 && known !== handle;
       const bound = this.watches.bind(node, handle);
@@ -417,9 +446,55 @@ export class Directories implements Reader, Disposable {
       close(fd);
       return -1;
     }
+    this.#expect(scan);
+    return fd;
+  }
+
+  /** What is known to be in a directory is to be met when that is read. */
+  #expect(scan: Scan): void {
+    const { node } = scan;
     scan.hasUnseen = this.#tree.first(node) !== NONE;
     if (scan.hasUnseen) this.#eachChild(node, (child) => this.#tree.set(child, FLAG.UNSEEN));
-    return fd;
+  }
+
+  /** Whether events have said what a directory is, and not its path. */
+  #isCertain(node: Node): boolean {
+    if (this.recall === undefined || this.#tree.handle(node) === 0) return false;
+    return this.#isRecalling || !this.#tree.has(node, FLAG.ANCHOR);
+  }
+
+  /** Opens a directory that is known by its handle, wherever it is by now. */
+  #openExact(scan: Scan): number {
+    const { node } = scan;
+    const { past } = this.#backend;
+    const path = past?.open(past.idOf(this.#tree.handle(node))) ?? -1;
+    if (path === -1) {
+      // It is gone, which is still to be told.
+      this.lost.set(node, scan.loud);
+      return -1;
+    }
+    try {
+      const fd = openat(path, ".", OPEN);
+      this.watches.recover(node);
+      if (!scan.loud) this.fresh.add(node);
+      this.#expect(scan);
+      return fd;
+    } catch (error) {
+      this.watches.fail(node, error, true, false);
+      return -1;
+    } finally {
+      closeQuietly(path);
+    }
+  }
+
+  /** Another directory is where a root was: what was in that is read, and compared with what is in this. */
+  #succeed(root: Node): void {
+    this.scanner.cancel(root);
+    this.enter(root, "new", false);
+    this.#isRecalling = true;
+    this.recall?.readBelow(root);
+    this.#isRecalling = false;
+    this.enter(root, "compare", true);
   }
 
   /** Looks at what is in a directory whose entries are the same as before. @returns Whether they are. */
@@ -514,8 +589,7 @@ export class Directories implements Reader, Disposable {
   }
 
   end({ node, mode, fd, since, loud, hasUnseen }: Scan): void {
-    const isEarly = this.isEarly && !loud;
-    if (isEarly) this.fresh.add(node);
+    if (this.isEarly && !loud) this.fresh.add(node);
     if (!hasUnseen) return;
     // A name that changed while the directory was read can be missing: only what is really gone goes.
     const unseen: Node[] = [];
@@ -527,8 +601,7 @@ export class Directories implements Reader, Disposable {
     for (const child of unseen) {
       this.#tree.clear(child, FLAG.UNSEEN);
       const now = lookIn(fd, nameOf(this.#tree.name(child)));
-      if (now === undefined && isEarly) this.onDoubt(node, nameOf(this.#tree.name(child).slice()));
-      else if (now === undefined) this.drop(child, true);
+      if (now === undefined) this.drop(child, true);
       else if (mode !== "new") this.enter(child, mode, true, since);
     }
   }
@@ -563,20 +636,15 @@ export class Directories implements Reader, Disposable {
     this.#tree.clear(node, FLAG.FOLLOWED);
   }
 
-  /** Whether a directory or one below it is not read yet, and nobody was told that it was made. */
-  #hasUnread(node: Node): boolean {
-    for (const list of [this.scanner.nodes, this.lost.keys()])
-      for (const other of list)
-        if (this.meets(other) === false && this.#tree.isWithin(other, node)) return true;
-    return false;
+  /** Whether nothing is known of what is in a directory, and nobody is about to find out. */
+  #isUnknown(node: Node): boolean {
+    if (!this.#tree.isEmpty(node)) return false;
+    return this.scanner.isLoud(node) === undefined && !this.lost.has(node);
   }
 
-  /** Reads what was in a directory where that is now. */
-  #recall(node: Node, handle: number): void {
-    const { past } = this.#backend;
-    if (past === undefined || !this.isEarly) return;
-    using departure = new Departure(this.#tree, this.#paths, this, past);
-    departure.read(node, past.idOf(handle));
+  /** Reads what was in a directory, if that is not known and can be told. */
+  #recallBelow(node: Node): void {
+    if (this.#tree.isDirectory(node)) this.recall?.readBelow(node);
   }
 
   /** Whether it is a directory, or a link to one that is followed. */

@@ -30,8 +30,6 @@ export class Doubts {
   readonly #elsewhere = new Set<Node>();
   /** How often what waits was looked at since something happened. */
   #attempts = 0;
-  /** Called for what is there, and was not told. */
-  onFound: (dir: Node, name: NameBytes, isDirectory: boolean) => void = () => {};
 
   constructor(tree: Tree, paths: Paths, directories: Directories, roots: Roots) {
     this.#tree = tree;
@@ -138,17 +136,9 @@ export class Doubts {
     const now = look(this.#paths.real(dir, name));
     const isDirectory = now?.kind === KIND.DIRECTORY;
     if (node === NONE && now === undefined) return;
-    if (now !== undefined && this.#directories.meets(dir) === false) {
-      // The same, and a read that is still to come would meet it quietly.
-      const isTold = node !== NONE && this.#tree.has(node, FLAG.TOLD);
-      if (node !== NONE && !isTold) this.#directories.drop(node, false);
-      if (!isTold) return void this.onFound(dir, name, isDirectory);
-    }
     if (node === NONE || now === undefined || this.#tree.isDirectory(node) !== isDirectory)
       return this.#directories.enter(dir, "new", true);
     if (isDirectory) return this.#directories.enter(node, "check", true);
-    // Nothing else tells of it, if it was only met.
-    if (this.#directories.isEarly) this.#directories.tellMade(node);
     const ino = this.#tree.ino(node);
     if (ino === now.ino) return;
     const isSame = ino === 0 && this.#tree.kind(node) === now.kind;

@@ -19,7 +19,7 @@ import { CLOCK_SLACK } from "./pace.ts";
 import type { Paths } from "./paths.ts";
 import { Roots } from "./roots.ts";
 import type { Teller } from "./teller.ts";
-import { FLAG, type NameBytes, NONE, type Tree } from "./tree.ts";
+import { FLAG, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
 import { Unread } from "./unread.ts";
 
 /** What makes changes of events. */
@@ -52,7 +52,7 @@ export class Engine implements Sink, Disposable {
     const hindsight = new Hindsight(tree, paths, teller, directories);
     const roots = new Roots(tree, paths, directories);
     const doubts = new Doubts(tree, paths, directories, roots);
-    const unread = new Unread(tree, paths, directories, backend);
+    const unread = new Unread(tree, paths, directories);
     const changes = new Changes({
       tree,
       paths,
@@ -63,7 +63,6 @@ export class Engine implements Sink, Disposable {
       ahead,
       hindsight,
       doubts,
-      unread,
     });
     this.#tree = tree;
     this.#teller = teller;
@@ -80,7 +79,7 @@ export class Engine implements Sink, Disposable {
       doubts.forget(node);
       directories.lost.delete(node);
       directories.fresh.delete(node);
-      unread.forget(node);
+      directories.recall?.forget(node);
       ahead.forget(node);
       moves.forget(node);
       roots.left(node);
@@ -88,11 +87,8 @@ export class Engine implements Sink, Disposable {
     directories.isHeld = () => moves.size > 0;
     directories.onMeet = (dir, name) => changes.vacate(dir, name);
     directories.onOpen = (node) => hindsight.opened(node);
-    directories.onDoubt = (dir, name) => doubts.question(dir, name);
     directories.watches.onLost = (node, loud) => directories.lost.set(node, loud);
     directories.watches.onSuspect = (node) => doubts.suspect(node);
-    doubts.onFound = (dir, name, isDirectory) => changes.make(dir, name, isDirectory);
-    unread.onChange = (change, node) => changes.tellChange(change, node);
     directories.watches.limits.onRetry = (node, since) => {
       if (tree.has(node, FLAG.GUARD)) roots.suspect(node);
       else directories.enter(node, "compare", true, since);
@@ -110,13 +106,18 @@ export class Engine implements Sink, Disposable {
     const { handles } = this.directories.watches;
     this.#teller.pid = event.pid;
     const node = handles.only(event.handle);
-    if (node !== NONE) this.#changes.at(node, event);
+    if (node !== NONE) this.#at(node, event);
     else {
       // What is done at one path can end another.
       for (const each of handles.of(event.handle))
-        if (this.#tree.handle(each) === event.handle) this.#changes.at(each, event);
+        if (this.#tree.handle(each) === event.handle) this.#at(each, event);
     }
     this.#teller.pid = undefined;
+  }
+
+  #at(dir: Node, event: RawEvent): void {
+    this.directories.recall?.read(dir);
+    this.#changes.at(dir, event);
   }
 
   ahead(handle: number, name: NameBytes): void {
@@ -180,19 +181,27 @@ export class Engine implements Sink, Disposable {
     return this.directories.isClosed;
   }
 
-  discover(handle: number, above: number | Uint8Array, names: readonly Uint8Array[]): boolean {
+  discover(
+    handle: number,
+    above: number | Uint8Array,
+    names: readonly Uint8Array[],
+    ids: readonly Uint8Array[],
+  ): boolean {
     if (typeof above === "number") {
       const [top] = this.directories.watches.inTree(above);
-      return top !== undefined && this.#unread.hasten(top, names, handle);
+      return top !== undefined && this.#unread.hasten(top, names, handle, ids);
     }
     const found = this.roots.above(above);
     if (found === undefined) return false;
-    return this.#unread.hasten(found.node, [...found.names, ...names], handle);
+    return this.#unread.hasten(found.node, [...found.names, ...names], handle, ids);
   }
 
-  foresee(handle: number, from: Parameters<Sink["foresee"]>[1]): void {
-    const dirs = from === undefined ? [] : this.directories.watches.handles.of(from.handle);
-    this.#unread.foresee(handle, dirs, from?.name);
+  covers(path: Uint8Array): boolean {
+    return this.roots.above(path) !== undefined;
+  }
+
+  rectify(): void {
+    this.directories.recall?.rectify();
   }
 
   knows(handle: number): boolean {
@@ -211,7 +220,6 @@ export class Engine implements Sink, Disposable {
     this.#ahead.emptied();
     this.#moves.emptied();
     this.#doubts.emptied(isQuiet);
-    this.#unread.emptied();
     this.caughtUp();
     this.#hindsight.emptied();
     const { scanner, watches } = this.directories;
@@ -230,9 +238,11 @@ export class Engine implements Sink, Disposable {
 
   /** All that happened before directories were read is told. */
   caughtUp(): void {
-    const { isEarly, fresh, lost, scanner } = this.directories;
+    const { isEarly, fresh, lost, scanner, recall } = this.directories;
+    recall?.settle();
     fresh.clear();
     if (isEarly && scanner.idle && lost.size === 0) this.directories.endEarly();
+    this.directories.emptied();
   }
 
   /** Whether the clock was not set back since nothing was left to read: else what happened since then may have an earlier time. */

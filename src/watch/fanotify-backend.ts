@@ -19,8 +19,8 @@ import {
 } from "../syscalls/fanotify-records.ts";
 import { FAN, FAN_INIT, FAN_REPORTED, fanotify_init } from "../syscalls/fanotify.ts";
 import { O, read_nonblock } from "../syscalls/fd.ts";
-import type { Backend, Interest, RawChange, Sink } from "./backend.ts";
-import { FanotifyBacklog, type Step } from "./fanotify-backlog.ts";
+import { type Backend, type Interest, RANK, type RawChange, type Sink } from "./backend.ts";
+import { FanotifyBacklog } from "./fanotify-backlog.ts";
 import { FanotifyMarks, NAMES } from "./fanotify-marks.ts";
 import { FanotifyPast } from "./fanotify-past.ts";
 import { HandleTable } from "./handle-table.ts";
@@ -42,8 +42,6 @@ const changes: readonly (readonly [bit: number, change: RawChange])[] = [
   [CLOSE_WRITE, "written"],
   [ATTRIB, "attributes"],
 ];
-
-const RANK: Readonly<Record<Interest, number>> = { self: 0, names: 1, tree: 2 };
 
 const DOT = 0x2e;
 const SLASH = 0x2f;
@@ -76,6 +74,8 @@ interface Late {
 interface Whereabouts {
   readonly above: number | Uint8Array;
   readonly names: readonly Uint8Array[];
+  /** What those are, if that is known. */
+  readonly ids: readonly Uint8Array[];
 }
 
 function spot(): Spot {
@@ -99,6 +99,8 @@ export class FanotifyBackend implements Backend {
   /** Since when the event that is decoded now can't be told. */
   #heldSince = 0;
   #isHeld = false;
+  /** Whether what was read is told at the moment. */
+  #isTelling = false;
   #cookie = 0;
   /** What is decoded now: where something is, from where it came, and where the handle of itself is. */
   #buffer: Pinned | undefined;
@@ -125,7 +127,7 @@ export class FanotifyBackend implements Backend {
       O.RDONLY | O.CLOEXEC,
     );
     this.#marks = new FanotifyMarks(this.fd, NAMES | FAN.CLOSE_WRITE | (modify ? FAN.MODIFY : 0n));
-    this.past = new FanotifyPast(this.#table, this.#marks, this.#backlog);
+    this.past = new FanotifyPast(this.#table, this.#marks, this.#backlog, this.#readAhead);
     try {
       for (const path of paths) this.#marks.begin(path);
       this.isWhole = this.#marks.isWhole;
@@ -246,9 +248,20 @@ export class FanotifyBackend implements Backend {
   // --- Directories that are not known yet ----------------------------------------
 
   #decodeAhead(buffer: Pinned, first: number, length: number, sink: Sink): boolean {
+    this.#isTelling = true;
+    try {
+      return this.#tellAll(buffer, first, length, sink);
+    } finally {
+      this.#isTelling = false;
+    }
+  }
+
+  #tellAll(buffer: Pinned, first: number, length: number, sink: Sink): boolean {
     this.#outside ??= new HandleTable();
-    if (length > first) this.#backlog.add(buffer, first, length, this.#foresee);
+    if (length > first) this.#backlog.add(buffer, first, length);
     this.#readAhead();
+    this.past.at = this.#backlog.told;
+    if (sink.isEarly) sink.rectify();
     return this.#backlog.take((block, from, at) => {
       this.#buffer = block;
       let stopped: number | undefined;
@@ -258,6 +271,8 @@ export class FanotifyBackend implements Backend {
         (offset, end, records, mask, _high, _fd, pid) => {
           if (offset < from || stopped !== undefined) return;
           this.past.at = at + offset;
+          // More than can be looked through before it is told.
+          if (sink.isEarly && this.#backlog.isFull) this.#overflow(sink);
           this.#decode(records, end, mask, pid, sink);
           if (this.#isHeld) stopped = offset;
           else this.#heldSince = 0;
@@ -270,22 +285,15 @@ export class FanotifyBackend implements Backend {
   }
 
   /** Reads all that is there by now, if what was there when it happened matters. */
-  #readAhead(): void {
+  readonly #readAhead = (): void => {
     const sink = this.#sink;
-    if (sink?.isEarly !== true) return;
+    if (sink?.isEarly !== true || !this.#isTelling) return;
     const buffer = readBuffer();
     while (!this.#backlog.isFull && !sink.isClosed) {
       const length = read_nonblock(this.fd, buffer);
       if (length <= 0) return;
-      this.#backlog.add(buffer, 0, length, this.#foresee);
+      this.#backlog.add(buffer, 0, length);
     }
-  }
-
-  readonly #foresee = ({ isMade, child, parent, name }: Step): void => {
-    const handle = this.#idOf(child);
-    if (handle === 0) return;
-    const from = isMade ? undefined : { handle: this.#idOf(parent), name: nameOf(name) };
-    this.#sink?.foresee(handle, from);
   };
 
   #idOf(key: string): number {
@@ -309,7 +317,7 @@ export class FanotifyBackend implements Backend {
     if (typeof where === "object") {
       const id = this.#table.add(key, 0, length);
       this.#table.setRank(id, RANK.tree);
-      if (this.#sink?.discover(id, where.above, where.names) === true) return id;
+      if (this.#sink?.discover(id, where.above, where.names, where.ids) === true) return id;
       this.#table.remove(id);
     }
     outside.add(key, 0, length);
@@ -331,11 +339,13 @@ export class FanotifyBackend implements Backend {
 
   #look(key: string): Whereabouts | "gone" | undefined {
     const names: Uint8Array[] = [];
+    const ids: Uint8Array[] = [];
     let at = key;
     while (names.length < MOST_LEVELS) {
       const above = this.#idOf(at);
-      if (above !== 0 && this.#sink?.knows(above) === true) return { above, names };
+      if (above !== 0 && this.#sink?.knows(above) === true) return { above, names, ids };
       const step = this.#backlog.next(at, this.past.at);
+      ids.unshift(Buffer.from(at, "latin1"));
       if (step !== undefined) {
         names.unshift(step.name);
         at = step.parent;
@@ -350,7 +360,9 @@ export class FanotifyBackend implements Backend {
         const link = linkOf(fd);
         if (link === undefined) return undefined;
         const path = link.bytes ?? Buffer.from(link.text);
-        if (!this.#backlog.hasRenames) return { above: path, names };
+        const isSure = !this.#backlog.hasRenames;
+        if (isSure && this.#sink?.covers(path) !== true) return undefined;
+        if (isSure && this.#sink?.isEarly !== true) return { above: path, names, ids: [] };
         // One above it may be somewhere else than it was.
         const name = path.subarray(path.lastIndexOf(SLASH) + 1);
         if (name.length === 0) return undefined;

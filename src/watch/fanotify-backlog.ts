@@ -13,10 +13,11 @@ import {
   read_fanotify_events,
 } from "../syscalls/fanotify-records.ts";
 import { FAN } from "../syscalls/fanotify.ts";
-import type { Sequel } from "./backend.ts";
+import type { Step } from "./backend.ts";
+import { FanotifyNames, nameEnd } from "./fanotify-names.ts";
 import { keyOf } from "./paths.ts";
 
-const { FID, DFID_NAME, OLD_DFID_NAME, NEW_DFID_NAME } = FAN_EVENT_INFO_TYPE;
+const { FID, DFID_NAME, OLD_DFID_NAME } = FAN_EVENT_INFO_TYPE;
 
 const CREATE = Number(FAN.CREATE);
 const RENAME = Number(FAN.RENAME);
@@ -27,21 +28,7 @@ const COMES_OR_GOES = CREATE | RENAME | DELETE;
 /** Bytes that are read ahead: some hundred thousand events. */
 const MOST = 16 * 1024 * 1024;
 
-/** That a directory comes to where it is, or leaves it. */
-export interface Step {
-  /** Where in the backlog. */
-  readonly at: number;
-  /** Whether it was made: else it left where it was. */
-  readonly isMade: boolean;
-  /** The directory's handle as text. */
-  readonly child: string;
-  /** The handle of the directory that it is in before that, as text. */
-  readonly parent: string;
-  /** Its name there. */
-  readonly name: Uint8Array;
-}
-
-interface Placed extends Sequel {
+interface PlacedStep extends Step {
   /** Where in the backlog. */
   readonly at: number;
 }
@@ -59,11 +46,11 @@ export class FanotifyBacklog {
   #end = 0;
   /** What is told next is there. */
   #told = 0;
-  /** What happens to names, by their directories, up to a place in the backlog: looked for when somebody asks. */
-  readonly #names = new Map<string, Map<string, Placed[]>>();
+  /** What happens to names up to a place in the backlog: looked for when somebody asks. */
+  readonly #names = new FanotifyNames();
   #named = 0;
   /** By the directory. */
-  readonly #steps = new Map<string, Step[]>();
+  readonly #steps = new Map<string, PlacedStep[]>();
   #count = 0;
   #renames = 0;
 
@@ -74,6 +61,11 @@ export class FanotifyBacklog {
   /** Whether no more is read ahead. */
   get isFull(): boolean {
     return this.#size >= MOST;
+  }
+
+  /** Where what is told next is. */
+  get told(): number {
+    return this.#told;
   }
 
   /** How many directories came or went in what was read since the backlog was empty. */
@@ -91,9 +83,8 @@ export class FanotifyBacklog {
    *
    * @param from Where the first event is that was not told.
    * @param end How many bytes were read.
-   * @param visit Called for the first step of each directory that is in what is there.
    */
-  add(buffer: Pinned, from: number, end: number, visit: (step: Step) => void): void {
+  add(buffer: Pinned, from: number, end: number): void {
     const length = end - from;
     const block = pinned(length);
     block.bytes.set(buffer.bytes.subarray(from, end));
@@ -103,7 +94,7 @@ export class FanotifyBacklog {
     this.#end += length;
     read_fanotify_events(block, length, (offset, next, records, mask) => {
       if ((mask & DIR) !== 0 && (mask & COMES_OR_GOES) !== 0)
-        this.#note(block, at, offset, next, records, mask, visit);
+        this.#note(block, at, offset, next, records, mask);
     });
   }
 
@@ -136,16 +127,16 @@ export class FanotifyBacklog {
     return this.#steps.get(child)?.find((step) => step.at > at && !step.isMade);
   }
 
-  /** What happens first to each name of a directory after some place in the backlog. */
-  sequel(directory: string, after: number): ReadonlyMap<string, Sequel> {
-    for (const { block, at } of this.#chunks) if (at >= this.#named) this.#gather(block, at);
+  /** What happens first to a directory from some place in the backlog on. */
+  step(child: string, from: number): Step | undefined {
+    return this.#steps.get(child)?.find((step) => step.at >= from);
+  }
+
+  /** What happens to names. */
+  get names(): FanotifyNames {
+    for (const { block, at } of this.#chunks) if (at >= this.#named) this.#names.add(block, at);
     this.#named = this.#end;
-    const firsts = new Map<string, Sequel>();
-    for (const [name, all] of this.#names.get(directory) ?? []) {
-      const first = all.find(({ at }) => at > after);
-      if (first !== undefined) firsts.set(name, first);
-    }
-    return firsts;
+    return this.#names;
   }
 
   clear(): void {
@@ -158,33 +149,6 @@ export class FanotifyBacklog {
     this.#count = this.#renames = 0;
   }
 
-  #gather(block: Pinned, chunk: number): void {
-    const { bytes } = block;
-    read_fanotify_events(block, block.byteLength, (offset, end, records, mask) => {
-      if ((mask & COMES_OR_GOES) === 0) return;
-      const found: { directory: string; name: string; comes: boolean }[] = [];
-      let id = new Uint8Array(0);
-      read_fanotify_event_infos(block, records, end, (type, at, next) => {
-        const to = read_fanotify_handle_end(block, at, next);
-        if (to === -1) return;
-        if (type === FID) id = bytes.slice(at + FANOTIFY_FSID_OFFSET, to);
-        const isOld = type === OLD_DFID_NAME;
-        if (!isOld && type !== DFID_NAME && type !== NEW_DFID_NAME) return;
-        const directory = keyOf(bytes, at + FANOTIFY_FSID_OFFSET, to);
-        const comes = (mask & CREATE) !== 0 || type === NEW_DFID_NAME;
-        found.push({ directory, name: keyOf(bytes, to, nameEnd(bytes, to, next)), comes });
-      });
-      const about = { at: chunk + offset, isDirectory: (mask & DIR) !== 0, id };
-      for (const { directory, name, comes } of found) {
-        const names = this.#names.get(directory) ?? new Map<string, Placed[]>();
-        this.#names.set(directory, names);
-        const all = names.get(name);
-        if (all === undefined) names.set(name, [{ ...about, comes }]);
-        else all.push({ ...about, comes });
-      }
-    });
-  }
-
   #note(
     block: Pinned,
     chunk: number,
@@ -192,7 +156,6 @@ export class FanotifyBacklog {
     end: number,
     records: number,
     mask: number,
-    visit: (step: Step) => void,
   ): void {
     const { bytes } = block;
     let child = "";
@@ -212,16 +175,9 @@ export class FanotifyBacklog {
     this.#count++;
     if (isRename) this.#renames++;
     const at = chunk + offset;
-    const step = { at, isMade: (mask & CREATE) !== 0, child, parent, name };
+    const step = { at, isMade: (mask & CREATE) !== 0, parent, name };
     const steps = this.#steps.get(child);
-    if (steps === undefined || steps.every((one) => one.at < this.#told)) visit(step);
     if (steps === undefined) this.#steps.set(child, [step]);
     else steps.push(step);
   }
-}
-
-function nameEnd(bytes: Uint8Array, start: number, end: number): number {
-  let nul = start;
-  while (nul < end && bytes[nul] !== 0) nul++;
-  return nul;
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { OSError } from "../errors.ts";
-import type { Past, Sequel } from "./backend.ts";
+import { closeQuietly } from "../events/intake.ts";
+import { type Past, RANK, type Sequel, type Step } from "./backend.ts";
 import type { FanotifyBacklog } from "./fanotify-backlog.ts";
 import { exact, type FanotifyMarks } from "./fanotify-marks.ts";
 import type { HandleTable } from "./handle-table.ts";
@@ -17,23 +18,46 @@ export class FanotifyPast implements Past {
   readonly #backlog: FanotifyBacklog;
   /** Where in the backlog the event is. */
   at = 0;
+  /** Reads all that is there by now. */
+  readonly readOn: () => void;
 
-  constructor(table: HandleTable, marks: FanotifyMarks, backlog: FanotifyBacklog) {
+  constructor(
+    table: HandleTable,
+    marks: FanotifyMarks,
+    backlog: FanotifyBacklog,
+    readOn: () => void,
+  ) {
     this.#table = table;
     this.#marks = marks;
     this.#backlog = backlog;
+    this.readOn = readOn;
+  }
+
+  get hasSteps(): boolean {
+    return this.#backlog.count > 0;
   }
 
   idOf(handle: number): Uint8Array {
     return exact(this.#table.key(handle));
   }
 
+  numberOf(id: Uint8Array): number {
+    const handle = this.#table.add(id, 0, id.length);
+    this.#table.setRank(handle, RANK.tree);
+    return handle;
+  }
+
   idOfOpen(fd: number): Uint8Array | undefined {
+    return quietly(() => this.#marks.idOf(fd));
+  }
+
+  above(id: Uint8Array): Uint8Array | undefined {
+    const fd = this.open(id);
+    if (fd === -1) return undefined;
     try {
-      return this.#marks.idOf(fd);
-    } catch (error) {
-      if (error instanceof OSError) return undefined;
-      throw error;
+      return quietly(() => this.#marks.above(fd));
+    } finally {
+      closeQuietly(fd);
     }
   }
 
@@ -41,7 +65,24 @@ export class FanotifyPast implements Past {
     return this.#marks.open(id) ?? -1;
   }
 
+  step(id: Uint8Array): Step | undefined {
+    return this.#backlog.step(keyOf(id), this.at);
+  }
+
   sequel(id: Uint8Array): ReadonlyMap<string, Sequel> {
-    return this.#backlog.sequel(keyOf(id), this.at);
+    return this.#backlog.names.sequel(keyOf(id), this.at);
+  }
+
+  first(id: Uint8Array, name: Uint8Array): Sequel | undefined {
+    return this.#backlog.names.first(keyOf(id), keyOf(name), this.at);
+  }
+}
+
+function quietly<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (error instanceof OSError) return undefined;
+    throw error;
   }
 }

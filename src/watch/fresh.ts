@@ -21,6 +21,11 @@ export class Fresh {
     return this.#nodes.length;
   }
 
+  /** In the order in which they were read; some are not in it any more. */
+  get nodes(): readonly Node[] {
+    return this.#nodes;
+  }
+
   has(node: Node): boolean {
     return this.#tree.has(node, FLAG.FRESH);
   }

@@ -83,7 +83,7 @@ export class Scanner implements Disposable {
   /** Whether a directory waits that is new and not told of, as most are: no object for each. */
   #isNew = new Uint8Array(64);
   readonly #scans = new Map<Node, Scan>();
-  readonly #portions = new Map<number, Portion>();
+  #portions = new Map<number, Portion>();
   #running = false;
   #visiting = false;
 
@@ -106,12 +106,6 @@ export class Scanner implements Disposable {
   /** Why a directory is read, if it is waiting or under way. */
   modeOf(node: Node): ScanMode | undefined {
     return this.#isNew[node] === 1 ? "new" : this.#scans.get(node)?.mode;
-  }
-
-  /** The directories that are waiting or under way. */
-  get nodes(): Iterable<Node> {
-    const waiting = this.#stack.filter((node) => this.#isNew[node] === 1);
-    return new Set([...this.#scans.keys(), ...waiting]);
   }
 
   /** Wishes for a directory to be read. */
@@ -168,6 +162,38 @@ export class Scanner implements Disposable {
       this.#running = false;
     }
     if (this.idle) this.#release();
+  }
+
+  /**
+   * Reads one directory to its end, before all others.
+   *
+   * @returns Whether it was to be read.
+   */
+  finish(node: Node): boolean {
+    if (this.isLoud(node) === undefined) return false;
+    // Another one may be under way.
+    const portions = this.#portions;
+    const isVisiting = this.#visiting;
+    if (this.#running) this.#portions = new Map<number, Portion>();
+    this.#visiting = false;
+    try {
+      this.#take(node);
+      this.#stack.push(node);
+      while (this.isLoud(node) !== undefined) this.#step();
+    } finally {
+      this.#visiting = isVisiting;
+      if (this.#running || this.idle) this.#release();
+      this.#portions = portions;
+    }
+    return true;
+  }
+
+  /** Lets what is found in a directory be told as made. @returns Whether it is to be read. */
+  raise(node: Node): boolean {
+    const isNew = this.#isNew[node] === 1;
+    const scan = isNew ? this.#begin(node, "new", true) : this.#scans.get(node);
+    if (scan !== undefined) scan.loud = true;
+    return scan !== undefined;
   }
 
   [Symbol.dispose](): void {

@@ -118,7 +118,7 @@ export class Watcher extends EventSource<WatchEvent> {
    * Inotify watches each directory: small trees are watched when the constructor returns, and large ones when all of them was read. Who
    * has begun to read, and has 16,384 events unread, holds it up. Fanotify needs no directory to be read for that: it is ready when the
    * constructor returns, the tree is read in the background, and what happens meanwhile is told as if it were known; but of a link that is
-   * deleted before it was met it is not told that it was one, nor of what is moved in whether something else had that name, nor
+   * deleted before it was met it is not told that it was one, nor of a directory that is moved in whether an empty one had its name, nor
    * what an overflow hides in directories that were not read yet. {@linkcode Watcher.indexed} is there for who wants to wait for the tree.
    *
    * With `initial`, `gitignore`, `followSymlinks`, `poll`, `depth`, or an `ignore` that looks at paths, which need the tree, fanotify is

@@ -18,7 +18,8 @@ import { join } from "node:path";
 import { exchange } from "./exchange.ts";
 import { seeded } from "./watch.ts";
 
-const NAMES = ["a", "ab", "b", "c", "d", "naïve"];
+/** What programs call entries. */
+export const NAMES = ["a", "ab", "b", "c", "d", "naïve"];
 
 /** Works on the trees in `dir`, and on `outside`, which is not watched. */
 export class FileProgram {

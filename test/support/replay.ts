@@ -32,7 +32,7 @@ interface Place {
   readonly outside: string;
 }
 
-function place({ base }: Way): Place & Disposable {
+export function place({ base }: Way): Place & Disposable {
   const dir = tempDir(base);
   const [root, outside] = [dir.at("root"), dir.at("outside")];
   for (const path of [root, outside]) mkdirSync(path);
@@ -51,7 +51,7 @@ function open(
   return watch(root, { initial: true, backend, ...options });
 }
 
-async function outcome(
+export async function outcome(
   seed: number,
   watcher: Watcher,
   model: Model,

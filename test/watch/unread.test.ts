@@ -15,6 +15,7 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { watch, type WatchEvent } from "bun-butter";
 
+import { exchange } from "../support/exchange.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { canFanotify, line, listed, memory, Model, seeded, treeOf } from "../support/watch.ts";
 
@@ -206,6 +207,47 @@ const rows: readonly Row[] = [
     },
     events: ["rename g/ new/", "create g/", "create g/h", "change g/h", "delete new/h"],
   },
+  {
+    row: "files change places",
+    steps: (at) => exchange(at("e"), at("f")),
+    events: ["rename e f", "create e"],
+  },
+  {
+    row: "a file and a directory change places",
+    steps: (at) => exchange(at("f"), at("g")),
+    events: [
+      "delete g/h",
+      "delete g/k/l",
+      "delete g/k/",
+      "rename f g",
+      "create f/",
+      "create f/h",
+      "create f/k/",
+      "create f/k/l",
+    ],
+  },
+  {
+    row: "a directory and one outside change places",
+    steps: (at, out) => exchange(at("g"), out("o")),
+    events: [
+      "delete g/h",
+      "delete g/k/l",
+      "delete g/k/",
+      "delete g/",
+      "create g/",
+      "create g/p",
+      "create g/q/",
+      "create g/q/r",
+    ],
+  },
+  {
+    row: "a file takes the place of another one, and leaves it at once",
+    steps: (at, out) => {
+      renameSync(out("p"), at("f"));
+      renameSync(at("f"), at("new"));
+    },
+    events: ["change f", "rename f new"],
+  },
 ];
 
 /** When it is done and read: turns of the event loop, in each of which more of the tree is read. */
@@ -214,6 +256,7 @@ const ways = [
   { way: "while the tree is read", before: 2, after: 1 },
   { way: "and told when more of the tree is read", before: 0, after: 3 },
   { way: "and told when all of the tree is read", before: 1, after: 1000 },
+  { way: "when all of the tree is known", before: 1000, after: 0 },
 ] as const;
 
 async function turns(count: number): Promise<void> {

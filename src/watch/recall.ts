@@ -1,0 +1,233 @@
+/**
+ * Directories as they were when what is told next happened, which may be before they were read: what is in them now, but for what
+ * was read of events and is not told yet. The first event of a name says whether it was there before.
+ *
+ * As long as a tree is not known, each directory is set right before anything is told that happened after it was read, and read before
+ * anything is told that happened in it: what is known is what was there, and is told of as it always is.
+ *
+ * @module
+ */
+import { closeQuietly } from "../events/intake.ts";
+import { O } from "../syscalls/fd.ts";
+import { openat_quietly } from "../syscalls/open.ts";
+import type { Backend, Past, Sequel } from "./backend.ts";
+import type { Directories } from "./directories.ts";
+import { keyOf, nameOf } from "./paths.ts";
+import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+
+/** What is not told of quietly: it was told of, is a root, or left and may come back. */
+const CERTAIN = FLAG.TOLD | FLAG.ANCHOR | FLAG.GUARD | FLAG.HELD;
+
+/** Reads directories as they were. */
+export class Recall {
+  readonly #tree: Tree;
+  readonly #directories: Directories;
+  readonly #backend: Backend;
+  readonly #past: Past;
+  /** Directories whose entries are told as made when they are known: they came from somewhere else. */
+  readonly #late = new Set<Node>();
+
+  constructor(tree: Tree, directories: Directories, backend: Backend, past: Past) {
+    this.#tree = tree;
+    this.#directories = directories;
+    this.#backend = backend;
+    this.#past = past;
+  }
+
+  /** Reads a directory that is not read yet, and nobody told that it was made. */
+  read(dir: Node): void {
+    if (!this.#isUnread(dir)) return;
+    const { scanner, lost, fresh } = this.#directories;
+    if (!scanner.finish(dir)) {
+      // It was not where it was said to be.
+      lost.delete(dir);
+      this.#directories.enter(dir, "new", false);
+      scanner.finish(dir);
+    }
+    // It is gone by now.
+    lost.delete(dir);
+    this.#past.readOn();
+    this.#correct(dir);
+    fresh.delete(dir);
+    this.#tell(dir);
+  }
+
+  /** Lets what is in a directory be told as made when it is read. */
+  postpone(dir: Node): void {
+    this.#late.add(dir);
+  }
+
+  /** Whether what is in a directory is to be told as made. */
+  isLate(dir: Node): boolean {
+    return this.#late.has(dir);
+  }
+
+  forget(node: Node): void {
+    this.#late.delete(node);
+  }
+
+  /** Reads a directory that leaves, with all that is below it. */
+  readBelow(top: Node): void {
+    const left = [top];
+    for (let node = left.pop(); node !== undefined; node = left.pop()) {
+      // Nobody was told of what is in it.
+      if (this.#late.has(node)) continue;
+      if (this.#isUnread(node)) {
+        if (this.#tree.handle(node) === 0) this.#find(node);
+        if (this.#tree.handle(node) !== 0) this.read(node);
+      }
+      let child = this.#tree.firstNumbered(node);
+      for (; child !== NONE; child = this.#tree.next(child))
+        if (this.#tree.isDirectory(child)) left.push(child);
+    }
+  }
+
+  /** Sets right what was read a moment ago: what happened up to then is read, and is told next. */
+  rectify(): void {
+    const { fresh } = this.#directories;
+    if (fresh.size === 0) return;
+    const parents = this.#past.hasSteps ? this.#parents() : undefined;
+    for (const node of fresh.nodes) {
+      if (!fresh.has(node)) continue;
+      if (parents !== undefined && !this.#isPlaced(node, parents.get(node)))
+        this.#directories.reset(node);
+      else this.#correct(node);
+    }
+    this.settle();
+  }
+
+  /** What was read is what was there. */
+  settle(): void {
+    const { fresh } = this.#directories;
+    for (const node of fresh.nodes) if (fresh.has(node)) this.#tell(node);
+    fresh.clear();
+  }
+
+  /** Nothing is set right any more: what is still to be read is told of at once. */
+  end(): void {
+    this.settle();
+    for (const node of this.#late) {
+      const isWaiting = this.#directories.scanner.raise(node);
+      if (!isWaiting && this.#directories.lost.has(node)) this.#directories.lost.set(node, true);
+    }
+  }
+
+  /** Lets a number stand for a directory that an event says is there. @returns Whether it does. */
+  bind(node: Node, handle: number): boolean {
+    const { handles } = this.#directories.watches;
+    const before = this.#tree.handle(node);
+    if (before === handle) return true;
+    const others = this.#directories.watches.inTree(handle);
+    const isElsewhere = (other: Node): boolean =>
+      this.#tree.has(other, CERTAIN) || this.#tree.isWithin(node, other);
+    if (others.some(isElsewhere)) return false;
+    if (before !== 0) {
+      if (this.#tree.has(node, CERTAIN)) return false;
+      this.#directories.reset(node);
+    }
+    handles.add(handle, node);
+    this.#tree.setHandle(node, handle);
+    // They were met where they are by now.
+    for (const other of others) this.#directories.reset(other);
+    return true;
+  }
+
+  #tell(dir: Node): void {
+    // A large one is told of when it is read to its end.
+    if (!this.#late.has(dir) || this.#directories.scanner.isLoud(dir) !== undefined) return;
+    this.#late.delete(dir);
+    for (let child = this.#tree.first(dir); child !== NONE; child = this.#tree.next(child)) {
+      this.#directories.tellMade(child);
+      if (this.#tree.isDirectory(child)) this.#late.add(child);
+    }
+  }
+
+  #isUnread(node: Node): boolean {
+    const { scanner, lost } = this.#directories;
+    return (scanner.isLoud(node) ?? lost.get(node)) === false;
+  }
+
+  #idOf(node: Node): Uint8Array {
+    return this.#past.idOf(this.#tree.handle(node));
+  }
+
+  /** What the directories that were read a moment ago are in by now. */
+  #parents(): Map<Node, string> {
+    const parents = new Map<Node, string>();
+    for (const node of this.#directories.fresh.nodes) {
+      if (this.#tree.handle(node) === 0) continue;
+      const above = this.#past.above(this.#idOf(node));
+      if (above !== undefined) parents.set(node, keyOf(above));
+    }
+    this.#past.readOn();
+    return parents;
+  }
+
+  /**
+   * Whether a directory was where it is known to be.
+   *
+   * @param now What it was in when that was looked for, which was before what was read last.
+   */
+  #isPlaced(node: Node, now: string | undefined): boolean {
+    if (this.#tree.has(node, FLAG.ANCHOR)) return true;
+    const parent = this.#tree.parent(node);
+    if (this.#tree.handle(node) === 0 || this.#tree.handle(parent) === 0) return false;
+    const above = keyOf(this.#idOf(parent));
+    const step = this.#past.step(this.#idOf(node));
+    if (step === undefined) return now === above;
+    const isName = Buffer.compare(step.name, this.#tree.name(node)) === 0;
+    return !step.isMade && step.parent === above && isName;
+  }
+
+  /** Sets right what is in a directory. */
+  #correct(dir: Node): void {
+    if (this.#tree.handle(dir) === 0) return;
+    for (const [key, { comes, isDirectory, id }] of this.#past.sequel(this.#idOf(dir))) {
+      const name = nameOf(Buffer.from(key, "latin1"));
+      let node = this.#tree.find(dir, name);
+      const isOther = node !== NONE && (comes || this.#tree.isDirectory(node) !== isDirectory);
+      if (isOther) {
+        this.#directories.drop(node, false);
+        node = NONE;
+      }
+      if (comes || this.#directories.isIgnored(dir, name, isDirectory)) continue;
+      if (node === NONE) node = this.#add(dir, name, isDirectory);
+      if (isDirectory) this.identify(node, id);
+      // What has that name by now may be another one.
+      else this.#tree.setIno(node, 0);
+    }
+  }
+
+  #add(dir: Node, name: NameBytes, isDirectory: boolean): Node {
+    const kind = isDirectory ? KIND.DIRECTORY : KIND.FILE;
+    const node = this.#directories.make(dir, name, kind, 0);
+    this.#directories.enter(node, "new", false);
+    return node;
+  }
+
+  /** The same of what a directory is. */
+  identify(node: Node, id: Uint8Array): void {
+    const handle = this.#past.numberOf(id);
+    this.bind(node, handle);
+    if (this.#directories.watches.handles.of(handle).length === 0) this.#backend.unwatch(handle);
+  }
+
+  /** Finds out what a directory is, of which only the name is known. */
+  #find(node: Node): void {
+    const dir = this.#tree.parent(node);
+    if (this.#tree.handle(dir) === 0) return;
+    const name = this.#tree.name(node).slice();
+    const above = this.#idOf(dir);
+    const fd = this.#past.open(above);
+    const flags = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+    const child = fd === -1 ? -1 : openat_quietly(fd, name, flags);
+    closeQuietly(fd);
+    const now = child === -1 ? undefined : this.#past.idOfOpen(child);
+    closeQuietly(child);
+    this.#past.readOn();
+    const first: Sequel | undefined = this.#past.first(above, name);
+    const isLater = first !== undefined && !first.comes && first.isDirectory;
+    const id = isLater ? first.id : first === undefined ? now : undefined;
+    if (id !== undefined) this.identify(node, id);
+  }
+}

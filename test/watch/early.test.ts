@@ -1,0 +1,37 @@
+/** Random programs run while a tree is not read yet: names are used again and again, and directories change places. */
+import { describe, expect, test } from "bun:test";
+import { tmpdir } from "node:os";
+
+import { unread } from "../support/early.ts";
+import { parallel } from "../support/parallel.ts";
+import { right, seeds } from "../support/replay.ts";
+import { canFanotify, memory, Model } from "../support/watch.ts";
+
+// More of them by hand: `BUTTER_SEEDS=500 bun test test/watch/early.test.ts`. These went wrong once.
+const some = [...seeds, 47, 49, 55, 103, 150, 539, 613, 616].filter(
+  (seed, at, all) => all.indexOf(seed) === at,
+);
+
+const options = [{}, { initial: true }, { ignore: ["nothing"] }] as const;
+
+describe.skipIf(!canFanotify)(
+  "replaying fanotify's events makes the tree (needs CAP_SYS_ADMIN, Linux 5.17)",
+  () => {
+    test.each(options)(
+      "when a program runs before that was read, with %p",
+      async (option) => {
+        const way = { backend: "fanotify", base: memory } as const;
+        const outcomes = await parallel(some, (seed) => unread(seed, way, new Model(), option), 1);
+        expect(outcomes).toEqual(some.map(right));
+      },
+      60_000,
+    );
+  },
+);
+
+test("replaying inotify's events makes the tree when a program runs while that is read", async () => {
+  const way = { backend: "inotify", base: tmpdir() } as const;
+  const option = { initial: true };
+  const outcomes = await parallel(some, (seed) => unread(seed, way, new Model(), option), 1);
+  expect(outcomes).toEqual(some.map(right));
+}, 60_000);
