@@ -4,7 +4,7 @@
  * @module
  */
 import { closeQuietly } from "../events/intake.ts";
-import { DT, read_linux_dirents64_rows } from "../syscalls/dirent.ts";
+import { read_linux_dirents64_rows } from "../syscalls/dirent.ts";
 import { close } from "../syscalls/fd.ts";
 import { openat } from "../syscalls/open.ts";
 import type { Backend } from "./backend.ts";
@@ -365,16 +365,10 @@ export class Directories implements Reader, Disposable {
   }
 
   take(dir: Node, { buffer, rows }: Portion, length: number): boolean {
-    const count = this.#tree.keep(dir, buffer, length, this.#leafKinds, rows);
-    if (count === 0) return true;
-    for (let row = 0; row < count * ROW.LENGTH; row += ROW.LENGTH) {
-      if (rows[row + ROW.TYPE] === DT.DIR) continue;
-      this.#tree.discard(dir);
-      return false;
-    }
-    this.#tree.fill(dir, buffer.bytes, rows, 0, count, this.#kinds, this.#met, true);
-    this.#pushMet(dir);
-    return true;
+    const [kinds, leafKinds] = [this.#kinds, this.#leafKinds];
+    const isKept = this.#tree.keep(dir, buffer, length, kinds, leafKinds, rows, this.#met);
+    if (isKept) this.#pushMet(dir);
+    return isKept;
   }
 
   open(scan: Scan): number {

@@ -89,6 +89,7 @@ export class Tree {
     brief(
       this.keep,
       this.fill,
+      this.#fill,
       this.isEmpty,
       this.nameLength,
       this.copyName,
@@ -139,16 +140,35 @@ export class Tree {
   }
 
   /**
-   * Adds what one read found in a directory that is empty as far as is known, without numbers, until somebody asks for one of them.
+   * Adds what one read found in a directory that is empty as far as is known: directories, and without numbers all else, until somebody
+   * asks for one of them.
    *
-   * @param kinds The kind of each type, or -1 for what is not added, directories among them.
-   * @param rows Takes what is not added: numbers of each, those of `ROW`.
-   * @returns How many rows those are, for {@linkcode Tree.fill}.
+   * @param kinds The kind of each type, or -1 for what is not told.
+   * @param leafKinds The same, and -1 for directories as well.
+   * @param rows Room for all of it.
+   * @param directories Takes those that are directories.
+   * @returns Whether it was added: not if the kind of any is not told.
    */
-  keep(dir: Node, buffer: Pinned, length: number, kinds: Int8Array, rows: Int32Array): number {
-    const count = this.#leaves.keep(dir, buffer, length, kinds, rows);
+  keep(
+    dir: Node,
+    buffer: Pinned,
+    length: number,
+    kinds: Int8Array,
+    leafKinds: Int8Array,
+    rows: Int32Array,
+    directories: Node[],
+  ): boolean {
+    const count = this.#leaves.keep(dir, buffer, length, leafKinds, rows);
     this.#size += this.#leaves.count(dir);
-    return count;
+    for (let at = 0; at < count; at++) {
+      if ((kinds[rows[at * ROW.LENGTH + ROW.TYPE] ?? 0] ?? -1) >= 0) continue;
+      this.discard(dir);
+      return false;
+    }
+    // A file system may tell of a name twice: once is enough.
+    for (let at = 0; at < count; at++)
+      at = this.#fill(dir, buffer.bytes, rows, at, count, kinds, directories);
+    return true;
   }
 
   /**
@@ -157,7 +177,6 @@ export class Tree {
    * @param rows Numbers of each entry: those of `ROW`.
    * @param kinds The kind of each type, or -1 for an entry that is not added.
    * @param directories Takes those that are directories.
-   * @param isRest Whether the same read found all that is known to be in the directory.
    * @returns The first that was not added, of which one is there by its name already, or `count`.
    */
   fill(
@@ -168,9 +187,20 @@ export class Tree {
     count: number,
     kinds: Int8Array,
     directories: Node[],
-    isRest: boolean = false,
   ): number {
-    if (!isRest) this.#number(dir);
+    this.#number(dir);
+    return this.#fill(dir, bytes, rows, from, count, kinds, directories);
+  }
+
+  #fill(
+    dir: Node,
+    bytes: Uint8Array,
+    rows: Int32Array,
+    from: number,
+    count: number,
+    kinds: Int8Array,
+    directories: Node[],
+  ): number {
     while (this.#used + count - from >= this.#ahead) this.#reserve(this.#ahead);
     const parents = this.#parent;
     const firsts = this.#first;
@@ -214,7 +244,7 @@ export class Tree {
     const { bytes, rows, count } = this.#leaves.take(dir);
     this.#size -= count;
     for (let at = 0; at < count; at++) {
-      at = this.fill(dir, bytes, rows, at, count, LEAF_KINDS, NOBODY);
+      at = this.#fill(dir, bytes, rows, at, count, LEAF_KINDS, NOBODY);
       if (at === count) return;
       // A file system told of the name twice: the last time is as right as any, and the events say how it ends.
       const row = at * ROW.LENGTH;

@@ -1,10 +1,20 @@
 /** Entries that nobody has asked for. */
 import { expect, test } from "bun:test";
 
-import { linux_dirent64_rows, pinned, read_linux_dirents64_rows } from "bun-butter/syscalls";
+import {
+  linux_dirent64_rows,
+  type Pinned,
+  pinned,
+  read_linux_dirents64_rows,
+} from "bun-butter/syscalls";
 import fc from "fast-check";
 
-import { KINDS, LEAF_KINDS } from "../../src/watch/look.ts";
+import {
+  KINDS,
+  KINDS_WITHOUT_LINKS,
+  LEAF_KINDS,
+  LEAF_KINDS_WITHOUT_LINKS,
+} from "../../src/watch/look.ts";
 import { keyOf, nameOf, nameOfText } from "../../src/watch/paths.ts";
 import { identity, KIND, type Kind, type Node, NONE, Tree } from "../../src/watch/tree.ts";
 
@@ -17,15 +27,13 @@ interface Entry {
   readonly high: number;
 }
 
-/** Fills a directory with what one read returned. @returns Those that are directories. */
-function fill(tree: Tree, dir: Node, entries: readonly Entry[]): { end: number; met: Node[] } {
-  using buffer = pinned(entries.reduce((sum, { name }) => sum + name.length + 32, 32));
+/** Writes entries as one read returns them. @returns How many bytes they are. */
+function write({ view, bytes }: Pinned, entries: readonly Entry[]): number {
   // What is behind a name's NUL is whatever was there.
-  buffer.bytes.fill(0x41);
+  bytes.fill(0x41);
   let length = 0;
   for (const { name, kind, low, high } of entries) {
     const reclen = (19 + name.length + 1 + 7) & ~7;
-    const { view, bytes } = buffer;
     view.setInt32(length, low, true);
     view.setInt32(length + 4, high, true);
     view.setUint16(length + 16, reclen, true);
@@ -34,15 +42,24 @@ function fill(tree: Tree, dir: Node, entries: readonly Entry[]): { end: number; 
     bytes[length + 19 + name.length] = 0;
     length += reclen;
   }
+  return length;
+}
+
+/** Fills a directory with what one read returned. @returns Those that are directories. */
+function fill(tree: Tree, dir: Node, entries: readonly Entry[]): { end: number; met: Node[] } {
+  using buffer = pinned(entries.reduce((sum, { name }) => sum + name.length + 32, 32));
+  const length = write(buffer, entries);
   const rows = linux_dirent64_rows(buffer.byteLength);
   const met: Node[] = [];
-  const isFirst = tree.isEmpty(dir);
-  const count = isFirst
-    ? tree.keep(dir, buffer, length, LEAF_KINDS, rows)
-    : read_linux_dirents64_rows(buffer, length, rows);
-  const end = tree.fill(dir, buffer.bytes, rows, 0, count, KINDS, met, isFirst);
+  let end = entries.length;
+  if (tree.isEmpty(dir))
+    expect(tree.keep(dir, buffer, length, KINDS, LEAF_KINDS, rows, met)).toBe(true);
+  else {
+    const count = read_linux_dirents64_rows(buffer, length, rows);
+    end = tree.fill(dir, buffer.bytes, rows, 0, count, KINDS, met);
+  }
   buffer.bytes.fill(0xff);
-  return { end: end === count ? entries.length : end, met };
+  return { end, met };
 }
 
 function entry(name: string, kind: Kind = KIND.FILE, low: number = 1, high: number = 0): Entry {
@@ -133,6 +150,30 @@ test("Tree counts a name once that one read told of twice, and never makes a fil
     ]),
   );
   expect(tree.size).toBe(4);
+});
+
+test("Tree.keep() adds all directories of a read that told of one of them twice", () => {
+  const { tree, dir } = treeWith();
+  const twice = ["a", "a", "b", "b", "c"].map((name, at) => entry(name, KIND.DIRECTORY, at));
+  const { met } = fill(tree, dir, [...twice, entry("x")]);
+  expect(met.map((node) => keyOf(tree.name(node)))).toEqual(["a", "b", "c"]);
+  expect([numbered(tree, dir), leavesOf(tree, dir), tree.size]).toEqual([
+    ["a", "b", "c"],
+    ["x"],
+    5,
+  ]);
+});
+
+test("Tree.keep() adds nothing of a read that does not tell the kind of all", () => {
+  const { tree, dir } = treeWith();
+  const [a, b, c] = [entry("a"), entry("b", KIND.DIRECTORY), entry("c", KIND.SYMLINK)];
+  using buffer = pinned(1024);
+  const length = write(buffer, [a, b, c]);
+  const met: Node[] = [];
+  const rows = linux_dirent64_rows(buffer.byteLength);
+  const kinds = [KINDS_WITHOUT_LINKS, LEAF_KINDS_WITHOUT_LINKS] as const;
+  expect(tree.keep(dir, buffer, length, ...kinds, rows, met)).toBe(false);
+  expect([tree.isEmpty(dir), met, tree.size]).toEqual([true, [], 1]);
 });
 
 test("Tree gives numbers to what is in a directory before something joins, or is held in it", () => {
