@@ -345,14 +345,17 @@ export class Changes {
   /** The same, of an event that it left: a scan that is still to come does not meet it any more. */
   #entryBefore(dir: Node, event: RawEvent): Node {
     const node = this.#entryOf(dir, event);
-    if (node !== NONE && event.child !== 0 && this.#tree.handle(node) === 0)
-      this.#directories.recall?.bind(node, event.child);
-    const isPlace =
-      node === NONE
-        ? this.#tree.find(dir, event.name) === NONE
-        : this.#isPlace(node, dir, event.name);
-    // It left a place that was thought to be another's.
-    if (event.child !== 0 && !isPlace) this.#doubts.question(dir, event.name);
+    if (event.child !== 0) {
+      if (node !== NONE && this.#tree.handle(node) === 0)
+        this.#directories.recall?.bind(node, event.child);
+      const isPlace =
+        node === NONE
+          ? this.#tree.find(dir, event.name) === NONE
+          : this.#isPlace(node, dir, event.name);
+      // It left a place that was thought to be another's, and what it was thought to have may be another's as well.
+      if (!isPlace) this.#doubts.question(dir, event.name);
+      if (!isPlace && node !== NONE) this.#doubts.questionPlace(node);
+    }
     if (node !== NONE) return node;
     const isFresh = this.#ahead.isFresh(dir);
     const { scanner } = this.#directories;

@@ -92,8 +92,8 @@ describe.each(ways)(
 
 describe.each(ways)("replaying $backend's events makes the tree of a random program", (way) => {
   test("that goes on between any two looks", async () => {
-    // The first two of fanotify went wrong once.
-    const some = [...(way.backend === "fanotify" ? [53, 123] : []), ...seeds];
+    // The first three of fanotify went wrong once.
+    const some = [...(way.backend === "fanotify" ? [53, 123, 225] : []), ...seeds];
     const outcomes = await parallel(some, (seed) => amid(seed, way, new Model()), 1);
     expect(outcomes).toEqual(some.map(right));
   }, 120_000);
