@@ -5,9 +5,12 @@
  *
  * @module
  */
+import { closeQuietly } from "../events/intake.ts";
 import type { Directories } from "./directories.ts";
-import { look } from "./look.ts";
-import { keyOf, nameOf, type Paths } from "./paths.ts";
+import { listed } from "./listing.ts";
+import { type Look, look, lookIn } from "./look.ts";
+import { NameSet } from "./name-set.ts";
+import { nameOf, type Paths } from "./paths.ts";
 import type { Roots } from "./roots.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
 
@@ -25,7 +28,7 @@ export class Doubts {
   /** Directories that could not be entered the last time either, because they are not where they are said to be. */
   #missed = new Set<Node>();
   /** Names to be looked at when nothing is left to read, by their directories. */
-  readonly #names = new Map<Node, Set<string>>();
+  readonly #names = new Map<Node, NameSet>();
   /** Directories of such names that were not where they should be, the last time. */
   readonly #elsewhere = new Set<Node>();
   /** How often what waits was looked at since something happened. */
@@ -44,13 +47,12 @@ export class Doubts {
   }
 
   /** Looks at a name when nothing is left to read. */
-  question(dir: Node, { bytes, start, end }: NameBytes): void {
+  question(dir: Node, name: NameBytes): void {
     if (dir === NONE) return;
     if (this.#tree.has(dir, FLAG.GUARD)) return this.#roots.suspect(dir);
-    const key = keyOf(bytes, start, end);
-    const names = this.#names.get(dir);
-    if (names === undefined) this.#names.set(dir, new Set([key]));
-    else names.add(key);
+    let names = this.#names.get(dir);
+    if (names === undefined) this.#names.set(dir, (names = new NameSet()));
+    names.add(name);
   }
 
   /** Looks at the name of an entry when nothing is left to read. */
@@ -110,30 +112,32 @@ export class Doubts {
       this.#names.delete(dir);
       // It is compared with the disk when it can be read.
       if (this.#tree.has(dir, FLAG.FAILED)) continue;
-      const isHere = this.#isWhereItWas(dir);
-      for (const key of names) {
-        const name = nameOf(Buffer.from(key, "latin1"));
-        if (isHere) this.#verify(dir, name);
-        else this.question(dir, name);
+      const fd = this.#openWhereItWas(dir);
+      try {
+        const isThere = fd === -1 ? undefined : listed(fd, names);
+        for (let index = 0; index < names.size; index++) {
+          const name = names.at(index);
+          if (fd === -1) this.question(dir, name);
+          else this.#verify(dir, name, isThere?.[index] === 0 ? undefined : lookIn(fd, name));
+        }
+      } finally {
+        closeQuietly(fd);
       }
     }
   }
 
-  /** Whether the path of a directory leads to it. If not it was renamed, which is still to be read, or else was missed. */
-  #isWhereItWas(dir: Node): boolean {
-    if (this.#directories.watches.isFound(dir)) {
-      this.#elsewhere.delete(dir);
-      return true;
-    }
-    if (this.#elsewhere.delete(dir)) this.#directories.enter(dir, "check", true);
+  /** Opens a directory if its path leads to it. If not it was renamed, which is still to be read, or else was missed. */
+  #openWhereItWas(dir: Node): number {
+    const fd = this.#directories.watches.find(dir);
+    if (fd !== -1) this.#elsewhere.delete(dir);
+    else if (this.#elsewhere.delete(dir)) this.#directories.enter(dir, "check", true);
     else this.#elsewhere.add(dir);
-    return false;
+    return fd;
   }
 
-  /** Looks whether a name is what its events say. */
-  #verify(dir: Node, name: NameBytes): void {
+  /** Compares what is known by a name with what has it now. */
+  #verify(dir: Node, name: NameBytes, now: Look | undefined): void {
     const node = this.#tree.find(dir, name);
-    const now = look(this.#paths.real(dir, name));
     const isDirectory = now?.kind === KIND.DIRECTORY;
     if (node === NONE && now === undefined) return;
     if (node === NONE || now === undefined || this.#tree.isDirectory(node) !== isDirectory)

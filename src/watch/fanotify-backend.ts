@@ -19,7 +19,14 @@ import {
 } from "../syscalls/fanotify-records.ts";
 import { FAN, FAN_INIT, FAN_REPORTED, fanotify_init } from "../syscalls/fanotify.ts";
 import { O, read_nonblock } from "../syscalls/fd.ts";
-import { type Backend, type Interest, RANK, type RawChange, type Sink } from "./backend.ts";
+import {
+  type Backend,
+  type Interest,
+  RANK,
+  type RawChange,
+  type RawEvent,
+  type Sink,
+} from "./backend.ts";
 import { FanotifyBacklog } from "./fanotify-backlog.ts";
 import { FanotifyMarks, NAMES } from "./fanotify-marks.ts";
 import { FanotifyPast } from "./fanotify-past.ts";
@@ -33,15 +40,10 @@ const CREATE = Number(FAN.CREATE);
 const DELETE = Number(FAN.DELETE);
 const RENAME = Number(FAN.RENAME);
 const ATTRIB = Number(FAN.ATTRIB);
+const MODIFY = Number(FAN.MODIFY);
 const CLOSE_WRITE = Number(FAN.CLOSE_WRITE);
 const DIR = Number(FAN.ONDIR);
 const OVERFLOW = Number(FAN_REPORTED.Q_OVERFLOW);
-
-const changes: readonly (readonly [bit: number, change: RawChange])[] = [
-  [Number(FAN.MODIFY), "modified"],
-  [CLOSE_WRITE, "written"],
-  [ATTRIB, "attributes"],
-];
 
 const DOT = 0x2e;
 const SLASH = 0x2f;
@@ -107,6 +109,17 @@ export class FanotifyBackend implements Backend {
   #sink: Sink | undefined;
   readonly #place = spot();
   readonly #old = spot();
+  /** One for all. */
+  readonly #event = {
+    handle: 0,
+    change: "create" as RawChange,
+    isDirectory: false,
+    cookie: 0,
+    child: 0,
+    next: undefined as RawEvent["next"],
+    name: this.#place.name,
+    pid: undefined as number | undefined,
+  };
   #from = 0;
   #to = 0;
 
@@ -401,21 +414,15 @@ export class FanotifyBackend implements Backend {
     const from = this.#table.rank(this.#old.handle) >= least ? this.#old.handle : 0;
     const child = isDirectory && isNames ? this.#childOf(to !== 0 || from !== 0) : 0;
     const isBoth = (mask & CREATE) !== 0 && (mask & DELETE) !== 0;
-    const one = (change: RawChange, cookie: number = 0, at: Spot = this.#place): void =>
-      sink.entry({
-        handle: at.handle,
-        change,
-        isDirectory,
-        cookie,
-        child,
-        next: isBoth ? "delete" : (mask & CLOSE_WRITE) !== 0 ? "written" : undefined,
-        name: at.name,
-        pid,
-      });
+    const event = this.#event;
+    event.isDirectory = isDirectory;
+    event.child = child;
+    event.next = isBoth ? "delete" : (mask & CLOSE_WRITE) !== 0 ? "written" : undefined;
+    event.pid = pid;
     if ((mask & RENAME) !== 0) {
       const cookie = from !== 0 && to !== 0 ? this.#nextCookie() : 0;
-      if (from !== 0) one("moved-from", cookie, this.#old);
-      if (to !== 0) one("moved-to", cookie);
+      if (from !== 0) this.#one(sink, "moved-from", this.#old, cookie);
+      if (to !== 0) this.#one(sink, "moved-to", this.#place, cookie);
       if (from !== 0) {
         this.#noteRename(from, this.#old.name, isDirectory, sink);
         // What was made there before may have been made there again since then, and was merged.
@@ -423,13 +430,25 @@ export class FanotifyBackend implements Backend {
       }
       if (to !== 0) this.#noteRename(to, name, isDirectory, sink);
     } else if (to !== 0) {
-      if ((mask & CREATE) !== 0) one("create");
-      for (const [bit, change] of changes) if ((mask & bit) !== 0) one(change);
+      if ((mask & CREATE) !== 0) this.#one(sink, "create", this.#place);
+      if ((mask & MODIFY) !== 0) this.#one(sink, "modified", this.#place);
+      if ((mask & CLOSE_WRITE) !== 0) this.#one(sink, "written", this.#place);
+      if ((mask & ATTRIB) !== 0) this.#one(sink, "attributes", this.#place);
       if (isBoth && child !== 0) this.#late.push({ handle: to, name: copyOf(name), child, pid });
-      else if ((mask & DELETE) !== 0) one("delete");
+      else if ((mask & DELETE) !== 0) this.#one(sink, "delete", this.#place);
       if (isNames && (isBoth || this.#isNoted(to, name))) sink.doubt(to, name, isDirectory);
     }
     if (child !== 0) this.#settle(child, sink);
+  }
+
+  /** Tells one of the things that an event says. */
+  #one(sink: Sink, change: RawChange, { handle, name }: Spot, cookie: number = 0): void {
+    const event = this.#event;
+    event.handle = handle;
+    event.change = change;
+    event.cookie = cookie;
+    event.name = name;
+    sink.entry(event);
   }
 
   /** The number of the directory that the entry is: a new one, if it may be made known in a moment. */

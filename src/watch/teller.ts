@@ -115,14 +115,17 @@ export class PlainTeller implements Teller {
   #about<Type extends string>(type: Type, node: Node): About<Type> {
     const { text, bytes } = this.#paths.shown(node);
     const kind = kinds[this.#tree.kind(node)] ?? "other";
-    const event = { type, path: text, kind };
+    const { pid } = this;
     // Most events have no more than this, and a storm has a million of them.
-    if (bytes === undefined && this.pid === undefined && !this.#stat) return event;
+    if (bytes === undefined && !this.#stat)
+      return pid === undefined ? { type, path: text, kind } : { type, path: text, kind, pid };
     const stats = this.#stat && type !== "delete" ? statsOf(this.#paths.real(node)) : undefined;
     return {
-      ...event,
+      type,
+      path: text,
+      kind,
       ...(bytes && { pathBytes: bytes }),
-      ...(this.pid !== undefined && { pid: this.pid }),
+      ...(pid !== undefined && { pid }),
       ...(stats && { stats }),
     };
   }

@@ -185,10 +185,10 @@ export class Watches {
       .filter((one) => this.#tree.isDirectory(one) && !this.#tree.has(one, FLAG.GUARD));
   }
 
-  /** Whether a directory that is watched is found by its path. */
-  isFound(node: Node): boolean {
+  /** Opens a directory that is watched, if it is found by its path. @returns -1 if it is not. */
+  find(node: Node): number {
     const handle = this.#tree.handle(node);
-    return handle !== 0 && this.#leadsTo(node, handle);
+    return handle === 0 ? -1 : this.#openAs(node, handle);
   }
 
   /** Stops watching an entry. */
@@ -264,11 +264,19 @@ export class Watches {
 
   /** Whether a directory is still found by its path. */
   #leadsTo(node: Node, handle: number): boolean {
+    const fd = this.#openAs(node, handle);
+    closeQuietly(fd);
+    return fd !== -1;
+  }
+
+  /** Opens what a path leads to, if that is the directory of a handle: else -1. */
+  #openAs(node: Node, handle: number): number {
     const { fd, handle: now } = this.watch(node, "self");
+    if (now === handle) return fd;
     closeQuietly(fd);
     // Another directory is there, which nobody wants watched yet.
     if (now !== 0 && this.handles.of(now).length === 0) this.#backend.unwatch(now);
-    return now === handle;
+    return -1;
   }
 
   /** What an entry was is somewhere else. */
