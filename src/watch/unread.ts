@@ -62,7 +62,9 @@ export class Unread {
     const isOther = loud === undefined || this.#tree.handle(node) !== 0;
     if (recall !== undefined || isOther) return false;
     if (directories.watches.bind(node, handle) === "loop") return false;
-    directories.enter(node, "new", loud === true);
+    // What is known to be in it was in another one, perhaps, which had its place.
+    const isAnother = directories.scanner.modeOf(node) === "check";
+    directories.enter(node, isAnother ? "compare" : "new", loud === true);
     return true;
   }
 }
