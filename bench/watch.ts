@@ -319,6 +319,7 @@ export function watchStorm(): Benchmark {
     ],
     targets: [
       { side: OURS, metric: "cpu", atMost: 1.5, as: "ratio" },
+      { side: FANOTIFY, metric: "cpu", atMost: 1.5, as: "ratio" },
       { side: OURS, metric: "overflows", atMost: 0, as: "value" },
     ],
     notes: [
