@@ -171,10 +171,12 @@ export class Scanner implements Disposable {
    */
   finish(node: Node): boolean {
     if (this.isLoud(node) === undefined) return false;
-    // Another one may be under way.
+    // Another one may be under way: what that has found stays as it is.
     const portions = this.#portions;
     const isVisiting = this.#visiting;
-    if (this.#running) this.#portions = new Map<number, Portion>();
+    const wasRunning = this.#running;
+    if (wasRunning) this.#portions = new Map<number, Portion>();
+    this.#running = true;
     this.#visiting = false;
     try {
       this.#take(node);
@@ -182,7 +184,8 @@ export class Scanner implements Disposable {
       while (this.isLoud(node) !== undefined) this.#step();
     } finally {
       this.#visiting = isVisiting;
-      if (this.#running || this.idle) this.#release();
+      this.#running = wasRunning;
+      if (wasRunning || this.idle) this.#release();
       this.#portions = portions;
     }
     return true;

@@ -68,3 +68,34 @@ test("Scanner: of directories a few are read at once, of one with more entries t
   expect(ended).toEqual([...small.toReversed(), "large"]);
   expect(entries).toBe(MANY);
 });
+
+test.each(["run", "finish"] as const)(
+  "Scanner.finish() leaves alone what another directory's read has found (within %s)",
+  (within) => {
+    using dir = tempDir();
+    const names = ["outer", "inner", "innermost"];
+    for (const name of names) {
+      mkdirSync(dir.at(name));
+      writeFileSync(dir.at(`${name}/in-${name}`), "");
+    }
+    const found: string[] = [];
+    using scanner = new Scanner({
+      ...slow,
+      open: ({ node }) => openat(-100, dir.at(names[node - 1] ?? ""), O.RDONLY | O.DIRECTORY, 0),
+      found: ({ node }, portion, length) => {
+        if (node < names.length) scanner.finish(node + 1);
+        const count = countOf(portion, length);
+        expect(count).toBe(1);
+        const [, , , start = 0, size = 0] = portion.rows;
+        found.push(new TextDecoder().decode(portion.buffer.bytes.subarray(start, start + size)));
+      },
+      end: () => {},
+    });
+    // The last wish comes first.
+    for (const at of names.keys()) scanner.push(names.length - at, "new", false);
+    if (within === "run") scanner.run(Infinity);
+    else scanner.finish(1);
+    expect(found).toEqual(["in-innermost", "in-inner", "in-outer"]);
+    expect(scanner.idle).toBe(true);
+  },
+);
