@@ -78,7 +78,9 @@ export class Doubts {
     const isTried = isQuiet && this.#directories.scanner.idle && this.#waiting > 0;
     this.#attempts = isTried ? this.#attempts + 1 : 0;
     if (this.#missed.size + this.#directories.lost.size > 0) this.#enterLost();
-    if (this.#names.size > 0) this.#verifyNames();
+    // What is on the disk may be later than what is told, as long as that counts: unless nothing else is left to do.
+    const mayWait = this.#directories.isEarly && !isTried;
+    if (this.#names.size > 0 && !mayWait) this.#verifyNames();
   }
 
   /** Looks at what is suspected. */

@@ -47,8 +47,8 @@ export class FanotifyNames {
   readonly #renamed = new Map<number, Placed>();
   /** What renames have taken the place of, or so it seems, by what that is. */
   readonly #victims = new Map<string, Placed>();
-  /** Files of which links came or went, wherever that was merged with what was told of them before. */
-  readonly #linked = new Set<string>();
+  /** Files of which a link is gone, which the kernel may tell earlier than it was: with what it tells of that link before. */
+  readonly #unlinked = new Set<string>();
 
   /**
    * Takes events.
@@ -83,7 +83,7 @@ export class FanotifyNames {
     this.#names.clear();
     this.#renamed.clear();
     this.#victims.clear();
-    this.#linked.clear();
+    this.#unlinked.clear();
   }
 
   #take({ id, names }: About, at: number, mask: number, pid: number): void {
@@ -105,11 +105,11 @@ export class FanotifyNames {
     if (names.length === 0) {
       this.#victims.delete(key);
       if (renamed === undefined || renamed.isDirectory || id.length === 0) return;
-      if (this.#linked.has(key)) return;
+      if (this.#unlinked.has(key)) return;
       renamed.victim = { comes: false, isDirectory, id };
       this.#victims.set(key, renamed);
     } else if ((mask & (CREATE | DELETE)) !== 0) {
-      this.#linked.add(key);
+      if ((mask & DELETE) !== 0) this.#unlinked.add(key);
       // It was a link of this that is gone, or was made.
       const other = this.#victims.get(key);
       if (other === undefined) return;

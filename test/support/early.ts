@@ -19,7 +19,7 @@ const LEVELS = 4;
 const COUNT = 150;
 
 /** How many there are in another process. */
-const COUNT_BESIDE = 1000;
+const COUNT_BESIDE = 250;
 
 /** Lets each slice read so many directories, until it is disposed. */
 export function slowly(most: () => number): Disposable {
@@ -106,7 +106,7 @@ export async function unreadBeside(
   const random = seeded(seed * 104_729);
   make(root, outside, random);
   if (options.initial !== true) treeOf(root, model.entries);
-  const most = 1 + random(4);
+  const most = 1 + random(2);
   const script = new URL("./file-program-child.ts", import.meta.url).pathname;
   const cmd = [bun, script, root, outside, `${seed}`, `${COUNT_BESIDE}`, "waits"];
   const child = Bun.spawn(cmd, { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
