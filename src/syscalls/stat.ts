@@ -239,13 +239,30 @@ export function read_statx_changed(statxbuf: Pinned): readonly [mtime: number, c
   return [time(112), time(96)];
 }
 
-/**
- * Reads the later one of the two times that {@linkcode read_statx_changed} reads, without an array for each: what looks at some hundred
- * thousand files is a third faster.
- */
+/** Reads the later one of the two times that {@linkcode read_statx_changed} reads, without an array for each. */
 export function read_statx_latest(statxbuf: Pinned): number {
   room(statxbuf, "statxbuf", STATX_SIZE);
-  const { words } = statxbuf;
+  return latestIn(statxbuf.words);
+}
+
+/**
+ * `statx(dirfd, pathname, flags, mask, statxbuf)` and {@linkcode read_statx_latest} in one, for who looks at a hundred thousand files.
+ *
+ * @param flags `AT` and {@linkcode AT_STATX} members, or 0.
+ * @param statxbuf At least {@linkcode STATX_SIZE} bytes to write to.
+ * @returns Milliseconds since 1970, or `-Infinity` for each errno that {@linkcode statx} throws for.
+ */
+export function statx_latest(
+  dirfd: FdLike,
+  pathname: PathLike | PinnedString,
+  flags: number,
+  statxbuf: Pinned,
+): number {
+  const isThere = statx_succeeds(dirfd, pathname, flags, STATX.MTIME | STATX.CTIME, statxbuf);
+  return isThere ? latestIn(statxbuf.words) : -Infinity;
+}
+
+function latestIn(words: Int32Array): number {
   return Math.max(timeAt(words, 28), timeAt(words, 24));
 }
 

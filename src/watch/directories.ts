@@ -319,7 +319,7 @@ export class Directories implements Reader, Disposable {
   /** Reads a directory, or what a followed link leads to, if that is within the tree. */
   enter(node: Node, mode: ScanMode, loud: boolean, since: number = Infinity): void {
     if (this.isClosed || !this.#leadsOn(node)) return;
-    if (this.#paths.level(node) > this.#options.depth) return this.#leave(node);
+    if (this.#isTooDeep(node)) return this.#leave(node);
     if (this.#links?.admits(node) === false) return;
     if (mode === "check" && this.#isCertain(node)) return;
     const isLate = mode === "new" && loud && this.recall !== undefined && this.#isUnknown(node);
@@ -330,7 +330,7 @@ export class Directories implements Reader, Disposable {
 
   /** Takes a directory that was made a moment ago and is watched: all that is in it will be told. @returns Whether it does. */
   adopt(node: Node, handle: number): boolean {
-    if (this.isClosed || this.#paths.level(node) > this.#options.depth) return false;
+    if (this.isClosed || this.#isTooDeep(node)) return false;
     // A scan has met it where it is now, and its rename is still to come.
     const isKnown = this.watches.handles
       .of(handle)
@@ -365,9 +365,10 @@ export class Directories implements Reader, Disposable {
   }
 
   take(dir: Node, { buffer, rows }: Portion, length: number): boolean {
-    const [kinds, leafKinds] = [this.#kinds, this.#leafKinds];
+    const kinds = this.#kinds;
+    const leafKinds = this.#leafKinds;
     const isKept = this.#tree.keep(dir, buffer, length, kinds, leafKinds, rows, this.#met);
-    if (isKept) this.#pushMet(dir);
+    if (isKept) this.#pushMet();
     return isKept;
   }
 
@@ -534,14 +535,15 @@ export class Directories implements Reader, Disposable {
       if (at < count) this.#foundOne(scan, bytes, rows, at * ROW.LENGTH);
     }
     if (scan.cancelled) this.#met.length = 0;
-    else this.#pushMet(dir);
+    else this.#pushMet();
   }
 
-  /** Wishes for the directories to be read that a read has found in one. */
-  #pushMet(dir: Node): void {
+  /** Wishes for the directories to be read that a read has found. */
+  #pushMet(): void {
     const directories = this.#met;
     if (directories.length === 0) return;
-    if (this.#paths.level(dir) < this.#options.depth)
+    // All of them are as deep.
+    if (!this.#isTooDeep(directories[0] ?? NONE))
       for (const node of directories) this.scanner.push(node, "new", false);
     directories.length = 0;
   }
@@ -620,6 +622,12 @@ export class Directories implements Reader, Disposable {
   }
 
   // --- Helpers -----------------------------------------------------------------
+
+  /** Whether a directory is further below its root than those that are entered. */
+  #isTooDeep(node: Node): boolean {
+    const { depth } = this.#options;
+    return depth !== Infinity && this.#paths.level(node) > depth;
+  }
 
   /** Gives up what was entered: a link leads to no directory any more, or a directory is too deep where it is now. */
   #leave(node: Node): void {

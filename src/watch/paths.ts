@@ -162,15 +162,35 @@ export class Paths {
     return string;
   }
 
-  /** Begins a path with that of a directory. */
+  /** Begins a path with that of a directory: mostly it is in the one before it, or that is in it. */
   #lead(dir: Node, bytes: Uint8Array): void {
+    const tree = this.#tree;
+    const before = this.#callDir;
+    const isKept = tree.places === this.#callPlaces && this.#callEnd < PATH_MAX;
     this.#callDir = dir;
-    this.#callPlaces = this.#tree.places;
+    this.#callPlaces = tree.places;
+    if (isKept && this.#isStep(before, dir)) {
+      this.#callEnd -= tree.nameLength(before) + 1;
+      return;
+    }
+    const end = this.#callEnd + tree.nameLength(dir);
+    if (isKept && end < PATH_MAX && this.#isStep(dir, before)) {
+      tree.copyName(dir, bytes, this.#callEnd);
+      bytes[end] = SLASH;
+      this.#callEnd = end + 1;
+      return;
+    }
     const path = dir === NONE ? NOTHING : this.#join(dir, "real");
     this.#callEnd = path.length;
     if (path.length === 0 || path.length >= PATH_MAX) return;
     bytes.set(path);
     if (path.at(-1) !== SLASH) bytes[this.#callEnd++] = SLASH;
+  }
+
+  /** Whether the path of a directory is that of another one and its name. */
+  #isStep(dir: Node, above: Node): boolean {
+    const isIn = dir !== NONE && above !== NONE && this.#tree.parent(dir) === above;
+    return isIn && !this.#tree.has(dir, FLAG.ANCHOR);
   }
 
   /** Its path below its root, joined with a name in it: `""` for the root. */

@@ -11,6 +11,7 @@ import {
   read_statx_identity,
   read_statx_latest,
   STATX,
+  statx_latest,
   STATX_SIZE,
   statx_succeeds,
 } from "../syscalls/stat.ts";
@@ -27,6 +28,7 @@ const kept: ReadonlySet<bigint> = new Set([
   0xf2f52010n,
 ]);
 
+/** What tells whether a directory is the one that is known, and was left alone. */
 const WANTED = STATX.TYPE | STATX.INO | STATX.MTIME | STATX.CTIME;
 
 /** The longest name that any file system has, and its NUL. */
@@ -51,7 +53,7 @@ export class Still implements Disposable {
       this.#isKept,
       read_statx_identity,
     );
-    brief(read_statx_device, read_statx_latest, statx_succeeds);
+    brief(read_statx_device, read_statx_latest, statx_latest, statx_succeeds);
   }
 
   /** Whether an open directory is the one that is known, and has had the same entries since then. */
@@ -83,9 +85,7 @@ export class Still implements Disposable {
   }
 
   #changed(fd: number, name: PinnedString): number {
-    const flags = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT;
-    const isThere = statx_succeeds(fd, name, flags, WANTED, this.#stat);
-    return isThere ? read_statx_latest(this.#stat) : -Infinity;
+    return statx_latest(fd, name, AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT, this.#stat);
   }
 
   [Symbol.dispose](): void {

@@ -16,6 +16,7 @@ import {
   S,
   STATX,
   statx,
+  statx_latest,
   STATX_SIZE,
   statx_succeeds,
 } from "bun-butter/syscalls";
@@ -107,4 +108,30 @@ test("statx_succeeds() tells what statx() does, and of what it throws for that i
   expect(ask(dir.at("file/below"))).toBe(false);
   expect(ask(dir.at("file"), -1)).toBe(false);
   expect(() => ask("/tmp\0x")).toThrow(TypeError);
+});
+
+test("statx_latest() tells when a file was changed in any way, and of what statx() throws for that nothing is there", () => {
+  using dir = tempDir();
+  using buf = pinned(STATX_SIZE);
+  using asked = pinned(STATX_SIZE);
+  writeFileSync(dir.at("file"), "hello");
+  symlinkSync("file", dir.at("link"));
+  const ahead = Date.now() / 1000 + 1000;
+  utimesSync(dir.at("file"), ahead, ahead);
+  for (const [name, flags] of [
+    ["file", 0],
+    ["link", AT.SYMLINK_NOFOLLOW],
+  ] as const) {
+    statx(AT.FDCWD, dir.at(name), flags, STATX.MTIME | STATX.CTIME, buf);
+    const latest = statx_latest(AT.FDCWD, dir.at(name), flags, asked);
+    expect(latest).toBe(Math.max(...read_statx_changed(buf)));
+  }
+  for (const [name, flags] of [
+    ["missing", 0],
+    ["file/below", 0],
+    ["file", -1],
+  ] as const)
+    expect(statx_latest(AT.FDCWD, dir.at(name), flags, asked)).toBe(-Infinity);
+  using small = pinned(STATX_SIZE - 1);
+  expect(() => statx_latest(AT.FDCWD, dir.path, 0, small)).toThrow(RangeError);
 });

@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { O, openat, read_linux_dirents64_rows } from "bun-butter/syscalls";
 
 import { type Portion, Scanner } from "../../src/watch/scanner.ts";
+import { descriptorCount } from "../support/descriptors.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Who takes no directory without a scan. */
@@ -99,3 +100,88 @@ test.each(["run", "finish"] as const)(
     expect(scanner.idle).toBe(true);
   },
 );
+
+/** A scanner that is told what it does with a tree: node 1 is its root, the others are numbered as they are met. */
+function sweeping(dir: string, isTaken: (node: number) => boolean) {
+  const paths = new Map([[1, dir]]);
+  const told: string[] = [];
+  const meet = ({ buffer, rows }: Portion, node: number, length: number): void => {
+    const count = countOf({ buffer, rows }, length);
+    for (let row = 0; row < count * 5; row += 5) {
+      const start = rows[row + 3] ?? 0;
+      const name = Buffer.from(buffer.bytes.subarray(start, start + (rows[row + 4] ?? 0)));
+      const path = `${paths.get(node)}/${name.toString()}`;
+      told.push(path.slice(dir.length + 1));
+      if (rows[row + 2] !== 4) continue;
+      paths.set(paths.size + 1, path);
+      scanner.push(paths.size, "new", false);
+    }
+  };
+  const open = (node: number): number =>
+    openat(-100, paths.get(node) ?? "", O.RDONLY | O.DIRECTORY, 0);
+  const scanner: Scanner = new Scanner({
+    sweep: (node) => open(node),
+    take: (node, portion, length) => {
+      if (isTaken(node)) meet(portion, node, length);
+      return isTaken(node);
+    },
+    open: ({ node }) => open(node),
+    found: ({ node }, portion, length) => meet(portion, node, length),
+    end: () => {},
+  });
+  return { scanner, told };
+}
+
+test.each([
+  ["is taken", () => true],
+  ["is not", () => false],
+  ["is sometimes", (node: number) => node % 2 === 0],
+])("Scanner: whatever is swept is met once, if what the first read returns %s", (_, isTaken) => {
+  using dir = tempDir();
+  const expected: string[] = [];
+  for (const sub of ["a", "a/b", "a/b/c", "d", "d/e"]) {
+    mkdirSync(dir.at(sub));
+    expected.push(sub);
+    for (let at = 0; at < 3; at++) {
+      writeFileSync(dir.at(`${sub}/${at}`), "");
+      expected.push(`${sub}/${at}`);
+    }
+  }
+  // More than one read takes.
+  for (let at = 0; at < MANY; at++) {
+    writeFileSync(dir.at(`d/${LONG}${at}`), "");
+    expected.push(`d/${LONG}${at}`);
+  }
+  const before = descriptorCount();
+  const { scanner, told } = sweeping(dir.path, isTaken);
+  scanner.push(1, "new", false);
+  while (!scanner.idle) scanner.run(-Infinity);
+  expect(told.toSorted()).toEqual(expected.toSorted());
+  scanner[Symbol.dispose]();
+  expect(descriptorCount()).toBe(before);
+});
+
+test("Scanner: what waits can be cancelled, wished for again, and in another way", () => {
+  using dir = tempDir();
+  writeFileSync(dir.at("file"), "");
+  const { scanner, told } = sweeping(dir.path, () => true);
+  scanner.push(1, "new", false);
+  expect([scanner.isLoud(1), scanner.modeOf(1)]).toEqual([false, "new"]);
+  scanner.cancel(1);
+  expect([scanner.isLoud(1), scanner.modeOf(1)]).toEqual([undefined, undefined]);
+  scanner.run(Infinity);
+  expect([told, scanner.idle]).toEqual([[], true]);
+  scanner.push(1, "new", false);
+  scanner.push(1, "new", false);
+  scanner.push(1, "compare", true);
+  // It was not to be told when it was wished for first.
+  expect([scanner.isLoud(1), scanner.modeOf(1)]).toEqual([false, "compare"]);
+  scanner.run(Infinity);
+  expect([told, scanner.idle]).toEqual([["file"], true]);
+  scanner.push(1, "new", false);
+  scanner.cancel(1);
+  scanner.push(1, "new", false);
+  scanner.run(Infinity);
+  expect([told, scanner.idle]).toEqual([["file", "file"], true]);
+  scanner[Symbol.dispose]();
+});
