@@ -40,6 +40,9 @@ export function choose(
   anchors: readonly Anchor[],
 ): Choice {
   if (backend === "inotify") return { backend: new InotifyBackend(modify), reason: undefined };
+  // Inotify can watch whatever is added.
+  if (backend === "auto" && anchors.length === 0)
+    return { backend: new InotifyBackend(modify), reason: "no path says whether fanotify can" };
   try {
     const paths = anchors.map(({ real }) => nearest(real));
     return { backend: new FanotifyBackend(modify, paths), reason: undefined };

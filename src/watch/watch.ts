@@ -16,7 +16,8 @@ import { Watcher } from "./watcher.ts";
  * vanishes is watched again when it is back. If the kernel's queue overflows, that is told, and then the differences
  * that it hid. A limit or a directory that may not be read is an `"error"` event, and the rest goes on.
  *
- * Paths in events are the given ones, joined with what is below them. Links in a given path are followed once, at the start.
+ * Paths in events are the given ones, joined with what is below them. Links in a given path are followed once, at the start. Of
+ * no paths, `[]`, nothing is watched until `add()`, by inotify unless `backend` says otherwise, and it does not end before it is closed.
  *
  * The kernel does not tell inotify of writes through mmap, of what another machine does to a network file system, of most
  * changes in /proc and /sys, and of mounts: the option `poll` finds all of it, and `add()` of a path compares that once.

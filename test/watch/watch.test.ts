@@ -5,8 +5,10 @@ import { pathToFileURL } from "node:url";
 
 import { changesSince, snapshot, watch, type Watcher, type WatchOptions } from "bun-butter";
 
+import { runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { tempDir } from "../support/temp.ts";
+import { ways } from "../support/watch.ts";
 
 async function pathsOf(watcher: Watcher): Promise<string[]> {
   await watcher.sync();
@@ -92,6 +94,68 @@ test("add() watches another path, and remove() ends that without a word", async 
   expect(await pathsOf(watcher)).toEqual([dir.at("a/new")]);
   expect(watcher.watched.paths).toEqual([dir.at("a")]);
   expect(() => watcher.add(dir.at("none"))).toThrow(expect.objectContaining({ code: "ENOENT" }));
+});
+
+describe("watch([])", () => {
+  test.each(ways)("$backend tells nothing until add(), and nothing after remove()", async (way) => {
+    using dir = tempDir(way.base);
+    await using watcher = watch([], { backend: way.backend });
+    await Promise.all([watcher.ready, watcher.indexed, watcher.sync()]);
+    mkdirSync(dir.at("before"));
+    expect(await pathsOf(watcher)).toEqual([]);
+    expect(watcher.watched).toMatchObject({ paths: [], directories: 0, entries: 0 });
+    for (let round = 0; round < 2; round++) {
+      watcher.add(dir.path);
+      mkdirSync(dir.at(`${round}`));
+      expect(await pathsOf(watcher)).toEqual([dir.at(`${round}`)]);
+      expect(watcher.remove(dir.path)).toBe(true);
+      mkdirSync(dir.at(`${round}/after`));
+      expect(await pathsOf(watcher)).toEqual([]);
+      expect(watcher.watched).toMatchObject({ paths: [], directories: 0, entries: 0 });
+    }
+  });
+
+  test("takes the backend that can watch whatever is added", () => {
+    using watcher = watch([]);
+    watcher.add("/proc/fs");
+    expect(watcher.watched).toMatchObject({ backend: "inotify", failed: 0 });
+    expect(watcher.watched.reason).toBe("no path says whether fanotify can");
+  });
+
+  test.each(ways)("$backend ends a loop when it is closed", async ({ backend }) => {
+    const watcher = watch([], { backend });
+    const loop = (async () => {
+      for await (const { path } of watcher) expect(path).toBe("");
+      return "over";
+    })();
+    await watcher.ready;
+    expect(Bun.peek.status(loop)).toBe("pending");
+    watcher.close();
+    expect(await loop).toBe("over");
+  });
+
+  test.each(ways)("$backend holds a process only while it is read", async ({ backend, base }) => {
+    using dir = tempDir(base);
+    const script = `
+      import { watch } from "bun-butter";
+      import { mkdirSync } from "node:fs";
+      const [, dir] = process.argv;
+      const unread = watch([], { backend: "${backend}" });
+      const weak = watch([], { backend: "${backend}", persistent: false });
+      weak.readEvent().catch(() => {});
+      const watcher = watch([], { backend: "${backend}" });
+      setTimeout(() => {
+        watcher.add(dir);
+        mkdirSync(dir + "/new");
+      }, 20).unref();
+      for await (const { type } of watcher) {
+        console.log(type);
+        break;
+      }
+    `;
+    const { stdout, exitCode } = await runScript(script, { args: [dir.path], timeout: 20_000 });
+    expect([stdout, exitCode]).toEqual(["create\n", 0]);
+  });
 });
 
 test("remove() of what is above a path leaves that one watched", async () => {
