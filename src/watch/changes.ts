@@ -284,10 +284,8 @@ export class Changes {
       !isBefore &&
       (now === undefined ||
         (now.ino === this.#tree.ino(known) && now.kind === this.#tree.kind(known)));
-    if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
-      this.#tree.setIno(known, now.ino);
-      this.#tree.setKind(known, now.kind);
-    }
+    if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory)
+      this.#directories.become(known, now);
     this.#moves.replaced(known);
     // A scan has met it, or it took the place of what a scan has met.
     if (isSame || (isDirectory && !isBefore)) this.#directories.tellMade(known);

@@ -20,6 +20,7 @@ import {
   KINDS_WITHOUT_LINKS,
   LEAF_KINDS,
   LEAF_KINDS_WITHOUT_LINKS,
+  type Look,
   look,
   lookIn,
 } from "./look.ts";
@@ -251,6 +252,13 @@ export class Directories implements Reader, Disposable {
     return node;
   }
 
+  /** What an entry's name stands for is that. What was below a link is gone with it. */
+  become(node: Node, { kind, ino }: Look): void {
+    if (kind !== KIND.SYMLINK && this.#tree.has(node, FLAG.FOLLOWED)) this.#leave(node);
+    this.#tree.setIno(node, ino);
+    this.#tree.setKind(node, kind);
+  }
+
   /** Removes an entry with all below it, from the bottom up. */
   drop(node: Node, loud: boolean): void {
     if (loud) this.#recallBelow(node);
@@ -424,6 +432,7 @@ export class Directories implements Reader, Disposable {
       // It may be what it was, and what was read be of another one.
       const isSame = bound === "same" && scan.mode === "check" && since === Infinity;
       if (wasAnother) scan.since = Math.min(scan.since, since);
+      if (bound === "loop") this.#leave(node);
       if (bound === "loop" || isSame) {
         close(fd);
         return -1;
@@ -574,8 +583,7 @@ export class Directories implements Reader, Disposable {
     }
     const isOfAnotherKind = this.#tree.kind(node) !== kind;
     const isAnother = isOfAnotherKind || ![0, ino].includes(this.#tree.ino(node));
-    this.#tree.setIno(node, ino);
-    this.#tree.setKind(node, kind);
+    this.become(node, { kind, ino });
     // What made it another one is still to be read, unless it is lost; and then nothing else tells its kind.
     if (scan.mode === "new" && !isOfAnotherKind) return;
     const isLoss = scan.since !== Infinity;
@@ -652,8 +660,8 @@ export class Directories implements Reader, Disposable {
   /** Whether it is a directory, or a link to one that is followed. */
   #leadsOn(node: Node): boolean {
     if (this.#tree.isDirectory(node)) return true;
-    if (this.#tree.kind(node) !== KIND.SYMLINK || !this.#options.followSymlinks) return false;
-    const isThere = look(this.#paths.real(node), true)?.kind === KIND.DIRECTORY;
+    const isLink = this.#tree.kind(node) === KIND.SYMLINK && this.#options.followSymlinks;
+    const isThere = isLink && look(this.#paths.real(node), true)?.kind === KIND.DIRECTORY;
     if (isThere) this.#tree.set(node, FLAG.FOLLOWED);
     else if (this.#tree.has(node, FLAG.FOLLOWED)) this.#leave(node);
     return isThere;

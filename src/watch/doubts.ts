@@ -148,10 +148,11 @@ export class Doubts {
     const ino = this.#tree.ino(node);
     if (ino === now.ino) return;
     const isSame = ino === 0 && this.#tree.kind(node) === now.kind;
-    this.#tree.setIno(node, now.ino);
-    this.#tree.setKind(node, now.kind);
+    this.#directories.become(node, now);
     // If it was not looked at before, it is what was told.
-    if (!isSame) this.#directories.tellChanged(node);
+    if (isSame) return;
+    this.#directories.tellChanged(node);
+    this.#directories.enter(node, "check", true);
   }
 
   /** Finds out why a directory is not watched any more. */

@@ -139,9 +139,9 @@ export class Hindsight {
       this.#isConfused = true;
       return false;
     }
-    this.#tree.setIno(node, now.ino);
-    if (now.kind === this.#tree.kind(node)) return true;
-    this.#tree.setKind(node, now.kind);
+    const isSame = now.kind === this.#tree.kind(node);
+    this.#directories.become(node, now);
+    if (isSame) return true;
     this.#teller.tell("change", node);
     this.#directories.enter(node, "new", true);
     return true;

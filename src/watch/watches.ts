@@ -164,7 +164,8 @@ export class Watches {
    */
   bind(node: Node, handle: number): "same" | "new" | "loop" {
     const before = this.#tree.handle(node);
-    if (before === handle) return "same";
+    // Since it was renamed, it may be below what it leads to.
+    if (before === handle) return this.#isLoop(node, handle) ? "loop" : "same";
     // That it is elsewhere as well is to be expected: each of those would be opened for each that comes.
     const isLinked = this.#tree.has(node, FLAG.LINKED | FLAG.FOLLOWED);
     for (const other of this.handles.of(handle)) {
@@ -277,6 +278,17 @@ export class Watches {
     // Another directory is there, which nobody wants watched yet.
     if (now !== 0 && this.handles.of(now).length === 0) this.#backend.unwatch(now);
     return -1;
+  }
+
+  /** Whether a directory that is watched is known as one above it as well. */
+  #isLoop(node: Node, handle: number): boolean {
+    if (this.handles.only(handle) === node) return false;
+    return this.handles
+      .of(handle)
+      .some(
+        (other) =>
+          other !== node && !this.#tree.has(other, FLAG.GUARD) && this.#tree.isWithin(node, other),
+      );
   }
 
   /** What an entry was is somewhere else. */
