@@ -177,6 +177,7 @@ export class Changes {
     const node = this.#entryBefore(dir, event);
     if (node === NONE) return;
     if (event.isDirectory) this.#hindsight.confuse();
+    this.#directories.moving(node);
     // A directory is what it is.
     const isIt = event.child !== 0 && this.#tree.handle(node) === event.child;
     if (!isIt && this.#moves.hasReplaced(node)) {

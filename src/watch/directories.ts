@@ -172,11 +172,22 @@ export class Directories implements Reader, Disposable {
     return this.#ignore.readsFiles;
   }
 
-  /** How a directory is looked at that was renamed: what is left out below it, or too deep, may be other things where it is now. */
+  /** How a directory is looked at that was renamed: what is left out below it, too deep, or where links lead may be other things where it is now. */
   get afterMove(): ScanMode {
     // Nothing that looks at paths is allowed for as long as that.
     if (this.recall !== undefined) return "check";
-    return this.#ignore.active || this.#options.depth !== Infinity ? "compare" : "check";
+    const isSame = !this.#ignore.active && this.#options.depth === Infinity;
+    return isSame && this.#links === undefined ? "check" : "compare";
+  }
+
+  /** Something is about to be renamed that links may lead to, or by way of. */
+  moving(node: Node): void {
+    this.#links?.moved(node);
+  }
+
+  /** Nothing is left to read: looks where links lead that may lead elsewhere. */
+  followAgain(): void {
+    for (const node of this.#links?.takeUnsure() ?? []) this.scanner.push(node, "check", true);
   }
 
   /** All of the tree is known from now on, or something was lost. */
@@ -255,6 +266,7 @@ export class Directories implements Reader, Disposable {
   /** What an entry's name stands for is that. What was below a link is gone with it. */
   become(node: Node, { kind, ino }: Look): void {
     if (kind !== KIND.SYMLINK && this.#tree.has(node, FLAG.FOLLOWED)) this.#leave(node);
+    if (ino !== this.#tree.ino(node)) this.#links?.moved(node);
     this.#tree.setIno(node, ino);
     this.#tree.setKind(node, kind);
   }
@@ -643,7 +655,7 @@ export class Directories implements Reader, Disposable {
     this.scanner.cancel(node);
     this.watches.forget(node);
     this.#rules.forget(node);
-    this.#tree.clear(node, FLAG.FOLLOWED);
+    this.#links?.leave(node);
   }
 
   /** Whether nothing is known of what is in a directory, and nobody is about to find out. */
@@ -662,7 +674,7 @@ export class Directories implements Reader, Disposable {
     if (this.#tree.isDirectory(node)) return true;
     const isLink = this.#tree.kind(node) === KIND.SYMLINK && this.#options.followSymlinks;
     const isThere = isLink && look(this.#paths.real(node), true)?.kind === KIND.DIRECTORY;
-    if (isThere) this.#tree.set(node, FLAG.FOLLOWED);
+    if (isThere) this.#links?.follow(node);
     else if (this.#tree.has(node, FLAG.FOLLOWED)) this.#leave(node);
     return isThere;
   }

@@ -222,6 +222,7 @@ export class Engine implements Sink, Disposable {
     this.#doubts.emptied(isQuiet);
     this.caughtUp();
     this.#hindsight.emptied();
+    this.directories.followAgain();
     const { scanner, watches } = this.directories;
     if (scanner.idle) watches.trust.emptied(this.#emptiedTick);
   }

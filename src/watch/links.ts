@@ -7,7 +7,7 @@
 import { ERRNO, OSError } from "../errors.ts";
 import type { Paths } from "./paths.ts";
 import type { Teller } from "./teller.ts";
-import { FLAG, type Node, NONE, type Tree } from "./tree.ts";
+import { FLAG, KIND, type Node, NONE, type Tree } from "./tree.ts";
 
 /** Entries that are watched by way of links, which take some 100 MB. */
 const MOST_ENTRIES = 1_000_000;
@@ -28,11 +28,39 @@ export class Links {
   readonly #teller: Teller;
   readonly #told = new Set<keyof typeof reasons>();
   #count = 0;
+  /** Links that are followed. */
+  readonly #followed = new Set<Node>();
+  /** Whether any of them may lead elsewhere: what may be on their way was renamed, or is not there any more. */
+  #isUnsure = false;
 
   constructor(tree: Tree, paths: Paths, teller: Teller) {
     this.#tree = tree;
     this.#paths = paths;
     this.#teller = teller;
+  }
+
+  /** Something was renamed, or is gone, or is another one. Of a directory that is deleted all hear that lead there. */
+  moved(node: Node): void {
+    if (this.#tree.kind(node) !== KIND.FILE) this.#isUnsure = true;
+  }
+
+  /** The links that may lead elsewhere, once. */
+  takeUnsure(): readonly Node[] {
+    const unsure = this.#isUnsure ? [...this.#followed] : [];
+    this.#isUnsure = false;
+    return unsure;
+  }
+
+  /** A link leads to a directory. */
+  follow(node: Node): void {
+    this.#tree.set(node, FLAG.FOLLOWED);
+    this.#followed.add(node);
+  }
+
+  /** It does no more. */
+  leave(node: Node): void {
+    this.#tree.clear(node, FLAG.FOLLOWED);
+    this.#followed.delete(node);
   }
 
   /** An entry was added. */
@@ -45,7 +73,9 @@ export class Links {
 
   /** An entry is about to be removed. */
   removed(node: Node): void {
+    if (!this.#tree.isDirectory(node)) this.moved(node);
     if (this.#tree.has(node, FLAG.LINKED)) this.#count--;
+    this.#followed.delete(node);
   }
 
   /** Whether what is in a directory may be watched, as far as links are concerned. The user is told of the first that may not. */

@@ -56,7 +56,8 @@ export interface WatchOptions extends EventSourceOptions {
   /**
    * Watches what symbolic links to directories lead to, by the path of the link. A link to a directory above itself is not
    * entered. What a link to a file leads to is not watched. If what a link leads to is renamed or deleted, what is in it is told as
-   * deleted; another directory that is there by then is watched, and one that comes later is after `add()`. A million entries by way of links, or 256 paths to one directory, are an
+   * deleted; another directory that is there by then is watched, and one that comes later is after `add()`. What is on the way of a link
+   * and outside of the tree is not watched: where the link leads when that is renamed is found by `add()` as well. A million entries by way of links, or 256 paths to one directory, are an
    * `"error"` event, and no more are watched.
    *
    * @default false

@@ -172,6 +172,8 @@ export class Watches {
       if (this.#tree.has(other, FLAG.GUARD)) continue;
       if (!isLinked && !this.#leadsTo(other, handle)) this.#displace(other, handle);
       else if (this.#tree.isWithin(node, other)) return "loop";
+      // It was entered first.
+      else if (this.#tree.isWithin(other, node)) this.onSuspect(other);
     }
     if (before !== 0) this.unbind(node);
     this.handles.add(handle, node);
