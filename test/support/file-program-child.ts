@@ -1,10 +1,10 @@
-/** Runs a random program beside whoever watches: `file-program-child.ts DIR OUTSIDE SEED COUNT`; with `waits` when its input ends. */
+/** Runs a random program beside whoever watches: `file-program-child.ts DIR OUTSIDE SEED COUNT [WITHOUT…]`; with `waits` when its input ends. */
 import { FileProgram } from "./file-program.ts";
 
-const [dir = "", outside = "", seed, count, waits] = process.argv.slice(2);
+const [dir = "", outside = "", seed, count, ...words] = process.argv.slice(2);
 
-if (waits !== undefined) {
+if (words.includes("waits")) {
   console.log("ready");
   await Bun.stdin.text();
 }
-new FileProgram(dir, outside, Number(seed)).run(Number(count));
+new FileProgram(dir, outside, Number(seed), words).run(Number(count));

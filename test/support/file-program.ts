@@ -30,10 +30,13 @@ export class FileProgram {
   readonly done: string[] = [];
   /** How many operations it has come to. */
   tried = 0;
+  readonly #without: readonly string[];
 
-  constructor(dir: string, outside: string, seed: number) {
+  /** @param without Operations that it does not do. */
+  constructor(dir: string, outside: string, seed: number, without: readonly string[] = []) {
     this.#dir = dir;
     this.#outside = outside;
+    this.#without = without;
     this.#random = seeded(seed);
   }
 
@@ -66,6 +69,7 @@ export class FileProgram {
     ] as const satisfies readonly (readonly [string, (path: string) => void])[];
     const [name, operation] = operations[this.#random(operations.length)] ?? operations[0];
     const path = this.#path();
+    if (this.#without.includes(name)) return;
     try {
       operation(path);
       this.done.push(`${name} ${path} ${lstatSync(path, { throwIfNoEntry: false })?.ino}`);

@@ -13,8 +13,11 @@ import {
 
 import { watch, type WatchOptions } from "bun-butter";
 
+import { parallel } from "../support/parallel.ts";
+import { type Outcome, right, seeds } from "../support/replay.ts";
+import { rootedAmid, rootedBeside } from "../support/rooted.ts";
 import { linesOf, type Place, within, write } from "../support/rows.ts";
-import { ways } from "../support/watch.ts";
+import { type Way, ways } from "../support/watch.ts";
 
 describe.each(ways)("$backend", (way) => {
   /** Runs with a watcher of some paths, in which nothing but directories is. */
@@ -451,3 +454,21 @@ describe.each(ways)("$backend", (way) => {
     });
   });
 });
+
+describe.each(ways)(
+  "replaying $backend's events makes what is below paths that come and go",
+  (way) => {
+    test.each<[string, (seed: number, way: Way) => Promise<Outcome>]>([
+      ["while a random program goes on between any two looks", rootedAmid],
+      ["while another process runs one", rootedBeside],
+    ])(
+      "%s",
+      async (_, run) => {
+        // `BUTTER_SEEDS=200` does more of it.
+        const some = seeds.slice(0, Math.ceil(seeds.length / 2));
+        expect(await parallel(some, (seed) => run(seed, way), 1)).toEqual(some.map(right));
+      },
+      120_000,
+    );
+  },
+);
