@@ -34,7 +34,8 @@ export interface WatchOptions extends EventSourceOptions {
   readonly recursive?: boolean;
   /**
    * How many levels of directories below a root are entered: 0 is the root's own entries. What comes to be further below by a rename is
-   * told as deleted, and what is so no more as made.
+   * told as deleted, and what is so no more as made. With a depth, a path below another one is watched by itself: what is within the depth
+   * of both is told twice.
    *
    * @default Infinity
    */
