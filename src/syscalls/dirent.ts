@@ -207,8 +207,8 @@ const TYPE_SHIFT = 16;
 const PACKED_SIZE = 7;
 
 /**
- * Packs each `struct linux_dirent64` of what one call returned into units of four bytes, and looks at nothing but those: that takes a
- * fifth of the time of rows, for files whose names nobody wants to know yet.
+ * Packs each `struct linux_dirent64` of what one call returned into units of four bytes, and looks at nothing but those: for files
+ * whose names nobody wants to know yet.
  *
  * @param length How many bytes were written, at most 128 KiB.
  * @param into Room for as many bytes behind `at`. There the length of all in units of four bytes is written to, and above 16 bits how

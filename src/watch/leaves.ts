@@ -1,6 +1,6 @@
 /**
  * Entries that nobody has asked for: no directories, and of directories that were read in one go. They have no numbers and
- * no hashes, only their inode numbers, kinds and names, one behind the other. Each takes some 16 bytes, a third of what
+ * no hashes, only their inode numbers, kinds and names, one behind the other. Each takes some 20 bytes, a third of what
  * one takes that a name leads to, and most entries of most trees are never asked for.
  *
  * @module
