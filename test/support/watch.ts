@@ -92,6 +92,18 @@ export class Model {
   }
 }
 
+/** More attempts than are disturbed in a row, on a machine that is busy. */
+const ATTEMPTS = 8;
+
+/** Fanotify hears of all that others do in the file system, which may be more than the kernel keeps: then all of it is done again. */
+export async function undisturbed<T>(attempt: (model: Model) => Promise<T>): Promise<T> {
+  for (let left = ATTEMPTS; ; left--) {
+    const model = new Model();
+    const result = await attempt(model);
+    if (model.overflows === 0 || left === 0) return result;
+  }
+}
+
 /** What is there, by path. */
 export function treeOf(path: string, tree = new Map<string, WatchKind>()): Map<string, WatchKind> {
   const stat = lstatSync(path, { throwIfNoEntry: false });

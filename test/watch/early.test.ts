@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { unread } from "../support/early.ts";
 import { parallel } from "../support/parallel.ts";
 import { right, seeds } from "../support/replay.ts";
-import { canFanotify, memory, Model } from "../support/watch.ts";
+import { canFanotify, memory, undisturbed } from "../support/watch.ts";
 
 // More of them by hand: `BUTTER_SEEDS=500 bun test test/watch/early.test.ts`. These went wrong once.
 const some = [...seeds, 47, 49, 55, 103, 150, 539, 613, 616].filter(
@@ -21,7 +21,11 @@ describe.skipIf(!canFanotify)(
       "when a program runs before that was read, with %p",
       async (option) => {
         const way = { backend: "fanotify", base: memory } as const;
-        const outcomes = await parallel(some, (seed) => unread(seed, way, new Model(), option), 1);
+        const outcomes = await parallel(
+          some,
+          (seed) => undisturbed((model) => unread(seed, way, model, option)),
+          1,
+        );
         expect(outcomes).toEqual(some.map(right));
       },
       60_000,
@@ -32,6 +36,10 @@ describe.skipIf(!canFanotify)(
 test("replaying inotify's events makes the tree when a program runs while that is read", async () => {
   const way = { backend: "inotify", base: tmpdir() } as const;
   const option = { initial: true };
-  const outcomes = await parallel(some, (seed) => unread(seed, way, new Model(), option), 1);
+  const outcomes = await parallel(
+    some,
+    (seed) => undisturbed((model) => unread(seed, way, model, option)),
+    1,
+  );
   expect(outcomes).toEqual(some.map(right));
 }, 60_000);

@@ -17,7 +17,15 @@ import { watch, type WatchEvent } from "bun-butter";
 
 import { exchange } from "../support/exchange.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { canFanotify, line, listed, memory, Model, seeded, treeOf } from "../support/watch.ts";
+import {
+  canFanotify,
+  line,
+  listed,
+  memory,
+  seeded,
+  treeOf,
+  undisturbed,
+} from "../support/watch.ts";
 
 /** Directories at the top, and in each of them. */
 const TOPS = 24;
@@ -266,46 +274,57 @@ async function turns(count: number): Promise<void> {
 describe.skipIf(!canFanotify)("before a tree is read", () => {
   describe.each(ways)("$way", ({ before, after }) => {
     test.each(rows)("$row", async ({ steps, events }) => {
-      using dir = tempDir(memory);
-      make(dir);
-      await using watcher = watch(dir.at("root"), { backend: "fanotify" });
-      await watcher.ready;
-      await turns(before);
-      for (const place of places)
-        steps(
-          (...names) => dir.at("root", place, ...names),
-          (...names) => dir.at("out", place, ...names),
-        );
-      await turns(after);
-      await watcher.sync();
-      const told = watcher.readEventsSync();
+      const row = await undisturbed(async (model) => {
+        using dir = tempDir(memory);
+        make(dir);
+        treeOf(dir.at("root"), model.entries);
+        await using watcher = watch(dir.at("root"), { backend: "fanotify" });
+        await watcher.ready;
+        await turns(before);
+        for (const place of places)
+          steps(
+            (...names) => dir.at("root", place, ...names),
+            (...names) => dir.at("out", place, ...names),
+          );
+        await turns(after);
+        await watcher.sync();
+        const told = watcher.readEventsSync();
+        model.apply(told);
+        await watcher.indexed;
+        const { entries } = watcher.watched;
+        return { told, base: dir.at("root"), entries, size: treeOf(dir.at("root")).size };
+      });
       for (const place of places) {
-        const base = dir.at("root", place);
-        const lines = told
-          .filter(({ path }) => path.startsWith(`${base}/`) && !path.startsWith(`${base}/a/`))
-          .map((event) => line(event, base));
+        const path = join(row.base, place);
+        const lines = row.told
+          .filter(
+            (event) => event.path.startsWith(`${path}/`) && !event.path.startsWith(`${path}/a/`),
+          )
+          .map((event) => line(event, path));
         expect(lines.toSorted()).toEqual(events.toSorted());
       }
-      expect(told).toHaveLength(events.length * places.length);
-      await watcher.indexed;
-      expect(watcher.watched.entries).toBe(treeOf(dir.at("root")).size);
+      expect(row.told).toHaveLength(events.length * places.length);
+      expect(row.entries).toBe(row.size);
     });
 
     test("all of it is deleted", async () => {
-      using dir = tempDir(memory);
-      make(dir);
-      const model = new Model();
-      treeOf(dir.at("root"), model.entries);
-      await using watcher = watch(dir.at("root"), { backend: "fanotify" });
-      await watcher.ready;
-      await turns(before);
-      for (const name of readdirSync(dir.at("root")))
-        rmSync(dir.at("root", name), { recursive: true });
-      await turns(after);
-      await watcher.sync();
-      model.apply(watcher.readEventsSync());
-      expect(model.wrong).toEqual([]);
-      expect(listed(model.entries)).toEqual([`${dir.at("root")} directory`]);
+      const outcome = await undisturbed(async (model) => {
+        using dir = tempDir(memory);
+        make(dir);
+        treeOf(dir.at("root"), model.entries);
+        await using watcher = watch(dir.at("root"), { backend: "fanotify" });
+        await watcher.ready;
+        await turns(before);
+        for (const name of readdirSync(dir.at("root")))
+          rmSync(dir.at("root", name), { recursive: true });
+        await turns(after);
+        await watcher.sync();
+        model.apply(watcher.readEventsSync());
+        const left = listed(model.entries).map((path) => path.replace(dir.path, ""));
+        return { left, wrong: model.wrong };
+      });
+      expect(outcome.wrong).toEqual([]);
+      expect(outcome.left).toEqual(["/root directory"]);
     });
   });
 
@@ -336,22 +355,30 @@ describe.skipIf(!canFanotify)("before a tree is read", () => {
   test.each(Array.from({ length: 12 }, (_, seed) => seed))(
     "replaying the events of random steps makes the tree, seed %p",
     async (seed) => {
-      using dir = tempDir(memory);
-      make(dir);
-      const root = dir.at("root");
-      const model = new Model();
-      treeOf(root, model.entries);
-      await using watcher = watch(root, { backend: "fanotify" });
-      await watcher.ready;
-      const told: WatchEvent[] = [];
-      await play(dir, seed, () => told.push(...watcher.readEventsSync()));
-      await watcher.sync();
-      told.push(...watcher.readEventsSync());
-      model.apply(told);
-      expect(model.wrong).toEqual([]);
-      expect(listed(model.entries)).toEqual(listed(treeOf(root)));
-      await watcher.indexed;
-      expect(watcher.watched.entries).toBe(model.entries.size);
+      const outcome = await undisturbed(async (replayed) => {
+        using dir = tempDir(memory);
+        make(dir);
+        const root = dir.at("root");
+        treeOf(root, replayed.entries);
+        await using watcher = watch(root, { backend: "fanotify" });
+        await watcher.ready;
+        const told: WatchEvent[] = [];
+        await play(dir, seed, () => told.push(...watcher.readEventsSync()));
+        await watcher.sync();
+        told.push(...watcher.readEventsSync());
+        replayed.apply(told);
+        await watcher.indexed;
+        const { entries } = watcher.watched;
+        return {
+          wrong: replayed.wrong,
+          model: listed(replayed.entries),
+          tree: listed(treeOf(root)),
+          entries,
+        };
+      });
+      expect(outcome.wrong).toEqual([]);
+      expect(outcome.model).toEqual(outcome.tree);
+      expect(outcome.entries).toBe(outcome.tree.length);
     },
   );
 });
