@@ -542,6 +542,7 @@ export class Directories implements Reader, Disposable {
   }
 
   found(scan: Scan, portion: Portion, length: number): void {
+    if (!this.#tree.isEmpty(scan.node)) this.recall?.expose(scan.node);
     const { node: dir, mode, loud } = scan;
     // Nobody wants to know of each, and nobody counts them.
     const isLinked = this.#tree.has(dir, FLAG.LINKED | FLAG.FOLLOWED);

@@ -62,6 +62,14 @@ export class Recall {
     return this.#late.has(dir);
   }
 
+  /** More is in a directory than is to be told at once: who reads may be slower. It is told when it is met. */
+  expose(dir: Node): void {
+    if (!this.#late.has(dir)) return;
+    this.#directories.fresh.delete(dir);
+    this.#directories.scanner.raise(dir);
+    this.#tellEntries(dir);
+  }
+
   forget(node: Node): void {
     this.#late.delete(node);
   }
@@ -135,6 +143,10 @@ export class Recall {
   #tell(dir: Node): void {
     // A large one is told of when it is read to its end.
     if (!this.#late.has(dir) || this.#directories.scanner.isLoud(dir) !== undefined) return;
+    this.#tellEntries(dir);
+  }
+
+  #tellEntries(dir: Node): void {
     this.#late.delete(dir);
     for (let child = this.#tree.first(dir); child !== NONE; child = this.#tree.next(child)) {
       this.#directories.tellMade(child);
@@ -187,7 +199,7 @@ export class Recall {
       let node = this.#tree.find(dir, name);
       const isOther = node !== NONE && (comes || this.#tree.isDirectory(node) !== isDirectory);
       if (isOther) {
-        this.#directories.drop(node, false);
+        this.#directories.drop(node, this.#tree.has(node, FLAG.TOLD));
         node = NONE;
       }
       if (comes || this.#directories.isIgnored(dir, name, isDirectory)) continue;
