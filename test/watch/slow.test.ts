@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { linkSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 
-import { watch, type Watcher } from "bun-butter";
+import { watch, type Watcher, type WatchEvent } from "bun-butter";
 
 import { tempDir } from "../support/temp.ts";
 import { memory, ways } from "../support/watch.ts";
@@ -22,6 +22,11 @@ for (let at = 1; at < MANY; at++) linkSync(`${full}/0`, `${full}/${at}`);
 afterAll(() => {
   dir[Symbol.dispose]();
 });
+
+/** How many events are of entries: who fills the file system's queue beside this makes an overflow, which hides nothing here. */
+function madeIn(events: readonly WatchEvent[]): number {
+  return events.filter(({ type }) => type !== "overflow").length;
+}
 
 /** Lets the event loop turn until so many events are unread, and then for a while. */
 async function unread(watcher: Watcher): Promise<number> {
@@ -60,13 +65,13 @@ describe.each(ways)("$backend", ({ backend }) => {
     await watcher.ready;
     renameSync(full, `${root}/full`);
     using _back = { [Symbol.dispose]: () => renameSync(`${root}/full`, full) };
-    let told = (await watcher.readEvents()).length;
+    let told = madeIn(await watcher.readEvents());
     expect(await unread(watcher)).toBeLessThan(MANY);
     for await (const batch of watcher.batches()) {
-      told += batch.length;
+      told += madeIn(batch);
       if (told > MANY) break;
     }
     await watcher.sync();
-    expect(told + watcher.readEventsSync().length).toBe(MANY + 1);
+    expect(told + madeIn(watcher.readEventsSync())).toBe(MANY + 1);
   }, 30_000);
 });
