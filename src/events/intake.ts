@@ -63,6 +63,18 @@ export function readBuffer(): Pinned {
   return (shared ??= pinned(BUFFER_SIZE));
 }
 
+/** Lends it to who asks functions of others while a read is decoded: what they read goes elsewhere. */
+export function lendBuffer<T>(use: (buffer: Pinned) => T): T {
+  const buffer = readBuffer();
+  shared = undefined;
+  try {
+    return use(buffer);
+  } finally {
+    (shared as Pinned | undefined)?.[Symbol.dispose]();
+    shared = buffer;
+  }
+}
+
 /** Closes what a source that nobody can reach any more has left open. */
 const dropped = new FinalizationRegistry<Handle>((handle) => {
   const { fd } = handle;

@@ -5,7 +5,7 @@
  */
 import { checkOptions, type EventSourceOptions, sourceNames } from "../events/event-source.ts";
 import { checkNames, type OptionNames } from "../events/options.ts";
-import type { IgnoreRule } from "./ignore.ts";
+import { type IgnoreRule, looksAtPaths } from "./ignore.ts";
 
 /** How long a file must be left alone before its event comes. */
 export interface WatchSettle {
@@ -239,4 +239,17 @@ function duration(name: string, value: number): number {
     throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${typeof value}`);
   if (value >= 0 && value <= LONGEST) return value;
   throw new RangeError(`Cannot take ${name}: ${value} is not between 0 and ${LONGEST} ms`);
+}
+
+/** Whether what is there counts, and not only what happens: what a rename leaves out, or leaves out no more, is told of what is known. */
+export function needsTree({
+  initial,
+  followSymlinks,
+  poll,
+  depth,
+  ignore,
+  gitignore,
+}: Settings): boolean {
+  const isByPath = gitignore !== undefined || depth !== Infinity || ignore.some(looksAtPaths);
+  return initial || followSymlinks || poll > 0 || isByPath;
 }

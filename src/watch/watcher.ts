@@ -5,8 +5,8 @@
  */
 import { ERRNO, ValueError } from "../errors.ts";
 import { EventSource } from "../events/event-source.ts";
-import { type Batch, readBuffer } from "../events/intake.ts";
-import type { PathLike } from "../libc.ts";
+import { type Batch, lendBuffer, readBuffer } from "../events/intake.ts";
+import type { PathLike, Pinned } from "../libc.ts";
 import { ioctl_fionread, read_nonblock } from "../syscalls/fd.ts";
 import { absence } from "./absence.ts";
 import type { Backend } from "./backend.ts";
@@ -14,9 +14,9 @@ import { CalmTeller } from "./calm-teller.ts";
 import { choose } from "./choose.ts";
 import { Engine } from "./engine.ts";
 import type { WatchEvent } from "./event.ts";
-import { checkGlobs, Ignore, looksAtPaths } from "./ignore.ts";
+import { checkGlobs, Ignore } from "./ignore.ts";
 import { HOLD } from "./moves.ts";
-import { type Settings, settingsOf, type WatchOptions } from "./options.ts";
+import { needsTree, type Settings, settingsOf, type WatchOptions } from "./options.ts";
 import { MOST_UNREAD, Pace, SHORT, SLICE } from "./pace.ts";
 import { type Anchor, pathName, Paths } from "./paths.ts";
 import { resolvePath } from "./resolve.ts";
@@ -59,6 +59,8 @@ export class Watcher extends EventSource<WatchEvent> {
   readonly #pace: Pace;
   /** Whether events were read that can't be told yet. */
   #isHeldUp = false;
+  /** Whether functions that ignore may be asked. */
+  #isAsking = false;
   #timer: NodeJS.Timeout | undefined;
   /** When what is gathered is told. */
   #batchDue: number | undefined;
@@ -223,8 +225,13 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   protected override receive(): Batch<WatchEvent> {
+    // A function that ignores wants to know: it comes after what that is asked about.
+    if (this.#isAsking) return { events: [], more: "later" };
+    return this.#ask(() => lendBuffer(this.#receive));
+  }
+
+  readonly #receive = (buffer: Pinned): Batch<WatchEvent> => {
     if (this.#engine.isBehind) this.#engine.lookBack();
-    const buffer = readBuffer();
     const wasHeldUp = this.#isHeldUp;
     let began: number;
     let length: number;
@@ -247,7 +254,7 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#scan(0, this.#pace.isComing ? SHORT : SLICE);
     const events = this.#take();
     return { events, more, burst, after: this.#engine.isBehind ? this.#after : undefined };
-  }
+  };
 
   /** `receive` does all of it: what a read says can need more than its bytes. */
   protected decode(): WatchEvent[] {
@@ -306,11 +313,24 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#engine.expire(Infinity);
   }
 
+  /** Does what may ask functions that ignore. */
+  #ask<T>(work: () => T): T {
+    const wasAsking = this.#isAsking;
+    this.#isAsking = true;
+    try {
+      return work();
+    } finally {
+      this.#isAsking = wasAsking;
+    }
+  }
+
   /** Reads directories for a while; if some are left, again in a later turn of the event loop. */
   #scan(least: number = 0, time: number = SLICE): void {
     const { scanner } = this.#engine.directories;
-    if (!scanner.idle && !this.#isHeldUp) scanner.run(performance.now() + time, least);
-    this.#engine.settle();
+    this.#ask(() => {
+      if (!scanner.idle && !this.#isHeldUp) scanner.run(performance.now() + time, least);
+      this.#engine.settle();
+    });
     // All of what was read of directories is what has been told: nothing can be older.
     const isFresh = this.#engine.isFresh && !this.#isHeldUp && !this.closed;
     if (isFresh && ioctl_fionread(this) === 0) this.#engine.caughtUp();
@@ -436,12 +456,6 @@ export class Watcher extends EventSource<WatchEvent> {
 
 function closedError(by: string): ValueError {
   return new ValueError(ERRNO.EBADF[0], { syscall: by, path: "Watcher", hint: "it is closed" });
-}
-
-/** Whether what is there counts, and not only what happens: what a rename leaves out, or leaves out no more, is told of what is known. */
-function needsTree({ initial, followSymlinks, poll, depth, ignore, gitignore }: Settings): boolean {
-  const isByPath = gitignore !== undefined || depth !== Infinity || ignore.some(looksAtPaths);
-  return initial || followSymlinks || poll > 0 || isByPath;
 }
 
 function isList(paths: PathLike | readonly PathLike[]): paths is readonly PathLike[] {
