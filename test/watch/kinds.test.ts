@@ -1,0 +1,65 @@
+/** File systems that do not tell with a name what it is. */
+import { expect, test } from "bun:test";
+
+import { inMounts } from "../support/mounts.ts";
+import { canLoop } from "../support/namespace.ts";
+import { ways } from "../support/watch.ts";
+
+test.skipIf(!canLoop).each(ways)(
+  "what entries are is looked for where names do not tell it ($backend; needs mkfs.ext4 and loop devices)",
+  async ({ backend }) => {
+    const told = await inMounts(
+      async ({ s, butter, fs, sub, dir }) => {
+        const root = sub("ext4");
+        const script =
+          "truncate -s 8M image && mkfs.ext4 -q -O ^filetype image && mount -o loop image ext4";
+        const made = Bun.spawnSync(["sh", "-c", script], { cwd: dir });
+        if (made.exitCode !== 0) throw new Error(made.stderr.toString());
+        fs.rmdirSync(`${root}/lost+found`);
+        fs.mkdirSync(`${root}/d/e`, { recursive: true });
+        for (const name of ["a", "d/b", "d/e/c"]) fs.writeFileSync(`${root}/${name}`, "");
+        fs.symlinkSync("e", `${root}/d/link`);
+        using buffer = s.pinned(4096);
+        const types = new Set<number>();
+        const fd = s.openat(s.AT.FDCWD, root, s.O.RDONLY);
+        s.read_linux_dirents64(buffer, s.getdents64(fd, buffer), (_low, _high, type) =>
+          types.add(type),
+        );
+        s.close(fd);
+        const way = process.env["WAY"] === "fanotify" ? "fanotify" : "inotify";
+        const results: unknown[] = [[...types]];
+        for (const initial of [true, false]) {
+          using watcher = butter.watch(root, { backend: way, initial });
+          await watcher.indexed;
+          await watcher.sync();
+          watcher.add(root);
+          await watcher.sync();
+          // What was made a moment ago may have been changed since.
+          const events = watcher.readEventsSync().filter(({ type }) => type !== "change");
+          const lines = events.map(({ type, kind, path }) => [type, kind, path.slice(root.length)]);
+          results.push([watcher.watched.entries, lines.map((line) => line.join(" ")).toSorted()]);
+        }
+        const { tree } = await butter.snapshot(root);
+        const kinds: string[] = [];
+        const list = (entry: typeof tree, path: string): void => {
+          kinds.push(`${entry?.stat[0]} ${path}`);
+          for (const [name, one] of Object.entries(entry?.entries ?? {}))
+            list(one, `${path}/${name}`);
+        };
+        list(tree, "");
+        return [...results, kinds.toSorted()];
+      },
+      { env: { WAY: backend } },
+    );
+    const kinds = [
+      "directory ",
+      "directory /d",
+      "directory /d/e",
+      "file /a",
+      "file /d/b",
+      "file /d/e/c",
+      "symlink /d/link",
+    ];
+    expect(told).toEqual([[0], [7, kinds.map((kind) => `create ${kind}`)], [7, []], kinds]);
+  },
+);
