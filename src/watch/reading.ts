@@ -255,7 +255,7 @@ export class Reading implements Reader, Disposable {
     let left = MOST_CHILDREN;
     for (let child = this.#tree.firstNumbered(dir); child !== NONE; child = this.#tree.next(child))
       if (left-- === 0) return false;
-    const fd = this.#watches.open(dir);
+    const fd = this.#watches.locate(dir);
     if (fd === -1) return false;
     const still = (this.#still ??= new Still(this.#tree));
     let isSame = still.isStill(dir, fd, Math.min(since, this.#watches.trust.since));
