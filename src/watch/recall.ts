@@ -113,10 +113,14 @@ export class Recall {
 
   /** Nothing is set right any more: what is still to be read is told of at once. */
   end(): void {
+    const { scanner, lost } = this.#directories;
     this.settle();
     for (const node of this.#late) {
-      const isWaiting = this.#directories.scanner.raise(node);
-      if (!isWaiting && this.#directories.lost.has(node)) this.#directories.lost.set(node, true);
+      const isUnread = scanner.modeOf(node) === "new";
+      scanner.raise(node);
+      if (isUnread) continue;
+      if (lost.has(node)) lost.set(node, true);
+      else this.#tellEntries(node);
     }
   }
 
@@ -141,8 +145,8 @@ export class Recall {
   }
 
   #tell(dir: Node): void {
-    // A large one is told of when it is read to its end.
-    if (!this.#late.has(dir) || this.#directories.scanner.isLoud(dir) !== undefined) return;
+    // A large one is told of when it is read to its end; whoever only checks what it is tells of nothing.
+    if (!this.#late.has(dir) || this.#directories.scanner.modeOf(dir) === "new") return;
     this.#tellEntries(dir);
   }
 

@@ -191,12 +191,11 @@ export class Scanner implements Disposable {
     return true;
   }
 
-  /** Lets what is found in a directory be told as made. @returns Whether it is to be read. */
-  raise(node: Node): boolean {
+  /** Lets what is found in a directory be told as made, if that is to be read. */
+  raise(node: Node): void {
     const isNew = this.#isNew[node] === 1;
     const scan = isNew ? this.#begin(node, "new", true) : this.#scans.get(node);
     if (scan !== undefined) scan.loud = true;
-    return scan !== undefined;
   }
 
   [Symbol.dispose](): void {

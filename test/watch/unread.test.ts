@@ -326,6 +326,26 @@ describe.skipIf(!canFanotify)("before a tree is read", () => {
       expect(outcome.wrong).toEqual([]);
       expect(outcome.left).toEqual(["/root directory"]);
     });
+
+    test("another root takes its place, and all that is in it is told of", async () => {
+      const outcome = await undisturbed(async (model) => {
+        using dir = tempDir(memory);
+        make(dir);
+        treeOf(dir.at("root"), model.entries);
+        await using watcher = watch(dir.at("root"), { backend: "fanotify" });
+        await watcher.ready;
+        await turns(before);
+        renameSync(dir.at("root"), dir.at("gone"));
+        renameSync(dir.at("out/d0"), dir.at("root"));
+        await turns(after);
+        await watcher.sync();
+        model.apply(watcher.readEventsSync());
+        const tree = treeOf(dir.at("root"));
+        return { left: listed(model.entries), tree: listed(tree), wrong: model.wrong };
+      });
+      expect(outcome.wrong).toEqual([]);
+      expect(outcome.left).toEqual(outcome.tree);
+    });
   });
 
   test("ready is there before the index, and the index counts all of it", async () => {
