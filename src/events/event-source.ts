@@ -7,11 +7,15 @@ import { ERRNO, ValueError } from "../errors.ts";
 import { builtin, type Pinned } from "../libc.ts";
 import { read_nonblock } from "../syscalls/fd.ts";
 import { deadline, LONGEST_DELAY, type WaitOptions } from "./deadline.ts";
-import { type Batch, closeQuietly, Intake, readBuffer, type Waiter } from "./intake.ts";
+import {
+  type Batch,
+  closeQuietly,
+  Intake,
+  LONGEST_RECORD,
+  readBuffer,
+  type Waiter,
+} from "./intake.ts";
 import { checkNames, checkSignal, type OptionNames } from "./options.ts";
-
-/** More than any record that the kernel writes: with less room left than this, more may be there. */
-const LONGEST_RECORD = 8192;
 
 /** Options of every source. */
 export interface EventSourceOptions {

@@ -56,6 +56,9 @@ const MOST_LOOKS = 65_536;
 /** Bytes of one read. The kernel's own loop is no faster with more. */
 const BUFFER_SIZE = 64 * 1024;
 
+/** More than any record that the kernel writes, as a name may be as long as a path: with less room left than this, more may be there. */
+export const LONGEST_RECORD = 8192;
+
 let shared: Pinned | undefined;
 
 /** One buffer serves every source of a thread: a read is decoded before the next one starts. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { OSError } from "../errors.ts";
+import { LONGEST_RECORD } from "../events/intake.ts";
 import { type Pinned, pinned, PinnedString } from "../libc.ts";
 import { read_nonblock } from "../syscalls/fd.ts";
 import {
@@ -23,9 +24,6 @@ const NAMES = SELF | IN.CREATE | IN.DELETE | IN.MOVE | IN.ATTRIB;
 const MADE = IN.CREATE | IN.MOVED_TO;
 
 const RECORD_WORDS = INOTIFY_EVENT_SIZE >>> 2;
-
-/** More than any record that the kernel writes: a name may be as long as a path. */
-const LONGEST_RECORD = 8192;
 
 const NO_ENTRY = IN_REPORTED.Q_OVERFLOW | IN_REPORTED.IGNORED;
 const SELVES = IN.MOVE_SELF | IN.DELETE_SELF | IN.ATTRIB;

@@ -5,7 +5,7 @@
  */
 import { ERRNO, ValueError } from "../errors.ts";
 import { EventSource } from "../events/event-source.ts";
-import { type Batch, lendBuffer, readBuffer } from "../events/intake.ts";
+import { type Batch, lendBuffer, LONGEST_RECORD, readBuffer } from "../events/intake.ts";
 import type { PathLike, Pinned } from "../libc.ts";
 import { ioctl_fionread, read_nonblock } from "../syscalls/fd.ts";
 import { absence } from "./absence.ts";
@@ -24,9 +24,6 @@ import { PlainTeller } from "./teller.ts";
 import { TimedTeller, Times } from "./times.ts";
 import { KIND, Tree } from "./tree.ts";
 import { type Watched, watchedOf } from "./watched.ts";
-
-/** More than any record that the kernel writes, as a name may be as long as a path: with less room left than this, more may be there. */
-const LONGEST_RECORD = 8192;
 
 /** Bytes of some four of inotify's records: what a file that is saved makes of events is no burst, and worth a wake-up of its own. */
 const LONE = 128;

@@ -7,7 +7,6 @@ import { setImmediate as turn } from "node:timers/promises";
 import { watch, type Watcher, type WatchOptions } from "bun-butter";
 
 import { Scanner } from "../../src/watch/scanner.ts";
-import { bun } from "./child.ts";
 import { FileProgram, NAMES } from "./file-program.ts";
 import { type Outcome, outcome, place } from "./replay.ts";
 import { type Model, seeded, treeOf, type Way } from "./watch.ts";
@@ -18,11 +17,8 @@ const LEVELS = 4;
 /** How many operations there are. */
 const COUNT = 150;
 
-/** How many there are in another process. */
-const COUNT_BESIDE = 250;
-
 /** Lets each slice read so many directories, until it is disposed. */
-export function slowly(most: () => number): Disposable {
+function slowly(most: () => number): Disposable {
   const { prototype } = Scanner;
   const { run } = prototype;
   prototype.run = function (limit, least) {
@@ -90,35 +86,6 @@ export async function unread(
     if (pause === 0) await turn();
     if (pause === 1) model.apply(watcher.readEventsSync());
   }
-  slow[Symbol.dispose]();
-  return await end(seed, watcher, model, root);
-}
-
-/** Runs a program in another process, and reads meanwhile. */
-export async function unreadBeside(
-  seed: number,
-  { backend, base }: Way,
-  model: Model,
-  options: WatchOptions = {},
-): Promise<Outcome> {
-  using where = place({ backend, base });
-  const { root, outside } = where;
-  const random = seeded(seed * 104_729);
-  make(root, outside, random);
-  if (options.initial !== true) treeOf(root, model.entries);
-  const most = 1 + random(2);
-  const script = new URL("./file-program-child.ts", import.meta.url).pathname;
-  const cmd = [bun, script, root, outside, `${seed}`, `${COUNT_BESIDE}`, "waits"];
-  const child = Bun.spawn(cmd, { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
-  await child.stdout.getReader().read();
-  using slow = slowly(() => random(most + 1));
-  await using watcher = watch(root, { backend, ...options });
-  child.stdin.end();
-  while (child.exitCode === null) {
-    model.apply(watcher.readEventsSync());
-    await turn();
-  }
-  expect(child.exitCode).toBe(0);
   slow[Symbol.dispose]();
   return await end(seed, watcher, model, root);
 }

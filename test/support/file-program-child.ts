@@ -1,10 +1,6 @@
-/** Runs a random program beside whoever watches: `file-program-child.ts DIR OUTSIDE SEED COUNT [WITHOUT…]`; with `waits` when its input ends. */
+/** Runs a random program beside whoever watches: `file-program-child.ts DIR OUTSIDE SEED COUNT [WITHOUT…]`. */
 import { FileProgram } from "./file-program.ts";
 
-const [dir = "", outside = "", seed, count, ...words] = process.argv.slice(2);
+const [dir = "", outside = "", seed, count, ...without] = process.argv.slice(2);
 
-if (words.includes("waits")) {
-  console.log("ready");
-  await Bun.stdin.text();
-}
-new FileProgram(dir, outside, Number(seed), words).run(Number(count));
+new FileProgram(dir, outside, Number(seed), without).run(Number(count));

@@ -271,6 +271,34 @@ async function turns(count: number): Promise<void> {
   for (let at = 0; at < count; at++) await turn();
 }
 
+/** Does something to the whole tree, and gives what is left by the events, and what is there. */
+async function leftBy(
+  before: number,
+  after: number,
+  steps: (place: { readonly at: (...names: readonly string[]) => string }) => void,
+): Promise<{
+  readonly root: string;
+  readonly left: readonly string[];
+  readonly tree: readonly string[];
+}> {
+  const { wrong, ...found } = await undisturbed(async (model) => {
+    using dir = tempDir(memory);
+    const root = dir.at("root");
+    make(dir);
+    treeOf(root, model.entries);
+    await using watcher = watch(root, { backend: "fanotify" });
+    await watcher.ready;
+    await turns(before);
+    steps({ at: (...names) => dir.at(...names) });
+    await turns(after);
+    await watcher.sync();
+    model.apply(watcher.readEventsSync());
+    return { root, left: listed(model.entries), tree: listed(treeOf(root)), wrong: model.wrong };
+  });
+  expect(wrong).toEqual([]);
+  return found;
+}
+
 describe.skipIf(!canFanotify)("before a tree is read", () => {
   describe.each(ways)("$way", ({ before, after }) => {
     test.each(rows)("$row", async ({ steps, events }) => {
@@ -308,43 +336,18 @@ describe.skipIf(!canFanotify)("before a tree is read", () => {
     });
 
     test("all of it is deleted", async () => {
-      const outcome = await undisturbed(async (model) => {
-        using dir = tempDir(memory);
-        make(dir);
-        treeOf(dir.at("root"), model.entries);
-        await using watcher = watch(dir.at("root"), { backend: "fanotify" });
-        await watcher.ready;
-        await turns(before);
-        for (const name of readdirSync(dir.at("root")))
-          rmSync(dir.at("root", name), { recursive: true });
-        await turns(after);
-        await watcher.sync();
-        model.apply(watcher.readEventsSync());
-        const left = listed(model.entries).map((path) => path.replace(dir.path, ""));
-        return { left, wrong: model.wrong };
+      const { root, left } = await leftBy(before, after, ({ at }) => {
+        for (const name of readdirSync(at("root"))) rmSync(at("root", name), { recursive: true });
       });
-      expect(outcome.wrong).toEqual([]);
-      expect(outcome.left).toEqual(["/root directory"]);
+      expect(left).toEqual([`${root} directory`]);
     });
 
     test("another root takes its place, and all that is in it is told of", async () => {
-      const outcome = await undisturbed(async (model) => {
-        using dir = tempDir(memory);
-        make(dir);
-        treeOf(dir.at("root"), model.entries);
-        await using watcher = watch(dir.at("root"), { backend: "fanotify" });
-        await watcher.ready;
-        await turns(before);
-        renameSync(dir.at("root"), dir.at("gone"));
-        renameSync(dir.at("out/d0"), dir.at("root"));
-        await turns(after);
-        await watcher.sync();
-        model.apply(watcher.readEventsSync());
-        const tree = treeOf(dir.at("root"));
-        return { left: listed(model.entries), tree: listed(tree), wrong: model.wrong };
+      const { left, tree } = await leftBy(before, after, ({ at }) => {
+        renameSync(at("root"), at("gone"));
+        renameSync(at("out/d0"), at("root"));
       });
-      expect(outcome.wrong).toEqual([]);
-      expect(outcome.left).toEqual(outcome.tree);
+      expect(left).toEqual(tree);
     });
   });
 
