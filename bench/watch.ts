@@ -11,6 +11,7 @@ import { packages } from "./peers.ts";
 const C = "C";
 const OURS = "watch(), inotify";
 const FANOTIFY = "watch(), fanotify";
+const BUSY = `${OURS}, busyPoll`;
 const FLOOR = "Bun's bare stream of inotify";
 /** What peers.ts installs. */
 const PACKAGES = ["chokidar@5.0.0", "@parcel/watcher@2.6.0"] as const;
@@ -90,6 +91,11 @@ function ours(side: MakeSide, way: string, ...args: readonly string[]): readonly
   const by = (name: string, backend: string): Side =>
     side(name, (dir) => script("watch.ts", way, backend, dir, ...args));
   return [by(OURS, "inotify"), ...(can("CAP_SYS_ADMIN") ? [by(FANOTIFY, "fanotify")] : [])];
+}
+
+/** The same without sleep. */
+function awake(side: MakeSide, way: string, ...args: readonly string[]): Side {
+  return side(BUSY, (dir) => script("watch.ts", way, "inotify+busyPoll", dir, ...args));
 }
 
 // --- inotifywait ---------------------------------------------------------------
@@ -241,6 +247,7 @@ export function watchLatency(): Benchmark {
     sides: [
       side(C, (dir) => [compiled("latency"), dir, `${count}`]),
       ...ours(side, "latency", `${count}`),
+      awake(side, "latency", `${count}`),
       side(FLOOR, (dir) => script("latency.ts", "stream", dir, `${count}`)),
       ...others.list.map(({ name, cmd }) => side(name, (dir) => cmd("latency", dir, count))),
     ],
@@ -354,6 +361,7 @@ export function watchRace(): Benchmark {
     sides: [
       side(C, (dir) => [compiled("watch"), "race", dir]),
       ...ours(side, "race"),
+      awake(side, "race"),
       ...others.list.map(({ name, cmd }) => side(name, (dir) => cmd("race", dir))),
       ...inotifywaitSide(() =>
         within(parent, (dir) =>
@@ -373,7 +381,10 @@ export function watchRace(): Benchmark {
       ),
     ],
     metrics: [{ key: "missed", label: "files that were never told of" }],
-    targets: [{ side: OURS, metric: "missed", atMost: 1, as: "ratio" }],
+    targets: [
+      { side: OURS, metric: "missed", atMost: 1, as: "ratio" },
+      { side: BUSY, metric: "missed", atMost: 1, as: "ratio" },
+    ],
     notes: [
       "inotify can't tell of what is gone before its directory is watched; a file counts if it was told of by any path",
       ...others.notes,

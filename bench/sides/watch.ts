@@ -1,4 +1,4 @@
-/** watch.ts start|latency|storm|race|stall inotify|fanotify DIR [EVENTS]: `watch()` and what it costs. */
+/** watch.ts start|latency|storm|race|stall inotify|fanotify[+busyPoll] DIR [EVENTS]: `watch()` and what it costs. */
 import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,11 @@ import { now } from "./clock.ts";
 import { resident } from "./memory.ts";
 import { Turns } from "./turns.ts";
 
-const [, , way, backend, dir = "", count] = process.argv;
+const [, , way, how = "", dir = "", count] = process.argv;
+const [backend, option] = how.split("+");
+/** More than the writers' pauses, so that it is never asleep. */
+const busyPoll = option === undefined ? 0 : 20;
+const options = { backend: backend as "inotify", busyPoll };
 const empty = way === "start" ? await resident() : 0;
 const { watch } = await import("bun-butter/watch");
 const print = (result: object): void => console.log(JSON.stringify(result));
@@ -23,7 +27,7 @@ function cpu(): number {
 async function start(): Promise<void> {
   const before = cpu();
   const begin = performance.now();
-  using watcher = watch(dir, { backend: backend as "inotify" });
+  using watcher = watch(dir, options);
   await watcher.ready;
   const ready = performance.now() - begin;
   await watcher.indexed;
@@ -60,7 +64,7 @@ async function rescan(watcher: Watcher): Promise<object> {
 async function latency(): Promise<void> {
   const delays: number[] = [];
   now();
-  using watcher = watch(dir, { backend: backend as "inotify" });
+  using watcher = watch(dir, options);
   await watcher.ready;
   console.log("ready");
   const before = cpu();
@@ -73,7 +77,7 @@ async function latency(): Promise<void> {
 }
 
 async function storm(): Promise<void> {
-  using watcher = watch(dir, { backend: backend as "inotify" });
+  using watcher = watch(dir, options);
   await watcher.ready;
   console.log("ready");
   const before = cpu();
@@ -91,7 +95,7 @@ async function storm(): Promise<void> {
 }
 
 async function race(): Promise<void> {
-  using watcher = watch(dir, { backend: backend as "inotify" });
+  using watcher = watch(dir, options);
   await watcher.ready;
   console.log("ready");
   const seen = new Set<string>();
@@ -119,7 +123,7 @@ async function warm(): Promise<void> {
   rmSync(small, { recursive: true });
 }
 
-const stallOptions = { backend: backend as "inotify", initial: count !== undefined };
+const stallOptions = { ...options, initial: count !== undefined };
 
 /** Times the turns of the event loop until everything is watched, or with a count is told of. */
 async function stall(): Promise<void> {

@@ -24,7 +24,7 @@ const reasons: Partial<Record<string, string>> = {
  */
 export function openWatcher(options: WatchCommand): Watcher {
   const { paths, ignore, gitignore, depth, followSymlinks, initial, modify } = options;
-  const { atomic, settle, poll, stats: stat, backend, since } = options;
+  const { atomic, settle, poll, busyPoll, stats: stat, backend, since } = options;
   try {
     return openFor(() =>
       watch(paths, {
@@ -37,6 +37,7 @@ export function openWatcher(options: WatchCommand): Watcher {
         atomic,
         ...(settle !== undefined && { settle }),
         poll,
+        busyPoll,
         stat,
         backend,
         // It may be the difference that it is gone.

@@ -26,12 +26,24 @@ export interface EventSourceOptions {
    * @default 1
    */
   readonly latency?: number;
+  /**
+   * Milliseconds for which a pending read looks in each turn of the event loop before it sleeps until the kernel wakes it, as
+   * `SO_BUSY_POLL` lets a socket do: what comes meanwhile is read some 10 µs later at most, bursts too, whatever `latency` is. The event loop turns without a
+   * pause for so long, which takes one processor; everything else in it goes on. `Infinity` never sleeps.
+   *
+   * @default 0: sleeps at once
+   */
+  readonly busyPoll?: number;
   /** Closes the source when it aborts. Pending reads reject with its reason. */
   readonly signal?: AbortSignal;
 }
 
 /** What they are called. */
-export const sourceNames: OptionNames<EventSourceOptions> = { latency: true, signal: true };
+export const sourceNames: OptionNames<EventSourceOptions> = {
+  latency: true,
+  busyPoll: true,
+  signal: true,
+};
 
 /**
  * A descriptor that events come out of, in order, each to one reader.
@@ -69,7 +81,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     events?: number,
     companion?: Disposable,
   ) {
-    this.#intake = new Intake(this, fd, () => this.receive(), events, options.latency, companion);
+    this.#intake = new Intake(this, fd, () => this.receive(), events, options, companion);
     const { signal } = options;
     if (signal === undefined) return;
     // Weak, so that a signal that lives as long as the process doesn't keep every source alive.
@@ -498,14 +510,16 @@ export function checkOptions(
   elsewhere?: Readonly<Record<string, string>>,
 ): void {
   checkNames(options, known, undefined, elsewhere);
-  const { latency = 1, signal } = options;
+  const { latency = 1, busyPoll = 0, signal } = options;
   checkSignal(signal);
-  if (typeof latency !== "number")
-    throw new TypeError(`Cannot take latency: expected milliseconds, got ${typeof latency}`);
-  if (!(latency >= 0 && latency <= LONGEST_DELAY)) {
-    throw new RangeError(
-      `Cannot take latency: ${latency} is not between 0 and ${LONGEST_DELAY} ms`,
-    );
-  }
+  checkTime("latency", latency, LONGEST_DELAY);
+  checkTime("busyPoll", busyPoll, Infinity);
   signal?.throwIfAborted();
+}
+
+function checkTime(name: string, value: number, most: number): void {
+  if (typeof value !== "number")
+    throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${typeof value}`);
+  if (value >= 0 && value <= most) return;
+  throw new RangeError(`Cannot take ${name}: ${value} is not between 0 and ${most} ms`);
 }

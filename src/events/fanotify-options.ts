@@ -84,7 +84,7 @@ export interface FanotifyOptions extends EventSourceOptions {
 
 /** Those that are not the group's. */
 export const adoptNames: OptionNames<
-  Pick<FanotifyOptions, "decideTimeout" | "latency" | "own" | "signal">
+  Pick<FanotifyOptions, "busyPoll" | "decideTimeout" | "latency" | "own" | "signal">
 > = {
   ...sourceNames,
   decideTimeout: true,

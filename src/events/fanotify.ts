@@ -165,7 +165,10 @@ export class Fanotify extends EventSource<FanotifyEvent> {
    */
   static adopt(
     fd: number,
-    options: Pick<FanotifyOptions, "decideTimeout" | "latency" | "own" | "signal"> = {},
+    options: Pick<
+      FanotifyOptions,
+      "busyPoll" | "decideTimeout" | "latency" | "own" | "signal"
+    > = {},
   ): Fanotify {
     checkOptions(options, adoptNames);
     decideTimeoutOf(options);

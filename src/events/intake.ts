@@ -27,6 +27,12 @@ export interface Batch<E> {
   readonly after?: (() => void) | undefined;
 }
 
+/** When it is looked: see `EventSourceOptions`. */
+export interface Timing {
+  readonly latency?: number;
+  readonly busyPoll?: number;
+}
+
 /** Who waits for the queue to fill. One of the three is called, once. */
 export interface Waiter {
   ready(): void;
@@ -118,6 +124,7 @@ export class Intake<E> {
   readonly #handle: Handle;
   readonly #receive: () => Batch<E>;
   readonly #latency: number;
+  readonly #busyPoll: number;
   /** What the poller gets, again and again. */
   readonly #wait: Wait;
   #queue: E[] = [];
@@ -135,13 +142,14 @@ export class Intake<E> {
   #after: (() => void) | undefined;
   /** When the next look is due after one that found a burst, as `performance.now()` has it. */
   #due = 0;
+  /** Until then who waits looks in each turn of the event loop. */
+  #busyUntil = 0;
 
   /**
    * @param owner The source. When it is collected, the descriptor is closed.
    * @param fd Owned from here on.
    * @param receive Looks once, without waiting.
    * @param events What the poller waits for: {@linkcode EPOLL} members. 0 if events come by {@linkcode Intake.add} alone.
-   * @param latency Milliseconds between looks while events come in bursts.
    * @param companion Disposed with the descriptor, in whatever way that goes. It must not refer to the owner.
    */
   constructor(
@@ -149,7 +157,7 @@ export class Intake<E> {
     fd: number,
     receive: () => Batch<E>,
     events: number = EPOLL.IN,
-    latency: number = 1,
+    { latency = 1, busyPoll = 0 }: Timing = {},
     companion?: Disposable,
   ) {
     // The kernel gives out no number that is in use: that source's descriptor was closed behind its back.
@@ -159,6 +167,7 @@ export class Intake<E> {
     owned.set(fd, this.#handle);
     this.#receive = receive;
     this.#latency = latency;
+    this.#busyPoll = busyPoll;
     this.#wait = {
       fd,
       events,
@@ -255,10 +264,10 @@ export class Intake<E> {
    */
   wait(waiter: Waiter): void {
     this.#waiter = waiter;
-    if (this.#more !== false) {
-      this.#soon = setImmediate(() => this.#turn());
-      if (!this.#held) this.#soon.unref();
-      return;
+    if (this.#more !== false) return this.#turnSoon();
+    if (this.#busyPoll > 0) {
+      this.#busyUntil = performance.now() + this.#busyPoll;
+      return this.#turnSoon();
     }
     const delay = this.#due === 0 ? 0 : this.#due - performance.now();
     if (delay <= 0) return this.#arm();
@@ -352,6 +361,11 @@ export class Intake<E> {
     this.#armed = true;
   }
 
+  #turnSoon(): void {
+    this.#soon = setImmediate(() => this.#turn());
+    if (!this.#held) this.#soon.unref();
+  }
+
   /** Waits for what others put in. */
   #stay(): void {
     fcntl(this.fd, F.GETFD);
@@ -371,7 +385,8 @@ export class Intake<E> {
       if (this.queued === 0) this.#look();
       // Nothing, if a burst is over or another reader of the same open file was faster.
       if (this.queued === 0 && !this.#over) {
-        this.#arm();
+        if (this.#busyPoll > 0 && performance.now() < this.#busyUntil) this.#turnSoon();
+        else this.#arm();
         this.#finish();
         return false;
       }

@@ -176,8 +176,14 @@ export class Timerfd extends EventSource<TimerfdEvent> {
     missedOf(options);
     prepareAdopted(fd, /^anon_inode:\[?timerfd\]?$/, "timerfd");
     const clock = clockName(Number(fd_info(fd, "clockid"))) ?? "monotonic";
-    const { latency, signal, missed } = options;
-    return new Timerfd({ latency, signal, missed, [ADOPTED]: { fd, clock } } as TimerfdOptions);
+    const { latency, busyPoll, signal, missed } = options;
+    return new Timerfd({
+      latency,
+      busyPoll,
+      signal,
+      missed,
+      [ADOPTED]: { fd, clock },
+    } as TimerfdOptions);
   }
 
   /**

@@ -17,6 +17,7 @@ test("watchOptions() of a path alone is everything below it, every event, and no
     atomic: false,
     settle: undefined,
     poll: 0,
+    busyPoll: 0,
     stats: false,
     backend: "auto",
     since: undefined,
@@ -46,6 +47,7 @@ test("watchOptions() takes every option, in short as well", () => {
     "--backend=inotify",
     "--settle=200ms",
     "--poll=2s",
+    "--busy-poll=1s",
   ];
   expect(watchOptions([...args, "--atomic", "--now", "--", "-w", "other"])).toEqual({
     paths: ["-w", "other"],
@@ -59,6 +61,7 @@ test("watchOptions() takes every option, in short as well", () => {
     atomic: true,
     settle: 200,
     poll: 2000,
+    busyPoll: 1000,
     stats: true,
     backend: "inotify",
     since: undefined,
@@ -102,6 +105,11 @@ test.each([
   [["--once=1"], "Cannot take --once: it takes no value"],
   [["--once", "--count", "2"], "Cannot take --once and --count together: --once is --count 1"],
   [["--poll", "often"], /^Cannot take --poll: "often" is not a time such as 500ms or 1\.5h, /],
+  [["--busy-poll", "-1"], /^Cannot take --busy-poll: a value that begins with "-" needs "=": /],
+  [
+    ["--busy-poll", "soon"],
+    /^Cannot take --busy-poll: "soon" is not a time such as 500ms or 1\.5h, /,
+  ],
   [["--settle", "soon"], /^Cannot take --settle: "soon" is not a time such as 500ms or 1\.5h, /],
   [["--restart"], "Cannot take --restart: there is no --exec whose command it would end"],
   [["--exec", " "], "Cannot take --exec: the command is empty"],

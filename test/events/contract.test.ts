@@ -123,11 +123,12 @@ describe.each(here)("$name without an event", ({ name, open }) => {
     expect(await descriptorsBackTo(before)).toBeLessThan(before + ROUNDS);
   });
 
-  test("latency that is no time opens nothing", async () => {
+  test.each(["latency", "busyPoll"])("%s that is no time opens nothing", async (option) => {
     const before = descriptorCount();
     for (let round = 0; round < ROUNDS; round++) {
-      expect(() => open({ latency: -1 })).toThrow(RangeError);
-      expect(() => open({ latency: "1" as unknown as number })).toThrow(TypeError);
+      expect(() => open({ [option]: -1 })).toThrow(RangeError);
+      expect(() => open({ [option]: NaN })).toThrow(RangeError);
+      expect(() => open({ [option]: "1" as unknown as number })).toThrow(TypeError);
     }
     expect(await descriptorsBackTo(before)).toBeLessThan(before + ROUNDS);
   });
@@ -310,13 +311,18 @@ describe.each(loud)("$name", ({ name, distinct, once = false, open, adopt }) => 
     expect(await rejection(loop())).toBe(reason);
   });
 
-  test("latency 0 loses nothing", async () => {
-    using fixture = open({ latency: 0 });
-    for (let round = 0; round < (once ? 1 : 20); round++) {
-      fixture.fire();
-      expect(await fixture.source.readEvent()).toBeDefined();
-    }
-  });
+  test.each([{ latency: 0 }, { busyPoll: 1e-3 }, { busyPoll: Infinity }])(
+    "%j loses nothing, whether somebody waits already or not",
+    async (options) => {
+      using fixture = open(options);
+      for (let round = 0; round < (once ? 1 : 20); round++) {
+        const pending = round % 2 === 0 ? undefined : fixture.source.readEvent();
+        for (let turns = round % 3; turns > 0; turns--) await turn();
+        fixture.fire();
+        expect(await (pending ?? fixture.source.readEvent())).toBeDefined();
+      }
+    },
+  );
 
   test("truncate() drops what is there", async () => {
     using fixture = open();
@@ -425,6 +431,23 @@ describe.each(loud)("$name in a process of its own", ({ name }) => {
       `),
     );
     expect(leaving).toMatchObject({ stdout: "exit\n", exitCode: 0 });
+  });
+
+  test("nor does an unref'd one that never sleeps, and a pending one does", async () => {
+    const { stdout, exitCode } = await runScript(
+      script(`
+        const { source, fire } = open({ busyPoll: Infinity });
+        let turns = 0;
+        const count = () => (++turns < 100 ? setImmediate(count).unref() : fire());
+        count();
+        await source.readEvent();
+        console.log("event");
+        source.unref();
+        open({ busyPoll: Infinity }).source.unref().readEvent();
+        process.on("exit", () => console.log("exit"));
+      `),
+    );
+    expect({ stdout, exitCode }).toEqual({ stdout: "event\nexit\n", exitCode: 0 });
   });
 
   test("an unref'd source still delivers", async () => {
