@@ -47,11 +47,13 @@ function featureOf(probe: Probe): Feature {
 
 type Verdict = Pick<Feature, "state" | "why">;
 
-function verdict({ since, needs }: Probe, { code, message }: OSError): Verdict {
+function verdict({ since, needs, isOfRoot = false }: Probe, { code, message }: OSError): Verdict {
   if (LIMITS.has(code)) return { state: "limit", why: message };
   if (olderThan(since)) return { state: "old", why: `it needs Linux ${since.join(".")}` };
   if (code === "EPERM" || code === "EACCES") return notAllowed(code, needs);
   if (code === "ENOSYS" && filtered()) return { state: "refused", why: SANDBOX(code) };
+  if (isOfRoot && NOT_THERE.has(code))
+    return { state: "missing", why: `the file system of / cannot name its files (${code})` };
   return { state: "missing", why: `this kernel was made or started without it (${code})` };
 }
 
@@ -76,6 +78,9 @@ function nested(): boolean {
 }
 
 const LIMITS: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOSPC", "EAGAIN", "ENOMEM"]);
+
+/** What a file system answers that can't name its files, such as overlayfs before Linux 6.8. */
+const NOT_THERE: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENODEV", "EXDEV"]);
 
 const SANDBOX = (code: string): string =>
   `a sandbox refuses it (${code}): allow it in the seccomp filter that this process runs under`;

@@ -26,7 +26,7 @@ Features:
   old       this kernel is older than it
   needs     this process lacks a capability for it
   refused   the kernel has it, but a sandbox, a container or a security module refuses it
-  missing   this kernel was made or started without it
+  missing   this kernel was made or started without it, or the file system of / lacks it
   limit     a limit is reached
   unknown   it can't be tried out here
 

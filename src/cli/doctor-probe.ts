@@ -15,6 +15,8 @@ export interface Probe {
   readonly since: readonly [major: number, minor: number];
   /** What it takes. */
   readonly needs?: Capability;
+  /** Whether it is the file system of the root directory that has it or not. */
+  readonly isOfRoot?: boolean;
   /** Whether a library without it would be of little use. */
   readonly core?: boolean;
   /** Throws what the kernel answers, if it is not there. */

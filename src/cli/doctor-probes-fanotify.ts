@@ -71,12 +71,14 @@ export const fanotifyProbes: readonly Probe[] = [
     use: "one mark for a whole file system; butter trace --filesystem",
     since: [4, 20],
     needs: ADMIN,
+    isOfRoot: true,
     attempt: () => fanotify(CLASS_NOTIF | NAMED, FAN_MARK.FILESYSTEM),
   },
   {
     name: "fanotify evictable marks",
     use: "marks that keep nothing in memory",
     since: [5, 19],
+    isOfRoot: true,
     attempt: () => fanotify(CLASS_NOTIF | REPORT_FID, FAN_MARK.EVICTABLE),
   },
   {

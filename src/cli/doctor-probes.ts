@@ -185,6 +185,7 @@ export const probes: readonly Probe[] = [
     use: "paths of what is not marked",
     since: [2, 6],
     needs: "CAP_DAC_READ_SEARCH",
+    isOfRoot: true,
     attempt: openByHandle,
   },
   {

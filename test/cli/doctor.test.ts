@@ -175,6 +175,18 @@ describe("a sandbox", () => {
     expect(found.features.filter(({ core, state }) => core && state !== "ok")).toEqual([]);
   });
 
+  test.skipIf(!may || !can("CAP_SYS_ADMIN") || !kernel(5, 19))(
+    "what the file system of / lacks is not what the kernel lacks (root, Linux 5.19)",
+    async () => {
+      const found = await refused(["fanotify_mark", "name_to_handle_at"], "EOPNOTSUPP");
+      for (const name of ["fanotify file systems", "fanotify evictable marks", "file handles"])
+        expect(found.features.find((feature) => feature.name === name)).toMatchObject({
+          state: "missing",
+          why: "the file system of / cannot name its files (EOPNOTSUPP)",
+        });
+    },
+  );
+
   test.skipIf(!may)("a limit that is reached is no refusal", async () => {
     const found = await refused(["inotify_init1"], "EMFILE");
     expect(stateOf(found, "inotify")).toBe("limit");
