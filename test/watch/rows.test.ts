@@ -1342,7 +1342,7 @@ describe("row 17: fanotify", () => {
       );
       expect(lines).toEqual([
         "inotify the file system has no file handles\nEOPNOTSUPP\n",
-        "inotify the file system has no fsid, as most that FUSE serves\nENODEV\n",
+        "inotify the file system has no fsid, as most that FUSE serves, and tmpfs before Linux 5.13\nENODEV\n",
         expect.stringMatching(/^inotify .* subvolume of btrfs\nEXDEV\n$/),
         "inotify fanotify with names and handles needs Linux 5.17\nEINVAL\n",
       ]);
