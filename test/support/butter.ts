@@ -2,6 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { slowness } from "./capabilities.ts";
 import { bun } from "./child.ts";
 
 const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
@@ -76,7 +77,7 @@ export class Butter implements AsyncDisposable {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
-      timeout: 60_000,
+      timeout: 60_000 * slowness,
       killSignal: "SIGKILL",
     });
     this.stdout = new Printed(this.#child.stdout);

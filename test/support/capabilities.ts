@@ -32,3 +32,6 @@ export const emulated: boolean = process.env["BUTTER_EMULATED"] === "1";
 
 /** Whether libc is musl, which answers some calls by itself. */
 export const isMusl: boolean = !readFileSync("/proc/self/maps", "utf8").includes("/libc.so.6");
+
+/** How much longer than on a machine of its own everything may take: kernels are tested on an emulated processor. */
+export const slowness: number = Number(process.env["BUTTER_SLOWNESS"] ?? 1);

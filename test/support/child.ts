@@ -1,6 +1,8 @@
 /** Other processes: scripts in a Bun of their own. */
 import { readdirSync, readFileSync } from "node:fs";
 
+import { slowness } from "./capabilities.ts";
+
 /** What a child printed, and how it ended. */
 export interface ChildResult {
   readonly stdout: string;
@@ -29,7 +31,7 @@ export async function runScript(code: string, options: ChildOptions = {}): Promi
 let runs = 0;
 
 /** Milliseconds in which output ends when its writers were killed. */
-const REST = 1000;
+const REST = 1000 * slowness;
 
 /**
  * Runs a program to its end, and to that of its output.
@@ -38,7 +40,7 @@ const REST = 1000;
  */
 export async function run(
   cmd: readonly string[],
-  { cwd, env, timeout = 30_000 }: ChildOptions = {},
+  { cwd, env, timeout = 30_000 * slowness }: ChildOptions = {},
 ): Promise<ChildResult> {
   // What a child starts has it as well, whoever its parent is by then.
   const mark = { BUTTER_TEST_RUN: `${process.pid}-${++runs}` };

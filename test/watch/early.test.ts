@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 
+import { slowness } from "../support/capabilities.ts";
 import { unread } from "../support/early.ts";
 import { parallel } from "../support/parallel.ts";
 import { right, seeds } from "../support/replay.ts";
@@ -28,18 +29,22 @@ describe.skipIf(!canFanotify)(
         );
         expect(outcomes).toEqual(some.map(right));
       },
-      60_000,
+      60_000 * slowness,
     );
   },
 );
 
-test("replaying inotify's events makes the tree when a program runs while that is read", async () => {
-  const way = { backend: "inotify", base: tmpdir() } as const;
-  const option = { initial: true };
-  const outcomes = await parallel(
-    some,
-    (seed) => undisturbed((model) => unread(seed, way, model, option)),
-    1,
-  );
-  expect(outcomes).toEqual(some.map(right));
-}, 60_000);
+test(
+  "replaying inotify's events makes the tree when a program runs while that is read",
+  async () => {
+    const way = { backend: "inotify", base: tmpdir() } as const;
+    const option = { initial: true };
+    const outcomes = await parallel(
+      some,
+      (seed) => undisturbed((model) => unread(seed, way, model, option)),
+      1,
+    );
+    expect(outcomes).toEqual(some.map(right));
+  },
+  60_000 * slowness,
+);
