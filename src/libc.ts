@@ -25,7 +25,7 @@ import {
   type ErrorMap,
   type ErrorRule,
   MemoryError,
-  type OSError,
+  OSError,
   PermissionError,
   UnknownError,
   UnsupportedError,
@@ -334,6 +334,28 @@ export function since(kernel: string): { readonly ENOSYS: ErrorRule; readonly EP
     ],
     EPERM: [PermissionError, "a sandbox such as seccomp refuses it"],
   };
+}
+
+/** What a feature needs, and what it is called. */
+export type Newer = readonly [kernel: string, what: string] | undefined;
+
+/** An `EINVAL` of a kernel that lacks what it was asked for says so. */
+export function newer(error: unknown, needs: Newer): unknown {
+  if (!(error instanceof OSError) || error.code !== "EINVAL" || needs === undefined) return error;
+  const [kernel, what] = needs;
+  if (isSince(kernel)) return error;
+  return new UnsupportedError(ERRNO.EINVAL[0], {
+    syscall: error.syscall,
+    path: error.path,
+    hint: `${what} needs Linux ${kernel} (this is ${builtin("node:os").release()})`,
+  });
+}
+
+/** Whether the running kernel is at least this one: `"6.13"`. */
+export function isSince(kernel: string): boolean {
+  const [major = 0, minor = 0] = builtin("node:os").release().split(".").map(Number);
+  const [needsMajor = 0, needsMinor = 0] = kernel.split(".").map(Number);
+  return major > needsMajor || (major === needsMajor && minor >= needsMinor);
 }
 
 /** The value of a sysctl for an error's hint, `"unknown"` where /proc does not tell. */

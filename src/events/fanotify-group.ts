@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { ERRNO, OSError, UnsupportedError } from "../errors.ts";
-import { builtin, uint } from "../libc.ts";
+import { isSince, type Newer, newer, uint } from "../libc.ts";
 import { FAN_INIT, fanotify_init } from "../syscalls/fanotify.ts";
 import { O } from "../syscalls/fd.ts";
 import { type FanotifyOptions, type FanotifyReport, reportOf } from "./fanotify-options.ts";
@@ -70,26 +69,4 @@ export function openGroup(options: FanotifyOptions): [fd: number, group: Fanotif
   } catch (error) {
     throw newer(error, flagsSince.find(([flag]) => (flags & flag) !== 0)?.slice(1) as Newer);
   }
-}
-
-/** What a feature needs, and what it is called. */
-export type Newer = readonly [kernel: string, what: string] | undefined;
-
-/** An `EINVAL` of a kernel that lacks what it was asked for says so. */
-export function newer(error: unknown, needs: Newer): unknown {
-  if (!(error instanceof OSError) || error.code !== "EINVAL" || needs === undefined) return error;
-  const [kernel, what] = needs;
-  if (isSince(kernel)) return error;
-  return new UnsupportedError(ERRNO.EINVAL[0], {
-    syscall: error.syscall,
-    path: error.path,
-    hint: `${what} needs Linux ${kernel} (this is ${builtin("node:os").release()})`,
-  });
-}
-
-/** Whether the running kernel is at least this one: `"6.13"`. */
-export function isSince(kernel: string): boolean {
-  const [major = 0, minor = 0] = builtin("node:os").release().split(".").map(Number);
-  const [needsMajor = 0, needsMinor = 0] = kernel.split(".").map(Number);
-  return major > needsMajor || (major === needsMajor && minor >= needsMinor);
 }

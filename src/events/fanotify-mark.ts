@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { isSince, newer } from "../libc.ts";
 import { FAN, FAN_MARK } from "../syscalls/fanotify.ts";
-import { type FanotifyGroup, isSince, newer } from "./fanotify-group.ts";
+import type { FanotifyGroup } from "./fanotify-group.ts";
 import { choice, refuse } from "./fanotify-options.ts";
 import { BY_HANDLE, DECIDED, HOW, listOf, MOUNTS, SINCE } from "./fanotify-words.ts";
 import type { OptionNames } from "./options.ts";

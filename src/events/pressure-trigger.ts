@@ -11,7 +11,7 @@ import {
   UnsupportedError,
   ValueError,
 } from "../errors.ts";
-import { builtin, type PathLike, pathText } from "../libc.ts";
+import { builtin, newer, type PathLike, pathText } from "../libc.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
 import { EFD, eventfd } from "../syscalls/eventfd.ts";
 import { O } from "../syscalls/fd.ts";
@@ -40,7 +40,7 @@ export class Trigger implements Disposable {
       psi_write(this.#fd, kind, Math.round(stall * 1000), Math.round(window * 1000));
     } catch (error) {
       throw error instanceof OSError && error.code === "EINVAL"
-        ? refused(error, pathText(path), window)
+        ? refused(error, pathText(path), kind, window)
         : error;
     }
     this.bell = opened.adopt(eventfd(0, EFD.NONBLOCK | EFD.CLOEXEC), closeQuietly);
@@ -115,10 +115,12 @@ function explained(error: OSError, path: string): OSError {
 }
 
 /** Why the kernel takes no such trigger. */
-function refused(error: OSError, path: string, window: number): ValueError {
+function refused({ syscall }: OSError, path: string, kind: PsiKind, window: number): unknown {
   const hint =
     window % 2000 === 0
-      ? "before Linux 5.13 there is no full pressure on the processor"
+      ? undefined
       : `without CAP_SYS_RESOURCE the window is a multiple of 2 s, and ${window} ms are none; before Linux 6.7 it is 500 ms at least in any case`;
-  return new ValueError(ERRNO.EINVAL[0], { syscall: error.syscall, path, hint });
+  const error = new ValueError(ERRNO.EINVAL[0], { syscall, path, hint });
+  const isFullCpu = kind === "full" && /\bcpu(\.pressure)?$/.test(path);
+  return newer(error, isFullCpu ? ["5.13", "full pressure on the processor"] : undefined);
 }

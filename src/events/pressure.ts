@@ -126,7 +126,8 @@ export class Pressure extends EventSource<PressureEvent> {
    *
    * @throws {ValueError} `EINVAL`: a window that takes CAP_SYS_RESOURCE. `ENOENT`: no such cgroup.
    * @throws {PermissionError} `EACCES`: the file may not be written. `EPERM`: before Linux 6.4 it takes CAP_SYS_RESOURCE.
-   * @throws {UnsupportedError} `ENOENT`, `EOPNOTSUPP`: this kernel keeps no pressure stall information.
+   * @throws {UnsupportedError} `ENOENT`, `EOPNOTSUPP`: this kernel keeps no pressure stall information. `EINVAL`: `full`
+   * of the processor before Linux 5.13.
    * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit.
    */
   constructor(resource: PressureResource, options: PressureOptions = {}) {

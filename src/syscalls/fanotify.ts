@@ -65,7 +65,10 @@ export const fanotify_errors = {
     EISDIR: [ValueError, "FAN_MARK_IGNORE of a directory needs FAN_MARK_IGNORED_SURV_MODIFY"],
     ELOOP: ValueError,
     ENAMETOOLONG: ValueError,
-    ENODEV: [UnsupportedError, "the file system has no fsid, which reports by handle need"],
+    ENODEV: [
+      UnsupportedError,
+      "the file system has no fsid, which reports by handle need, and tmpfs has since Linux 5.13",
+    ],
     ENOENT: [ValueError, "there is no such path, or no such mark to remove"],
     ENOMEM: MemoryError,
     ENOSPC: [

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkBoolean, type OptionNames } from "../events/options.ts";
-import { size } from "../libc.ts";
+import { newer, size } from "../libc.ts";
 import { O } from "../syscalls/fd.ts";
 import { F_SEAL, memfd_create, memfd_secret, MFD } from "../syscalls/memfd.ts";
 
@@ -92,7 +92,11 @@ export function create(name: string | Uint8Array, options: MemfdOptions): number
   if (sealable) flags |= MFD.ALLOW_SEALING;
   if (executable !== undefined) flags |= executable ? MFD.EXEC : MFD.NOEXEC_SEAL;
   if (options.hugePages !== undefined) flags |= MFD.HUGETLB | hugePages[options.hugePages];
-  return memfd_create(name, flags);
+  try {
+    return memfd_create(name, flags);
+  } catch (error) {
+    throw newer(error, executable === undefined ? undefined : ["6.3", "executable"]);
+  }
 }
 
 /** Checks the options, and tells how long the file will be. */

@@ -69,7 +69,8 @@ export class Memfd extends OwnedFd {
    * @throws {RangeError} `size` is no integer of at least 0, or less than `bytes` has.
    * @throws {ValueError} `EINVAL`: the name is too long, or no size for huge pages.
    * @throws {PermissionError} `EPERM`: huge pages need `CAP_IPC_LOCK`. `EACCES`: vm.memfd_noexec.
-   * @throws {UnsupportedError} `ENODEV`: no huge pages of that size. `ENOSYS`: no `secret` ones.
+   * @throws {UnsupportedError} `ENODEV`: no huge pages of that size. `ENOSYS`: no `secret` ones. `EINVAL`:
+   * `executable` before Linux 6.3.
    * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit. `ENOSPC`, `EFBIG`: too long.
    */
   constructor(name: string | Uint8Array, options: MemfdOptions = {}) {

@@ -6,7 +6,7 @@
  */
 import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
-import { type Pinned, pinned, PinnedString } from "../libc.ts";
+import { pathText, type Pinned, pinned, PinnedString } from "../libc.ts";
 import { FAN, FAN_MARK, fanotify_mark } from "../syscalls/fanotify.ts";
 import { O } from "../syscalls/fd.ts";
 import {
@@ -25,6 +25,7 @@ import { read_statx, STATX, statx, STATX_SIZE } from "../syscalls/stat.ts";
 import { fstatfs } from "../syscalls/statfs.ts";
 import type { Interest } from "./backend.ts";
 import { brief } from "./brief.ts";
+import { withPath } from "./error-path.ts";
 import { isMountedBelow } from "./mounted.ts";
 import { reach } from "./paths.ts";
 
@@ -78,6 +79,8 @@ export class FanotifyMarks {
       this.#mark(fd, fsid, "tree");
       this.#begun.push({ fsid: fsid.join(), mount: mount_id, path });
       this.#canOpen &&= opens(fd, handle);
+    } catch (error) {
+      throw withPath(error, pathText(path));
     } finally {
       closeQuietly(fd);
     }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { OSError, type OSErrorClass } from "../errors.ts";
+import { OSError } from "../errors.ts";
+import { withPath } from "./error-path.ts";
 import type { Gitignore } from "./gitignore.ts";
 import type { Ignore, RuleFiles } from "./ignore.ts";
 import { isLimit } from "./limits.ts";
@@ -129,13 +130,10 @@ export class Rules implements RuleFiles<Node> {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
     if (this.#faults.get(dir) === error.code) return undefined;
     this.#faults.set(dir, error.code);
-    const { code, errno, syscall, message } = error;
     const shown = pathName(
       Buffer.concat([bytesOf(this.#paths.shown(dir)), SEPARATOR, this.#name.bytes]),
     );
-    const [, hint] = message.split(`(${code}): `);
-    const Class = error.constructor as OSErrorClass;
-    this.#teller.failed(shown, KIND.FILE, new Class(-errno, { syscall, path: shown.text, hint }));
+    this.#teller.failed(shown, KIND.FILE, withPath(error, shown.text));
     return undefined;
   }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OSError, type OSErrorClass } from "../errors.ts";
+import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
 import { cstring, fileno, int, Pinned, PinnedString, room, uint } from "../libc.ts";
 import { getdents64_quietly, read_linux_dirents64_rows } from "../syscalls/dirent.ts";
@@ -12,6 +12,7 @@ import { inotify_add_watch } from "../syscalls/inotify.ts";
 import { AT, openat, openat_quietly } from "../syscalls/open.ts";
 import type { Backend, Interest } from "./backend.ts";
 import { brief, gettersOf } from "./brief.ts";
+import { withPath } from "./error-path.ts";
 import { Handles } from "./handles.ts";
 import { isLimit, Limits } from "./limits.ts";
 import { type Paths, reach } from "./paths.ts";
@@ -99,7 +100,11 @@ export class Watches {
           : openat(AT.FDCWD, short, flags);
       return { fd, handle: this.#backend.watch(fd, interest) };
     } catch (error) {
-      return { fd, handle: 0, error: fd === -1 ? error : this.#named(node, error) };
+      return {
+        fd,
+        handle: 0,
+        error: fd === -1 ? error : withPath(error, this.#paths.shown(node).text),
+      };
     }
   }
 
@@ -246,15 +251,6 @@ export class Watches {
   /** Touches the backend no more. */
   end(): void {
     this.#ended = true;
-  }
-
-  /** The same error, of the directory and not of the descriptor by which it is watched. */
-  #named(node: Node, error: unknown): unknown {
-    if (!(error instanceof OSError)) return error;
-    const { code, errno, syscall, message } = error;
-    const [, hint] = message.split(`(${code}): `);
-    const Class = error.constructor as OSErrorClass;
-    return new Class(-errno, { syscall, path: this.#paths.shown(node).text, hint });
   }
 
   #mark(node: Node): void {

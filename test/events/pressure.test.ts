@@ -120,7 +120,8 @@ describe.skipIf(!triggers)(`new Pressure() (${why})`, () => {
   });
 
   test.each(["cpu", "memory", "io"] as const)("watches %s, some and full", (resource) => {
-    for (const full of [false, true]) {
+    const hasFull = resource !== "cpu" || kernel(5, 13);
+    for (const full of hasFull ? [false, true] : [false]) {
       using pressure = new Pressure(resource, { full, window: 10_000, stall: 10_000 });
       const { kind, stall, window } = pressure;
       expect({ kind, stall, window }).toEqual({
@@ -302,7 +303,7 @@ describe.skipIf(cgroups === undefined)("of a cgroup (needs to make one of versio
     rmdirSync(own);
   });
 
-  test("one whose accounting is off is explained (Linux 6.1)", () => {
+  test.skipIf(!kernel(6, 1))("one whose accounting is off is explained (Linux 6.1)", () => {
     const own = `${path}/off`;
     mkdirSync(own);
     try {
@@ -313,6 +314,29 @@ describe.skipIf(cgroups === undefined)("of a cgroup (needs to make one of versio
     }
   });
 });
+
+test.skipIf(
+  !triggers || emulated || Bun.which("setarch") === null || Bun.which("setpriv") === null,
+)(
+  "a kernel without full pressure on the processor is told so (needs setarch, setpriv)",
+  async () => {
+    const script = `
+      import { Pressure } from "bun-butter";
+      try {
+        new Pressure("cpu", { full: true, window: 100, stall: 1 });
+      } catch ({ name, path, message }) {
+        console.log(name, path, message);
+      }
+    `;
+    // The kernel takes no such window of it, and calls itself an old one.
+    const without = ["setarch", "--uname-2.6", "setpriv", "--bounding-set=-sys_resource"];
+    const { stdout, stderr } = await run([...without, bun, "--eval", script]);
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(
+      /^UnsupportedError \/proc\/pressure\/cpu .* full pressure on the processor needs Linux 5\.13 \(this is 2\.6\./,
+    );
+  },
+);
 
 test.skipIf(!psi || !can("CAP_SYS_ADMIN") || Bun.which("unshare") === null)(
   "a kernel without pressure stall information is told so (root, unshare)",

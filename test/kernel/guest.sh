@@ -7,6 +7,7 @@ mount -t tmpfs tmpfs /dev/shm
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount --make-rshared /
 hostname guest
+modprobe loop
 ip link set lo up
 busybox stty -F /dev/ttyS1 -opost
 {

@@ -32,9 +32,10 @@ import {
 
 import { expectErrno, strangers, thrown } from "../support/arguments.ts";
 import { emulated, kernel } from "../support/capabilities.ts";
-import { bun, runScript } from "../support/child.ts";
+import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { Fds } from "../support/fds.ts";
+import { canRefuse } from "../support/seccomp.ts";
 import { tempDir } from "../support/temp.ts";
 
 const text = (value: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(value);
@@ -94,6 +95,29 @@ describe("new Memfd()", () => {
     expect(fstatSync(no.fd).mode & 0o111).toBe(0);
     expect(no.seals).toEqual(["exec"]);
   });
+
+  test.skipIf(!canRefuse() || Bun.which("setarch") === null)(
+    "executable says which kernel has it (needs seccomp, setarch)",
+    async () => {
+      const script = `
+        import { Memfd } from "bun-butter";
+        import { refuse } from "./test/support/seccomp.ts";
+        refuse("memfd_create", "EINVAL");
+        for (const options of [{ executable: false }, { executable: true }, {}]) {
+          try { new Memfd("x", options); } catch ({ name, message }) { console.log(name, message); }
+        }
+      `;
+      const { stdout, stderr } = await run(["setarch", "--uname-2.6", bun, "--eval", script]);
+      expect(stderr).toBe("");
+      const newer = /^UnsupportedError .* \(EINVAL\): executable needs Linux 6\.3 \(this is 2\.6\./;
+      expect(stdout.split("\n")).toEqual([
+        expect.stringMatching(newer),
+        expect.stringMatching(newer),
+        expect.stringMatching(/^ValueError /),
+        "",
+      ]);
+    },
+  );
 
   test("closes once, and knows it", () => {
     const memfd = new Memfd("x");

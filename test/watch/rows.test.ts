@@ -1335,16 +1335,16 @@ describe("row 17: fanotify", () => {
               const { backend, reason } = watcher.watched;
               console.log(backend, reason);
             }
-            try { watch("/tmp", { backend: "fanotify" }); } catch ({ code }) { console.log(code); }
+            try { watch("/tmp", { backend: "fanotify" }); } catch ({ code, path }) { console.log(code, path); }
           `);
           return stdout + stderr;
         }),
       );
       expect(lines).toEqual([
-        "inotify the file system has no file handles\nEOPNOTSUPP\n",
-        "inotify the file system has no fsid, as most that FUSE serves, and tmpfs before Linux 5.13\nENODEV\n",
-        expect.stringMatching(/^inotify .* subvolume of btrfs\nEXDEV\n$/),
-        "inotify fanotify with names and handles needs Linux 5.17\nEINVAL\n",
+        "inotify the file system has no file handles\nEOPNOTSUPP /tmp\n",
+        "inotify the file system has no fsid, as most that FUSE serves, and tmpfs before Linux 5.13\nENODEV /tmp\n",
+        expect.stringMatching(/^inotify .* subvolume of btrfs\nEXDEV \/tmp\n$/),
+        "inotify fanotify with names and handles needs Linux 5.17\nEINVAL /tmp\n",
       ]);
     },
   );
