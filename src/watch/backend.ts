@@ -60,6 +60,8 @@ export interface Sink {
   readonly isEarly: boolean;
   /** Whether it was closed while an event was told. */
   readonly isClosed: boolean;
+  /** Whether what an event said takes so long to tell that no other one is to be handed out now. */
+  readonly isBusy: boolean;
   /**
    * Lets a number stand for a directory that something happened in, if it is within the tree and not entered yet.
    *
@@ -127,6 +129,8 @@ export interface Past {
   open(id: Uint8Array): number;
   /** Reads all that has happened by now, if something is told at the moment. */
   readOn(): void;
+  /** Tells something of what an event said that was handed out last. */
+  during(tell: () => void): void;
   /** Whether directories come or go in what is still to be told. */
   readonly hasSteps: boolean;
   /** What happens first to a directory itself. */
@@ -161,13 +165,19 @@ export interface Backend {
   /** Stops watching. Events of the handle that still come are dropped. */
   unwatch(handle: number): void;
   /**
+   * Reads what is there, behind what is to be handed out again.
+   *
+   * @returns How many bytes there are.
+   */
+  read(buffer: Pinned): number;
+  /**
    * Goes ahead of what one read returned, and reads on as long as that brings anything new.
    *
    * @returns How many bytes there are then.
    */
   follow(buffer: Pinned, length: number, sink: Sink): number;
   /**
-   * Hands what one read returned to the sink, in order.
+   * Hands what one read returned to the sink, in order, as long as that is not busy.
    *
    * @returns Whether that was all: else it goes on with the next read.
    */

@@ -162,7 +162,8 @@ export class CalmTeller extends PlainTeller {
     const event = this.event("delete", node);
     const path = held?.from ?? this.#paths.shown(node);
     const told = held === undefined ? event : at(path, event);
-    if (this.#atomic > 0) this.#holdDelete(told, path);
+    // What is told in parts goes with its directory.
+    if (this.#atomic > 0 && !this.order.isPart) this.#holdDelete(told, path);
     else this.emit(told);
   }
 

@@ -6,6 +6,7 @@
 import { closeQuietly } from "../events/intake.ts";
 import type { Backend } from "./backend.ts";
 import { brief } from "./brief.ts";
+import { Departures } from "./departures.ts";
 import { Fresh } from "./fresh.ts";
 import type { Ignore } from "./ignore.ts";
 import { Links } from "./links.ts";
@@ -35,6 +36,7 @@ export interface EngineOptions {
 export class Directories implements Disposable {
   readonly watches: Watches;
   readonly scanner: Scanner;
+  readonly departures: Departures;
   readonly #reading: Reading;
   readonly #tree: Tree;
   readonly #paths: Paths;
@@ -60,6 +62,10 @@ export class Directories implements Disposable {
   isHeld: () => boolean = () => false;
   /** Called for each entry that goes. */
   onForget: (node: Node) => void = () => {};
+  /** Called for an entry that no name leads to any more, before it goes with what is in it. */
+  onPart: (node: Node) => void = () => {};
+  /** Called for a directory above roots when what was such a root has gone. */
+  onCleared: (guard: Node) => void = () => {};
   /** Called when the rules of a directory were read, and nothing is left out yet that they say is; and whether what they leave out no more is told as made. */
   onRules: (node: Node, loud: boolean) => void = () => {};
   /** Called before an entry is added that a scan has met. */
@@ -98,6 +104,12 @@ export class Directories implements Disposable {
       times: this.#times,
     });
     this.scanner = new Scanner(this.#reading);
+    this.departures = new Departures(tree, teller, {
+      forget: (node, loud) => this.#forget(node, loud),
+      isRead: (node) => !tree.isDirectory(node) || this.recall?.isRead(node) !== false,
+      parting: (node) => this.onPart(node),
+      cleared: (guard) => this.onCleared(guard),
+    });
     brief(this.#leadsOn, this.enter);
   }
 
@@ -227,9 +239,7 @@ export class Directories implements Disposable {
 
   /** Removes an entry with all below it, from the bottom up. */
   drop(node: Node, loud: boolean): void {
-    if (loud) this.#recallBelow(node);
-    this.#dropBelow(node, loud);
-    this.#forget(node, loud);
+    this.departures.begin(node, loud, loud ? "told" : "forgotten");
   }
 
   /** Removes an entry that nobody wants watched any more. */
@@ -250,7 +260,7 @@ export class Directories implements Disposable {
 
   /** Forgets what was read in a directory: it is another one than that of which is told. */
   reset(node: Node): void {
-    this.#dropBelow(node, false);
+    this.departures.clear(node);
     this.watches.unbind(node);
     this.scanner.cancel(node);
     this.fresh.delete(node);
@@ -259,9 +269,7 @@ export class Directories implements Disposable {
 
   /** Removes an entry that another one takes the place of. */
   replace(node: Node): void {
-    this.#recallBelow(node);
-    this.#dropBelow(node, true);
-    this.#forget(node, false);
+    this.departures.begin(node, true, "forgotten");
   }
 
   /** Tells of an entry as made, once. */
@@ -324,7 +332,7 @@ export class Directories implements Disposable {
 
   /** Gives up what was entered: a link leads to no directory any more, or a directory is too deep where it is now. */
   leave(node: Node): void {
-    this.#dropBelow(node, true);
+    this.departures.begin(node, true, "kept");
     this.scanner.cancel(node);
     this.watches.forget(node);
     this.#rules.forget(node);
@@ -333,6 +341,7 @@ export class Directories implements Disposable {
 
   [Symbol.dispose](): void {
     this.isClosed = true;
+    this.departures.end();
     this.watches.end();
     this.scanner[Symbol.dispose]();
     this.#reading[Symbol.dispose]();
@@ -344,11 +353,6 @@ export class Directories implements Disposable {
   #isUnknown(node: Node): boolean {
     if (!this.#tree.isEmpty(node)) return false;
     return this.scanner.isLoud(node) === undefined && !this.lost.has(node);
-  }
-
-  /** Reads what was in a directory, if that is not known and can be told. */
-  #recallBelow(node: Node): void {
-    if (this.#tree.isDirectory(node)) this.recall?.readBelow(node);
   }
 
   /** Whether it is a directory, or a link to one that is followed. */
@@ -372,22 +376,6 @@ export class Directories implements Disposable {
       }
     }
     this.enter(node, "new", loud);
-  }
-
-  #dropBelow(node: Node, loud: boolean): void {
-    let at = node;
-    for (;;) {
-      if (!loud) this.#tree.discard(at);
-      const child = this.#tree.first(at);
-      if (child !== NONE) {
-        at = child;
-        continue;
-      }
-      if (at === node) return;
-      const parent = this.#tree.parent(at);
-      this.#forget(at, loud);
-      at = parent;
-    }
   }
 
   #forget(node: Node, loud: boolean): void {

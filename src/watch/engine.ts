@@ -8,7 +8,7 @@
  * @module
  */
 import { Ahead } from "./ahead.ts";
-import type { Backend, RawEvent, RawSelf, Sink } from "./backend.ts";
+import type { Backend, Past, RawEvent, RawSelf, Sink } from "./backend.ts";
 import { Changes } from "./changes.ts";
 import { Directories, type EngineOptions } from "./directories.ts";
 import { Doubts } from "./doubts.ts";
@@ -32,6 +32,7 @@ export class Engine implements Sink, Disposable {
   readonly #unread: Unread;
   readonly #doubts: Doubts;
   readonly #changes: Changes;
+  readonly #past: Past | undefined;
   readonly directories: Directories;
   readonly roots: Roots;
   /** When nothing was left to read, last. */
@@ -72,6 +73,7 @@ export class Engine implements Sink, Disposable {
     this.#doubts = doubts;
     this.#unread = unread;
     this.#changes = changes;
+    this.#past = backend.past;
     this.directories = directories;
     this.roots = roots;
     directories.onForget = (node) => {
@@ -84,6 +86,11 @@ export class Engine implements Sink, Disposable {
       moves.forget(node);
       roots.left(node);
     };
+    directories.onPart = (node) => {
+      moves.forget(node);
+      roots.left(node);
+    };
+    directories.onCleared = () => roots.tidy();
     directories.isHeld = () => moves.size > 0;
     directories.onMeet = (dir, name) => changes.vacate(dir, name);
     directories.onOpen = (node) => hindsight.opened(node);
@@ -181,6 +188,22 @@ export class Engine implements Sink, Disposable {
     return this.directories.isClosed;
   }
 
+  get isBusy(): boolean {
+    return this.directories.departures.isUnderWay;
+  }
+
+  /**
+   * Goes on telling of what left.
+   *
+   * @param limit As `performance.now()` has it.
+   */
+  goOn(limit: number): void {
+    const { departures } = this.directories;
+    if (!departures.isUnderWay) return;
+    if (this.#past === undefined) departures.run(limit);
+    else this.#past.during(() => departures.run(limit));
+  }
+
   discover(
     handle: number,
     above: number | Uint8Array,
@@ -268,11 +291,11 @@ export class Engine implements Sink, Disposable {
     this.roots.settle();
   }
 
-  /** Gives up on entries that left long ago: they are outside. */
+  /** Gives up on entries that left long ago: they are outside. Not while something leaves that has very much in it. */
   expire(now: number): void {
     for (;;) {
       const node = this.#moves.expired(now);
-      if (node === NONE) return;
+      if (node === NONE || this.isBusy) return;
       this.directories.drop(node, true);
     }
   }

@@ -101,8 +101,6 @@ export class FanotifyBackend implements Backend {
   /** Since when the event that is decoded now can't be told. */
   #heldSince = 0;
   #isHeld = false;
-  /** Whether what was read is told at the moment. */
-  #isTelling = false;
   #cookie = 0;
   /** What is decoded now: where something is, from where it came, and where the handle of itself is. */
   #buffer: Pinned | undefined;
@@ -161,6 +159,10 @@ export class FanotifyBackend implements Backend {
     this.#table.remove(handle);
   }
 
+  read(buffer: Pinned): number {
+    return Math.max(0, read_nonblock(this.fd, buffer));
+  }
+
   /** All that happens in a new directory is told. */
   follow(_buffer: Pinned, length: number, _sink: Sink): number {
     return length;
@@ -178,7 +180,8 @@ export class FanotifyBackend implements Backend {
       length,
       (at, end, records, mask, _high, _fd, pid) => {
         if (stopped !== -1) return;
-        this.#decode(records, end, mask, pid, sink);
+        if (sink.isBusy) this.#isHeld = true;
+        else this.#decode(records, end, mask, pid, sink);
         if (this.#isHeld) stopped = at;
       },
     );
@@ -191,7 +194,10 @@ export class FanotifyBackend implements Backend {
 
   emptied(sink: Sink): void {
     this.#renamed.clear();
-    for (const { handle, name, child, pid } of this.#late.splice(0)) {
+    while (!sink.isBusy) {
+      const late = this.#late.shift();
+      if (late === undefined) break;
+      const { handle, name, child, pid } = late;
       if (!sink.knows(child)) continue;
       const about = { isDirectory: true, cookie: 0, child, next: undefined, name, pid };
       sink.entry({ handle, change: "delete", ...about });
@@ -261,17 +267,15 @@ export class FanotifyBackend implements Backend {
   // --- Directories that are not known yet ----------------------------------------
 
   #decodeAhead(buffer: Pinned, first: number, length: number, sink: Sink): boolean {
-    this.#isTelling = true;
-    try {
-      return this.#tellAll(buffer, first, length, sink);
-    } finally {
-      this.#isTelling = false;
-    }
+    let isAll = false;
+    this.past.during(() => (isAll = this.#tellAll(buffer, first, length, sink)));
+    return isAll;
   }
 
   #tellAll(buffer: Pinned, first: number, length: number, sink: Sink): boolean {
     this.#outside ??= new HandleTable();
     if (length > first) this.#backlog.add(buffer, first, length);
+    if (sink.isBusy) return false;
     this.#readAhead();
     this.past.at = this.#backlog.told;
     if (sink.isEarly) sink.rectify();
@@ -283,6 +287,10 @@ export class FanotifyBackend implements Backend {
         block.byteLength,
         (offset, end, records, mask, _high, _fd, pid) => {
           if (offset < from || stopped !== undefined) return;
+          if (sink.isBusy) {
+            stopped = offset;
+            return;
+          }
           this.past.at = at + offset;
           // More than can be looked through before it is told.
           if (sink.isEarly && this.#backlog.isFull) this.#overflow(sink);
@@ -300,7 +308,7 @@ export class FanotifyBackend implements Backend {
   /** Reads all that is there by now, if what was there when it happened matters. */
   readonly #readAhead = (): void => {
     const sink = this.#sink;
-    if (sink?.isEarly !== true || !this.#isTelling) return;
+    if (sink?.isEarly !== true || !this.past.isTold) return;
     const buffer = readBuffer();
     while (!this.#backlog.isFull && !sink.isClosed) {
       const length = read_nonblock(this.fd, buffer);

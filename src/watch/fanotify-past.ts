@@ -18,6 +18,8 @@ export class FanotifyPast implements Past {
   readonly #backlog: FanotifyBacklog;
   /** Where in the backlog the event is. */
   at = 0;
+  /** Whether what was read is told at the moment. */
+  isTold = false;
   /** Reads all that is there by now. */
   readonly readOn: () => void;
 
@@ -31,6 +33,16 @@ export class FanotifyPast implements Past {
     this.#marks = marks;
     this.#backlog = backlog;
     this.readOn = readOn;
+  }
+
+  during(tell: () => void): void {
+    const wasTold = this.isTold;
+    this.isTold = true;
+    try {
+      tell();
+    } finally {
+      this.isTold = wasTold;
+    }
   }
 
   get hasSteps(): boolean {

@@ -82,12 +82,18 @@ export class Guards<Root extends Guarded> {
     return look(Buffer.from(missing, "latin1"), true)?.kind !== KIND.DIRECTORY;
   }
 
-  /** Replaces the guards of a root, and gives up those that no root needs. */
+  /** Replaces the guards of a root. */
   replace(root: Root, guards: readonly Guard<Root>[]): void {
     root.guards = guards;
     for (const guard of guards) guard.roots.add(root);
-    for (const guard of this.#byPath.values()) {
+    for (const guard of this.#byPath.values())
       if (!guards.includes(guard)) guard.roots.delete(root);
+    this.tidy();
+  }
+
+  /** Gives up those that no root needs. */
+  tidy(): void {
+    for (const guard of this.#byPath.values()) {
       if (guard.roots.size > 0) continue;
       // A root that is still an entry of it moves on, or goes, first.
       if (this.#tree.first(guard.node) !== NONE) continue;

@@ -21,6 +21,8 @@ import { brief } from "./brief.ts";
 const SELF = IN.DELETE_SELF | IN.MOVE_SELF | IN.ONLYDIR | IN.MASK_ADD;
 const NAMES = SELF | IN.CREATE | IN.DELETE | IN.MOVE | IN.ATTRIB;
 
+const NOTHING = new Uint8Array(0);
+
 const MADE = IN.CREATE | IN.MOVED_TO;
 
 const RECORD_WORDS = INOTIFY_EVENT_SIZE >>> 2;
@@ -92,6 +94,8 @@ export class InotifyBackend implements Backend {
   };
   /** Removed by us, with an `IGNORED` event to come: what comes before that is of the removed watch, whoever has its number by now. */
   readonly #leaving = new Map<number, number>();
+  /** What was read and is not handed out yet. */
+  #rest = NOTHING;
 
   /**
    * @param modify Whether each write is of interest, and not only that a writer closed a file.
@@ -122,6 +126,14 @@ export class InotifyBackend implements Backend {
       throw error;
     }
     this.#leaving.set(handle, (this.#leaving.get(handle) ?? 0) + 1);
+  }
+
+  read(buffer: Pinned): number {
+    const length = this.#rest.length;
+    buffer.bytes.set(this.#rest);
+    this.#rest = NOTHING;
+    if (buffer.byteLength - length < LONGEST_RECORD) return length;
+    return length + Math.max(0, read_nonblock(this.fd, buffer, length));
   }
 
   follow(buffer: Pinned, length: number, sink: Sink): number {
@@ -159,6 +171,10 @@ export class InotifyBackend implements Backend {
     name.bytes = bytes;
     // The same as read_inotify_events, without a call for each of a million records.
     for (let at = 0; at + INOTIFY_EVENT_SIZE <= length;) {
+      if (sink.isBusy) {
+        this.#rest = bytes.slice(at, length);
+        return false;
+      }
       const record = at >>> 2;
       const handle = words[record] ?? 0;
       const mask = words[record + 1] ?? 0;

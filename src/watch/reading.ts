@@ -108,6 +108,10 @@ export class Reading implements Reader, Disposable {
     return this.#isRecalling || !this.#tree.has(node, FLAG.ANCHOR);
   }
 
+  get isBusy(): boolean {
+    return this.#directories.departures.isUnderWay;
+  }
+
   [Symbol.dispose](): void {
     this.#still?.[Symbol.dispose]();
     this.#still = undefined;

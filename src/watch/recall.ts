@@ -34,16 +34,16 @@ export class Recall {
     this.#past = past;
   }
 
-  /** Reads a directory that is not read yet, and nobody told that it was made. */
-  read(dir: Node): void {
+  /** Reads a directory that is not read yet, and nobody told that it was made: to its end, or so many buffers of it. */
+  read(dir: Node, most: number = Infinity): void {
     if (!this.#isUnread(dir)) return;
     const { scanner, lost, fresh } = this.#directories;
-    if (!scanner.finish(dir)) {
+    if (scanner.isLoud(dir) === undefined) {
       // It was not where it was said to be.
       lost.delete(dir);
       this.#directories.enter(dir, "new", false);
-      scanner.finish(dir);
     }
+    if (!scanner.finish(dir, most)) return;
     // It is gone by now.
     lost.delete(dir);
     this.#past.readOn();
@@ -74,16 +74,22 @@ export class Recall {
     this.#late.delete(node);
   }
 
+  /** Reads some of a directory that leaves. @returns Whether there was nothing to be read. */
+  isRead(dir: Node): boolean {
+    if (!this.#isUnread(dir) || this.#isBelowLate(dir)) return true;
+    if (this.#tree.handle(dir) === 0) this.#find(dir);
+    if (this.#tree.handle(dir) === 0) return true;
+    this.read(dir, 1);
+    return false;
+  }
+
   /** Reads a directory that leaves, with all that is below it. */
   readBelow(top: Node): void {
     const left = [top];
     for (let node = left.pop(); node !== undefined; node = left.pop()) {
       // Nobody was told of what is in it.
       if (this.#late.has(node)) continue;
-      if (this.#isUnread(node)) {
-        if (this.#tree.handle(node) === 0) this.#find(node);
-        if (this.#tree.handle(node) !== 0) this.read(node);
-      }
+      while (!this.isRead(node));
       let child = this.#tree.firstNumbered(node);
       for (; child !== NONE; child = this.#tree.next(child))
         if (this.#tree.isDirectory(child)) left.push(child);
@@ -156,6 +162,14 @@ export class Recall {
       this.#directories.tellMade(child);
       if (this.#tree.isDirectory(child)) this.#late.add(child);
     }
+  }
+
+  /** Whether nobody was told of what is in a directory, or in one above it. */
+  #isBelowLate(node: Node): boolean {
+    if (this.#late.size === 0) return false;
+    let at = node;
+    while (at !== NONE && !this.#late.has(at)) at = this.#tree.parent(at);
+    return at !== NONE;
   }
 
   #isUnread(node: Node): boolean {

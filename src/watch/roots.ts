@@ -193,6 +193,11 @@ export class Roots {
     this.#byNode.delete(node);
   }
 
+  /** What was a root is gone: gives up what was guarded for it alone. */
+  tidy(): void {
+    this.#guards.tidy();
+  }
+
   /** A guarded directory was moved, deleted, or is not watched any more. */
   suspect(node: Node): void {
     for (const root of this.#guards.of(node)?.roots ?? []) this.#suspects.add(root);

@@ -62,6 +62,8 @@ export interface Reader {
   found(scan: Scan, portion: Portion, length: number): void;
   /** It was read to its end, and is still open. */
   end(scan: Scan): void;
+  /** Whether nothing is to be read now. */
+  readonly isBusy: boolean;
 }
 
 /** Some hundred entries: what is found in one go, before events are looked at again. */
@@ -154,7 +156,7 @@ export class Scanner implements Disposable {
     if (this.#running) return;
     this.#running = true;
     try {
-      for (let steps = 1; this.#stack.length > 0; steps++) {
+      for (let steps = 1; this.#stack.length > 0 && !this.#reader.isBusy; steps++) {
         const isLarge = this.#step();
         if ((isLarge || steps >= least) && performance.now() >= limit) break;
       }
@@ -165,12 +167,12 @@ export class Scanner implements Disposable {
   }
 
   /**
-   * Reads one directory to its end, before all others.
+   * Reads one directory before all others, to its end or so many buffers of its entries.
    *
-   * @returns Whether it was to be read.
+   * @returns Whether nothing of it is to be read any more.
    */
-  finish(node: Node): boolean {
-    if (this.isLoud(node) === undefined) return false;
+  finish(node: Node, most: number = Infinity): boolean {
+    if (this.isLoud(node) === undefined) return true;
     // Another one may be under way: what that has found stays as it is.
     const portions = this.#portions;
     const isVisiting = this.#visiting;
@@ -181,14 +183,14 @@ export class Scanner implements Disposable {
     try {
       this.#take(node);
       this.#stack.push(node);
-      while (this.isLoud(node) !== undefined) this.#step();
+      for (let left = most; left > 0 && this.isLoud(node) !== undefined; left--) this.#step();
     } finally {
       this.#visiting = isVisiting;
       this.#running = wasRunning;
       if (wasRunning || this.idle) this.#release();
       this.#portions = portions;
     }
-    return true;
+    return this.isLoud(node) === undefined;
   }
 
   /** Lets what is found in a directory be told as made, if that is to be read. */

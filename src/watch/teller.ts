@@ -6,6 +6,7 @@
 import type { OSError } from "../errors.ts";
 import type { WatchChangeEvent, WatchEvent, WatchKind } from "./event.ts";
 import { statsOf } from "./look.ts";
+import { Order } from "./order.ts";
 import type { PathName, Paths } from "./paths.ts";
 import type { Kind, Node, Tree } from "./tree.ts";
 
@@ -16,6 +17,8 @@ export type Told = WatchChangeEvent["type"];
 export interface Teller {
   /** Who did what is told next, if that is known. */
   pid: number | undefined;
+  /** Where it goes. */
+  readonly order: Order;
   /** Called while the entry's path is what it is told by. */
   tell(type: Told, node: Node): void;
   /** Called before it is moved: what is held of what is below it has the path that it has now. */
@@ -40,7 +43,7 @@ export class PlainTeller implements Teller {
   readonly #tree: Tree;
   readonly #paths: Paths;
   readonly #stat: boolean;
-  #events: WatchEvent[] = [];
+  readonly order = new Order();
   pid: number | undefined;
 
   constructor(tree: Tree, paths: Paths, stat: boolean) {
@@ -50,13 +53,11 @@ export class PlainTeller implements Teller {
   }
 
   get size(): number {
-    return this.#events.length;
+    return this.order.size;
   }
 
   take(): WatchEvent[] {
-    const events = this.#events;
-    this.#events = [];
-    return events;
+    return this.order.take();
   }
 
   tell(type: Told, node: Node): void {
@@ -81,13 +82,13 @@ export class PlainTeller implements Teller {
   }
 
   protected emit(event: WatchEvent): void {
-    this.#events.push(event);
+    this.order.add(event);
   }
 
   moving(_node: Node): void {}
 
   renamed(node: Node, { text, bytes }: PathName, _replaced: boolean): void {
-    this.#events.push({
+    this.order.add({
       ...this.#about("rename", node),
       from: text,
       ...(bytes && { fromBytes: bytes }),
@@ -99,11 +100,11 @@ export class PlainTeller implements Teller {
   parting(_node: Node): void {}
 
   overflow(): void {
-    this.#events.push({ type: "overflow", path: "", kind: "directory" });
+    this.order.add({ type: "overflow", path: "", kind: "directory" });
   }
 
   failed({ text, bytes }: PathName, kind: Kind, error: OSError): void {
-    this.#events.push({
+    this.order.add({
       type: "error",
       path: text,
       ...(bytes && { pathBytes: bytes }),

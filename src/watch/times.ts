@@ -6,6 +6,7 @@
  */
 import type { OSError } from "../errors.ts";
 import { changedAt } from "./look.ts";
+import type { Order } from "./order.ts";
 import type { PathName, Paths } from "./paths.ts";
 import type { Teller, Told } from "./teller.ts";
 import { grown, type Kind, type Node, type Tree } from "./tree.ts";
@@ -55,6 +56,10 @@ export class TimedTeller implements Teller {
 
   set pid(pid: number | undefined) {
     this.#next.pid = pid;
+  }
+
+  get order(): Order {
+    return this.#next.order;
   }
 
   tell(type: Told, node: Node): void {

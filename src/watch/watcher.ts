@@ -7,7 +7,7 @@ import { ERRNO, ValueError } from "../errors.ts";
 import { EventSource } from "../events/event-source.ts";
 import { type Batch, lendBuffer, LONGEST_RECORD, readBuffer } from "../events/intake.ts";
 import type { PathLike, Pinned } from "../libc.ts";
-import { ioctl_fionread, read_nonblock } from "../syscalls/fd.ts";
+import { ioctl_fionread } from "../syscalls/fd.ts";
 import { absence } from "./absence.ts";
 import type { Backend } from "./backend.ts";
 import { CalmTeller } from "./calm-teller.ts";
@@ -194,9 +194,11 @@ export class Watcher extends EventSource<WatchEvent> {
       if (more === false && directories.scanner.idle && !this.#engine.isUnsettled) {
         // Both halves of a rename come at once: what has no other half by now left for somewhere else.
         this.#engine.expire(Infinity);
-        this.#teller.release(Infinity);
-        this.push(this.#teller.take());
-        return;
+        if (!this.#engine.isBusy) {
+          this.#teller.release(Infinity);
+          this.push(this.#teller.take());
+          return;
+        }
       }
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
@@ -228,28 +230,30 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   readonly #receive = (buffer: Pinned): Batch<WatchEvent> => {
+    const wasHeldUp = this.#isHeldUp || this.#engine.isBusy;
+    const slice = this.#pace.isComing ? SHORT : SLICE;
+    this.#engine.goOn(performance.now() + slice);
+    if (this.#engine.isBusy) return { events: this.#take(), more: "later" };
     if (this.#engine.isBehind) this.#engine.lookBack();
-    const wasHeldUp = this.#isHeldUp;
     let began: number;
     let length: number;
     let turns = 0;
     do {
       began = Date.now();
-      length = Math.max(0, read_nonblock(this.fd, buffer));
+      length = this.#backend.read(buffer);
       length = this.#backend.follow(buffer, length, this.#engine);
       this.#isHeldUp = !this.#backend.decode(buffer, length, this.#engine);
-    } while (this.#engine.handed() && ++turns < TURNS);
-    const more = this.#isHeldUp || length > buffer.byteLength - LONGEST_RECORD;
-    if (!more) {
-      this.#backend.emptied(this.#engine);
-      this.#engine.emptied(began, length === 0 && !wasHeldUp);
-    }
+    } while (this.#engine.handed() && !this.#engine.isBusy && ++turns < TURNS);
+    const isMore = this.#isHeldUp || length > buffer.byteLength - LONGEST_RECORD;
+    if (!isMore && !this.#engine.isBusy) this.#backend.emptied(this.#engine);
+    if (!isMore && !this.#engine.isBusy) this.#engine.emptied(began, length === 0 && !wasHeldUp);
     const { scanner, watches } = this.#engine.directories;
     if (watches.limits.retryAt !== Infinity) watches.limits.retry(performance.now());
     // In a new directory things happen that nothing tells of until it is watched: the next one is not to wait.
     const burst = scanner.idle && length > LONE;
-    this.#scan(0, this.#pace.isComing ? SHORT : SLICE);
+    this.#scan(0, slice);
     const events = this.#take();
+    const more = this.#engine.isBusy ? "later" : isMore;
     return { events, more, burst, after: this.#engine.isBehind ? this.#after : undefined };
   };
 
@@ -296,7 +300,12 @@ export class Watcher extends EventSource<WatchEvent> {
     // No more than there is: somebody may be faster than this.
     let left = ioctl_fionread(this) * MOST_LONGER;
     let isAll = false;
-    for (; left >= 0 && !isAll; left -= readBuffer().byteLength - LONGEST_RECORD) {
+    for (
+      ;
+      !isAll && (left >= 0 || this.#engine.isBusy);
+      left -= readBuffer().byteLength - LONGEST_RECORD
+    ) {
+      this.#engine.goOn(Infinity);
       const { events, more } = this.receive();
       this.push(events);
       // A function that ignores may have closed it.
@@ -304,10 +313,15 @@ export class Watcher extends EventSource<WatchEvent> {
       isAll = more === false;
     }
     if (!isAll) return;
-    if (wasIdle) scanner.run(Infinity);
+    if (wasIdle) this.#toTheEnd(() => scanner.run(Infinity));
     this.#engine.settle();
     // Both halves of a rename come at once.
-    this.#engine.expire(Infinity);
+    this.#toTheEnd(() => this.#engine.expire(Infinity));
+  }
+
+  /** Does what stops as soon as something leaves that has very much in it. */
+  #toTheEnd(work: () => void): void {
+    for (work(); this.#engine.isBusy; work()) this.#engine.goOn(Infinity);
   }
 
   /** Does what may ask functions that ignore. */
@@ -326,12 +340,13 @@ export class Watcher extends EventSource<WatchEvent> {
     const { scanner } = this.#engine.directories;
     this.#ask(() => {
       if (!scanner.idle && !this.#isHeldUp) scanner.run(performance.now() + time, least);
-      this.#engine.settle();
+      if (!this.#engine.isBusy) this.#engine.settle();
     });
+    const isHeldUp = this.#isHeldUp || this.#engine.isBusy;
     // All of what was read of directories is what has been told: nothing can be older.
-    const isFresh = this.#engine.isFresh && !this.#isHeldUp && !this.closed;
+    const isFresh = this.#engine.isFresh && !isHeldUp && !this.closed;
     if (isFresh && ioctl_fionread(this) === 0) this.#engine.caughtUp();
-    if (!scanner.idle) {
+    if (!scanner.idle || this.#engine.isBusy) {
       if (!this.closed) this.#pace.later();
       return;
     }
@@ -346,7 +361,7 @@ export class Watcher extends EventSource<WatchEvent> {
   readonly #slice = (): void => {
     // It was closed behind our back.
     if (this.closed) return this.unread();
-    if (this.#isHeldUp) return this.#readOn();
+    if (this.#isHeldUp || this.#engine.isBusy) return this.#readOn();
     this.#scan();
     this.push(this.#take());
   };
@@ -388,13 +403,14 @@ export class Watcher extends EventSource<WatchEvent> {
   readonly #soonLookBack = (): void => queueMicrotask(this.#lookBack);
 
   readonly #lookBack = (): void => {
-    if (this.closed || !this.#engine.isBehind) return;
+    if (this.closed || this.#engine.isBusy || !this.#engine.isBehind) return;
     this.#engine.lookBack();
     this.push(this.#take());
   };
 
   /** What is to be told now. The rest is told by a timer. */
   #take(): WatchEvent[] {
+    if (this.#engine.isBusy && !this.closed) this.#pace.later();
     // Nothing is held back, and nothing comes by itself: no time is of interest.
     const isPlain = this.#settings.batch === 0 && this.#teller.due === Infinity;
     if (
@@ -405,7 +421,7 @@ export class Watcher extends EventSource<WatchEvent> {
     )
       return this.#teller.take();
     const now = performance.now();
-    this.#teller.release(now);
+    if (!this.#engine.isBusy) this.#teller.release(now);
     const { batch } = this.#settings;
     if (batch > 0 && this.#teller.size > 0) this.#batchDue ??= now + batch;
     const isDue = this.#batchDue === undefined || this.#batchDue <= now;

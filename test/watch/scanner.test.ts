@@ -9,7 +9,7 @@ import { descriptorCount } from "../support/descriptors.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Who takes no directory without a scan. */
-const slow = { sweep: () => -1, take: () => false };
+const slow = { isBusy: false, sweep: () => -1, take: () => false };
 
 function countOf({ buffer, rows }: Portion, length: number): number {
   return read_linux_dirents64_rows(buffer, length, rows);
@@ -120,6 +120,7 @@ function sweeping(dir: string, isTaken: (node: number) => boolean) {
   const open = (node: number): number =>
     openat(-100, paths.get(node) ?? "", O.RDONLY | O.DIRECTORY, 0);
   const scanner: Scanner = new Scanner({
+    isBusy: false,
     sweep: (node) => open(node),
     take: (node, portion, length) => {
       if (isTaken(node)) meet(portion, node, length);
