@@ -7,7 +7,7 @@
 import { ERRNO, OSError, ValueError } from "../errors.ts";
 import { prepareAdopted } from "../events/adopt.ts";
 import { checkBoolean, checkNames, type OptionNames } from "../events/options.ts";
-import { builtin, type Pinned } from "../libc.ts";
+import { builtin, newer, type Pinned } from "../libc.ts";
 import { fd_name } from "../syscalls/fd.ts";
 import { F_SEAL, fcntl_add_seals, fcntl_get_seals } from "../syscalls/memfd.ts";
 import { MAP, mmap_pinned } from "../syscalls/mman.ts";
@@ -139,7 +139,8 @@ export class Memfd extends OwnedFd {
    * Forbids something to everybody who has the file, for good. Once more is nothing.
    *
    * @throws {ValueError} `EBUSY`: `"write"` while it is mapped for writing; {@linkcode unmap} first, or seal `"future-write"`.
-   * `EPERM`: no more seals can be added. `EINVAL`: this kernel does not have that seal.
+   * `EPERM`: no more seals can be added.
+   * @throws {UnsupportedError} `EINVAL`: `"exec"` before Linux 6.3.
    */
   seal(...names: readonly MemfdSeal[]): void {
     let mask = 0;
@@ -152,7 +153,12 @@ export class Memfd extends OwnedFd {
       mask |= seals[name];
     }
     const missing = mask & ~fcntl_get_seals(this.fileno());
-    if (missing !== 0) fcntl_add_seals(this, missing);
+    if (missing === 0) return;
+    try {
+      fcntl_add_seals(this, missing);
+    } catch (error) {
+      throw newer(error, names.includes("exec") ? ["6.3", 'the seal "exec"'] : undefined);
+    }
   }
 
   /**

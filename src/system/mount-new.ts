@@ -7,9 +7,10 @@
  */
 import { UnsupportedError } from "../errors.ts";
 import { checkNames, type OptionNames } from "../events/options.ts";
-import { cstring, type PathLike, pathText } from "../libc.ts";
+import { cstring, newer, type PathLike, pathText } from "../libc.ts";
 import { FSCONFIG } from "../syscalls/fsconfig.ts";
 import { FSMOUNT, fsmount, FSOPEN, fsopen } from "../syscalls/fsopen.ts";
+import { MOUNT_ATTR } from "../syscalls/mount-setattr.ts";
 import { mount as mountCall } from "../syscalls/mount.ts";
 import {
   attach,
@@ -114,12 +115,21 @@ function mountByContext(type: string, settings: readonly Setting[], placement: P
   const [[, source] = []] = settings;
   const paths = { source: pathText(source ?? ""), target: pathText(placement.target) };
   configure(context.fd, settings, FSCONFIG.CMD_CREATE, paths);
-  const { attr_set } = placement.bits;
   using tree = new ScopedFd(
-    explain(context.fd, paths, () => fsmount(context.fd, FSMOUNT.CLOEXEC, attr_set)),
+    explain(context.fd, paths, () => detached(context.fd, placement.bits.attr_set)),
   );
   prepare(tree.fd, { attr_clr: 0, attr_set: 0, ms: 0 }, placement, 0);
   return attach(tree.fd, placement, false);
+}
+
+/** `mount` has this flag since Linux 5.10. */
+function detached(context: number, attr: number): number {
+  try {
+    return fsmount(context, FSMOUNT.CLOEXEC, attr);
+  } catch (error) {
+    const isNew = (attr & MOUNT_ATTR.NOSYMFOLLOW) !== 0;
+    throw newer(error, isNew ? ["5.14", "nosymfollow"] : undefined);
+  }
 }
 
 function mountByPath(

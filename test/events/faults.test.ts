@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { release } from "node:os";
 
+import { slowness } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
 import { canRefuse } from "../support/seccomp.ts";
 
@@ -102,21 +103,25 @@ describe.skipIf(!canRefuse())("AIO refused (needs seccomp)", () => {
     expect(await staying).toEqual(["late", "exit"]);
   });
 
-  test("all that holds for every source holds as well", async () => {
-    const preload = new URL("../support/refuse-aio.ts", import.meta.url).pathname;
-    const contract = new URL("contract.test.ts", import.meta.url).pathname;
-    const { stderr, exitCode } = await run(
-      [bun, "test", "--timeout=30000", "--preload", preload, contract],
-      {
-        timeout: 100_000,
-      },
-    );
-    expect(stderr).toMatch(/^ *\d+ pass$/m);
-    expect({ failed: stderr.match(/^\(fail\).*$/gm) ?? [], exitCode }).toEqual({
-      failed: [],
-      exitCode: 0,
-    });
-  }, 120_000);
+  test(
+    "all that holds for every source holds as well",
+    async () => {
+      const preload = new URL("../support/refuse-aio.ts", import.meta.url).pathname;
+      const contract = new URL("contract.test.ts", import.meta.url).pathname;
+      const { stderr, exitCode } = await run(
+        [bun, "test", `--timeout=${30_000 * slowness}`, "--preload", preload, contract],
+        {
+          timeout: 100_000 * slowness,
+        },
+      );
+      expect(stderr).toMatch(/^ *\d+ pass$/m);
+      expect({ failed: stderr.match(/^\(fail\).*$/gm) ?? [], exitCode }).toEqual({
+        failed: [],
+        exitCode: 0,
+      });
+    },
+    120_000 * slowness,
+  );
 });
 
 describe.skipIf(!canRefuse())("no descriptor to be had (needs seccomp)", () => {

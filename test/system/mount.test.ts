@@ -5,6 +5,7 @@ import { mount, type MountFlag, tmpfs } from "bun-butter";
 
 import { strangers } from "../support/arguments.ts";
 import { canMount, hasFsopen, hasStatmount, inMounts, kernels } from "../support/mounts.ts";
+import { canRefuse } from "../support/seccomp.ts";
 
 const why = canMount ? "" : " (needs CAP_SYS_ADMIN, unshare)";
 
@@ -330,6 +331,22 @@ test.skipIf(!canMount)(
         message: expect.stringContaining("mount /proc first"),
       });
     expect(seen.mounts).toBe(0);
+  },
+);
+
+test.skipIf(!hasFsopen || !canRefuse() || Bun.which("setarch") === null)(
+  "mount() takes nosymfollow although fsmount() does not, before Linux 5.14 (needs CAP_SYS_ADMIN, unshare, seccomp, setarch)",
+  async () => {
+    const flags = await inMounts(
+      async ({ butter, dir }) => {
+        const { refuse } = await import(`${process.cwd()}/test/support/seccomp.ts`);
+        refuse("fsmount", "EINVAL");
+        using mounted = butter.mount({ type: "tmpfs", target: dir, flags: ["nosymfollow"] });
+        return mounted.info()?.flags;
+      },
+      { through: ["setarch", "--uname-2.6"] },
+    );
+    expect(flags).toContain("nosymfollow");
   },
 );
 
