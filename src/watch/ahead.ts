@@ -59,6 +59,9 @@ export class Ahead implements Disposable {
   #fresh = new Set<Node>();
   /** Directories that were met since then. */
   #fresher = new Set<Node>();
+  /** How many directories are looked through at the moment, one within the other. */
+  #uses = 0;
+  #isDisposed = false;
 
   constructor(tree: Tree, paths: Paths, backend: Backend, directories: Directories) {
     this.#tree = tree;
@@ -71,19 +74,21 @@ export class Ahead implements Disposable {
   enter(handle: number, name: NameBytes): void {
     if (this.#entered.length > 0) {
       const above = this.#entered.find((one) => one.handle === handle);
-      if (above !== undefined) return this.#enterIn(above, name, undefined);
+      if (above !== undefined) return this.#use(() => this.#enterIn(above, name, undefined));
     }
     const dir = this.#directories.watches.handles.only(handle);
     if (dir === NONE || this.#tree.has(dir, FLAG.GUARD)) return;
     // What files of rules say is known when they are read, from the top down.
     if (this.#directories.readsRules) return;
     const { isSelective } = this.#directories;
-    this.#enter(AT.FDCWD, dir, name, {
-      level: this.#paths.level(dir) + 1,
-      at: name.start,
-      above: undefined,
-      relative: isSelective ? this.#paths.relative(dir, name) : "",
-    });
+    this.#use(() =>
+      this.#enter(AT.FDCWD, dir, name, {
+        level: this.#paths.level(dir) + 1,
+        at: name.start,
+        above: undefined,
+        relative: isSelective ? this.#paths.relative(dir, name) : "",
+      }),
+    );
   }
 
   /** What was entered ahead of an event, for {@linkcode Ahead.meet}. Once. */
@@ -98,6 +103,10 @@ export class Ahead implements Disposable {
 
   /** Tells of all that is in a new directory as made. */
   meet(node: Node, entered: Entered): void {
+    this.#use(() => this.#meet(node, entered));
+  }
+
+  #meet(node: Node, entered: Entered): void {
     entered.isTaken = true;
     const { fd, handle, entries } = entered;
     const { watches, scanner } = this.#directories;
@@ -164,11 +173,24 @@ export class Ahead implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    if (this.#uses > 0) return;
     for (const { fd, entries } of this.#entered.splice(0)) {
       closeQuietly(fd);
       entries[Symbol.dispose]();
     }
     for (const buffer of this.#buffers.splice(0)) buffer[Symbol.dispose]();
+  }
+
+  /** Looks through a directory: its memory stays until that is over, for a function that ignores may close the watcher. */
+  #use(look: () => void): void {
+    this.#uses++;
+    try {
+      look();
+    } finally {
+      this.#uses--;
+      if (this.#isDisposed) this[Symbol.dispose]();
+    }
   }
 
   /** Enters what is in an entered directory. */
@@ -187,7 +209,7 @@ export class Ahead implements Disposable {
     about: Pick<Entered, "level" | "at" | "above" | "relative">,
   ): void {
     if (this.#entered.length >= MOST || about.level > this.#directories.depth) return;
-    if (this.#directories.leavesOutPath(about.relative)) return;
+    if (this.#directories.leavesOutPath(about.relative) || this.#directories.isClosed) return;
     const path = this.#paths.call(dir, name);
     if (path === undefined) return;
     const entries = this.#buffers.pop() ?? pinned(BUFFER_SIZE);

@@ -14,7 +14,8 @@ import { type Anchor, pathName } from "./paths.ts";
  *   the root (`"docs/*.tmp"`, `"/dist"`), as `Bun.Glob` has it, but that none begins with `"!"`, and that
  *   what begins with `{`, `[` or a backslash has an end: to leave out a name with these characters, put a backslash before each. One
  *   that ends with a slash, or with a slash and two stars, is as one without them;
- * - a function, which gets the path below the root and whether it is a directory. It is called again and again, and must be fast.
+ * - a function, which gets the path below the root and whether it is a directory. It is called again and again, and must be fast. It may
+ *   close the watcher, but neither add paths to it nor remove any.
  */
 export type IgnoreRule = string | ((path: string, isDirectory: boolean) => boolean);
 

@@ -145,16 +145,17 @@ export class Watcher extends EventSource<WatchEvent> {
    * of: changes on a network file system, writes through mmap, mounts and unmounts. What could not be watched is tried again. An
    * absolute path that leads elsewhere than when it was added is watched where it leads now, and no more where it led.
    *
-   * @throws {ValueError} `ENOENT`, `ENOTDIR`, `ELOOP`: it is not there. `EBADF`: closed.
+   * @throws {ValueError} `ENOENT`, `ENOTDIR`, `ELOOP`: it is not there. `EBADF`: closed. `EBUSY`: called by a function that ignores.
    * @throws {PermissionError} `EACCES`: a directory above it may not be searched.
    */
   add(path: PathLike): void {
     this.#assertOpen("add()");
+    this.#assertFree("add()");
     this.#catchUp();
     const anchor = resolvePath(path);
     checkGlobs(this.#settings.ignore, [anchor]);
     this.#engine.directories.watches.limits.forgive();
-    this.#begin(anchor, this.#settings.initial);
+    this.#ask(() => this.#begin(anchor, this.#settings.initial));
     this.#scan();
     this.push(this.#take());
   }
@@ -164,12 +165,13 @@ export class Watcher extends EventSource<WatchEvent> {
    * to be read: `ready` says when that is over.
    *
    * @returns Whether it was watched.
-   * @throws {ValueError} `EBADF`: closed.
+   * @throws {ValueError} `EBADF`: closed. `EBUSY`: called by a function that ignores.
    */
   remove(path: PathLike): boolean {
     this.#assertOpen("remove()");
+    this.#assertFree("remove()");
     this.#catchUp();
-    const wasWatched = this.#engine.roots.remove(resolvePath(path));
+    const wasWatched = this.#ask(() => this.#engine.roots.remove(resolvePath(path)));
     this.#scan();
     this.push(this.#take());
     return wasWatched;
@@ -183,6 +185,9 @@ export class Watcher extends EventSource<WatchEvent> {
    */
   async sync(): Promise<void> {
     this.#assertOpen("sync()");
+    // A function that ignores may want to know.
+    if (this.#isAsking) await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#assertOpen("sync()");
     this.#engine.directories.watches.limits.retry(Infinity);
     if (this.#settings.poll > 0) this.#engine.compare();
     for (;;) {
@@ -190,6 +195,8 @@ export class Watcher extends EventSource<WatchEvent> {
       const { events, more, after } = this.receive();
       this.push(events);
       after?.();
+      // A function that ignores may have closed it.
+      this.#assertOpen("sync()");
       const { directories } = this.#engine;
       if (more === false && directories.scanner.idle && !this.#engine.isUnsettled) {
         // Both halves of a rename come at once: what has no other half by now left for somewhere else.
@@ -282,6 +289,14 @@ export class Watcher extends EventSource<WatchEvent> {
     if (this.closed) throw closedError(by);
   }
 
+  /** What is watched stays as it is while a function is asked what of it is left out. */
+  #assertFree(by: string): void {
+    if (!this.#isAsking) return;
+    const hint =
+      "a function that ignores is asked at the moment: queueMicrotask() does it afterwards";
+    throw new ValueError(ERRNO.EBUSY[0], { syscall: by, path: "Watcher", hint });
+  }
+
   #begin(anchor: Anchor, loud: boolean): void {
     if (this.#engine.roots.add(anchor, loud)) return;
     const error = absence(anchor);
@@ -313,8 +328,10 @@ export class Watcher extends EventSource<WatchEvent> {
       isAll = more === false;
     }
     if (!isAll) return;
-    if (wasIdle) this.#toTheEnd(() => scanner.run(Infinity));
-    this.#engine.settle();
+    this.#ask(() => {
+      if (wasIdle) this.#toTheEnd(() => scanner.run(Infinity));
+      this.#engine.settle();
+    });
     // Both halves of a rename come at once.
     this.#toTheEnd(() => this.#engine.expire(Infinity));
   }

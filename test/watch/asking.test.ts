@@ -1,6 +1,6 @@
 /** Functions that ignore, and read what is watched while they are asked. */
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 
 import { watch, type Watcher } from "bun-butter/watch";
 
@@ -70,5 +70,77 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     expect(touched.size).toBeGreaterThan(0);
     expect(told.filter((path) => /[xy]$/.test(path)).toSorted()).toEqual(files.toSorted());
     expect(watcher.watched.entries).toBe(files.length + 301);
+  });
+
+  test.each(["add", "remove"] as const)(
+    "%s() of a function that ignores fails, whoever asks that, and does nothing",
+    async (way) => {
+      using dir = tempDir(base);
+      for (const name of ["a", "b", "c"]) mkdirSync(dir.at(name, "d"), { recursive: true });
+      const codes = new Set<string>();
+      let watcher: Watcher | undefined;
+      const ignore = (): boolean => {
+        try {
+          watcher?.[way](dir.at("b"));
+        } catch (error) {
+          codes.add((error as { code: string }).code);
+        }
+        return false;
+      };
+      using opened = watch(dir.at("a"), { backend, ignore });
+      watcher = opened;
+      const steps = [
+        () => writeFileSync(dir.at("a/new"), ""),
+        () => opened.add(dir.at("c")),
+        () => writeFileSync(dir.at("a/newer"), ""),
+        () => opened.remove(dir.at("a")),
+        () => writeFileSync(dir.at("c/new"), ""),
+      ];
+      for (const step of steps) {
+        step();
+        await opened.sync();
+      }
+      expect([...codes]).toEqual(["EBUSY"]);
+      expect(opened.watched.paths).toEqual([dir.at("c")]);
+    },
+  );
+
+  test.each(["event", "scan"])(
+    "close() of a function that ignores ends it, within an %s",
+    async (by) => {
+      using dir = tempDir(base);
+      for (let at = 0; at < 50; at++) mkdirSync(dir.at(`a/${at}`), { recursive: true });
+      let watcher: Watcher | undefined;
+      const ignore = (path: string): boolean => {
+        if (path.endsWith("new") || path.endsWith("moved/49")) watcher?.close();
+        return false;
+      };
+      using opened = watch(dir.at("a"), { backend, ignore });
+      await opened.ready;
+      watcher = opened;
+      mkdirSync(dir.at("out/moved/49"), { recursive: true });
+      if (by === "event") writeFileSync(dir.at("a/new"), "");
+      else renameSync(dir.at("out/moved"), dir.at("a/moved"));
+      await expect(opened.sync()).rejects.toMatchObject({ code: "EBADF" });
+      expect([opened.fd, opened.queued]).toEqual([-1, 0]);
+    },
+  );
+
+  test("sync() of a function that ignores is over later", async () => {
+    using dir = tempDir(base);
+    let watcher: Watcher | undefined;
+    let synced: Promise<void> | undefined;
+    const ignore = (): boolean => {
+      synced ??= watcher?.sync();
+      return false;
+    };
+    using opened = watch(dir.path, { backend, ignore });
+    watcher = opened;
+    writeFileSync(dir.at("new"), "");
+    opened.add(dir.path);
+    expect(synced).toBeDefined();
+    await synced;
+    const paths = new Set(opened.readEventsSync().map(({ path }) => path));
+    expect([...paths]).toEqual([dir.at("new")]);
   });
 });
