@@ -21,10 +21,25 @@ const TURN = 64;
 /** Bytes of one block of names, so that more of them never means to copy those that are there. */
 const BLOCK = 1 << 20;
 
+/** Bytes of the first one. */
+const LEAST_BLOCK = 1024;
+
+/** Entries whose names are looked at with each that is dropped: all of them at once would stop the event loop as well. */
+const MOVES = 64;
+
 export class NameTable {
-  #blocks: Uint8Array[] = [new Uint8Array(1024)];
+  readonly #blocks: Uint8Array[] = [new Uint8Array(LEAST_BLOCK)];
+  /** The block that names are kept in, and where the next one begins. */
+  #last = 0;
   #end = 0;
+  /** Blocks that are none any more. */
+  readonly #free: number[] = [];
+  /** Bytes of names, also of those that were dropped; and of those alone. */
+  #kept = 0;
   #garbage = 0;
+  /** Blocks that are given up when the names in them are moved, and the entry whose name is moved next. */
+  readonly #old = new Set<number>();
+  #next = 0;
   /** Where a name begins: the block, and the place in it. */
   #at = new Uint32Array(64);
   /** Of most file systems 255 bytes at most, but 765 where names have up to 255 UTF-16 units, and more of what FUSE serves. */
@@ -108,9 +123,11 @@ export class NameTable {
 
   /** Forgets the name of an entry that was withdrawn. */
   drop(node: Node): void {
-    this.#garbage += this.#length[node] ?? 0;
+    const isOld = this.#old.size > 0 && this.#old.has((this.#at[node] ?? 0) >>> 20);
+    if (!isOld) this.#garbage += this.#length[node] ?? 0;
     this.#length[node] = 0;
-    if (this.#garbage > LEAST_GARBAGE && this.#garbage > this.#end / 2) this.#compact();
+    if (this.#old.size > 0) this.#move();
+    else if (this.#garbage > LEAST_GARBAGE && this.#garbage > this.#kept / 2) this.#renew();
   }
 
   /** @param hash Of the parent and the name: {@linkcode hashOf}. */
@@ -235,34 +252,51 @@ export class NameTable {
 
   /** Where a name of that length can be kept. */
   #room(length: number): number {
-    const last = this.#blocks.length - 1;
-    let block = this.#blocks[last] ?? NOTHING;
-    let from = this.#end & (BLOCK - 1);
-    const isFull = this.#end >>> 20 !== last || from + length > BLOCK;
-    if (isFull) {
-      block = new Uint8Array(BLOCK);
-      this.#blocks.push(block);
-      from = 0;
-    } else if (from + length > block.length) {
-      this.#blocks[last] = grown(block, new Uint8Array(Math.min(BLOCK, block.length * 2 + length)));
+    const block = this.#blocks[this.#last] ?? NOTHING;
+    if (this.#end + length > BLOCK) this.#open(BLOCK);
+    else if (this.#end + length > block.length) {
+      const room = Math.min(BLOCK, block.length * 2 + length);
+      this.#blocks[this.#last] = grown(block, new Uint8Array(room));
     }
-    const at = (this.#blocks.length - 1) * BLOCK + from;
-    this.#end = at + length;
+    const at = this.#last * BLOCK + this.#end;
+    this.#end += length;
+    this.#kept += length;
     return at;
   }
 
-  #compact(): void {
-    const before = this.#blocks;
-    this.#blocks = [new Uint8Array(1024)];
+  /** Names are kept in another block from now on. */
+  #open(bytes: number): void {
+    this.#last = this.#free.pop() ?? this.#blocks.length;
+    this.#blocks[this.#last] = new Uint8Array(bytes);
     this.#end = 0;
-    this.#garbage = 0;
-    for (let node = 1; node < this.#at.length; node++) {
-      const length = this.#length[node] ?? 0;
-      if (length === 0) continue;
-      const at = this.#at[node] ?? 0;
-      const start = at & (BLOCK - 1);
-      this.name(node, { bytes: before[at >>> 20] ?? NOTHING, start, end: start + length });
+  }
+
+  /** Moves the names that are left to other blocks, some with each that is dropped from now on. */
+  #renew(): void {
+    for (const [index, block] of this.#blocks.entries()) if (block.length > 0) this.#old.add(index);
+    this.#kept = this.#garbage = 0;
+    this.#next = 1;
+    this.#open(LEAST_BLOCK);
+  }
+
+  #move(): void {
+    const end = Math.min(this.#next + MOVES, this.#at.length);
+    for (; this.#next < end; this.#next++) {
+      const length = this.#length[this.#next] ?? 0;
+      const from = this.#at[this.#next] ?? 0;
+      if (length === 0 || !this.#old.has(from >>> 20)) continue;
+      const bytes = this.#blocks[from >>> 20] ?? NOTHING;
+      const start = from & (BLOCK - 1);
+      this.name(this.#next, { bytes, start, end: start + length });
     }
+    if (end < this.#at.length) return;
+    for (const index of this.#old) {
+      this.#blocks[index] = NOTHING;
+      this.#free.push(index);
+    }
+    this.#old.clear();
+    this.#textBlock = NOTHING;
+    this.#text = Buffer.alloc(0);
   }
 }
 

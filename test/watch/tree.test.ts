@@ -77,3 +77,31 @@ test("Tree.fill() and removals leave each entry where its name leads, however ma
   );
   expect(wrong).toEqual([]);
 });
+
+test("Tree moves the names that are left a few at a time, and gives back the memory of the others", () => {
+  const tree = new Tree();
+  const root = tree.add(NONE, nameOfText(""), KIND.DIRECTORY, 1);
+  const nameAt = (at: number): string => `${at}${"x".repeat(at % 30)}`;
+  const add = (at: number): Node => tree.add(root, nameOfText(nameAt(at)), KIND.FILE, at);
+  const nodes = Array.from({ length: 60_000 }, (_, at) => add(at));
+  const whole = tree.byteLength;
+  // New names come while the others are moved, which happens several times.
+  let count = nodes.length;
+  const sizes: number[] = [];
+  for (let at = 0; at < 59_000; at++) {
+    tree.remove(nodes[at] ?? NONE);
+    if (at % 10 === 0) nodes.push(add(count++));
+    sizes.push(tree.byteLength);
+  }
+  const steps = sizes.keys().filter((at) => at > 0 && sizes[at] !== sizes[at - 1]);
+  const [begins = 0, ...later] = [...steps];
+  const ends = later.find((at) => (sizes[at] ?? 0) < (sizes[at - 1] ?? 0)) ?? 0;
+  expect((sizes[begins] ?? 0) - (sizes[begins - 1] ?? 0)).toBe(1024);
+  expect(ends - begins).toBeGreaterThan(500);
+  expect(tree.byteLength).toBeLessThan(whole - 500_000);
+  for (let at = 59_000; at < count; at++) {
+    const node = nodes[at] ?? NONE;
+    expect(Buffer.from(tree.name(node)).toString()).toBe(nameAt(at));
+    expect(tree.find(root, nameOfText(nameAt(at)))).toBe(node);
+  }
+});
