@@ -1,9 +1,9 @@
 /** What happens while a watcher is at work: between any two of its looks at the disk, and not only between two of its reads. */
-import { Directories } from "../../src/watch/directories.ts";
 import { Engine } from "../../src/watch/engine.ts";
 import { FanotifyBackend } from "../../src/watch/fanotify-backend.ts";
 import { InotifyBackend } from "../../src/watch/inotify-backend.ts";
 import { Paths } from "../../src/watch/paths.ts";
+import { Reading } from "../../src/watch/reading.ts";
 import { Roots } from "../../src/watch/roots.ts";
 import type { Scan } from "../../src/watch/scanner.ts";
 
@@ -11,8 +11,8 @@ type Method = (this: unknown, ...args: never[]) => unknown;
 
 /** Paths are made to be looked at, directories are watched, and read; the rest is between reads. */
 const steps: readonly (readonly [prototype: object, methods: readonly string[]])[] = [
-  [Paths.prototype, ["real", "place", "call", "within"]],
-  [Directories.prototype, ["open", "found", "end"]],
+  [Paths.prototype, ["real", "place", "call"]],
+  [Reading.prototype, ["open", "found", "end"]],
   [Engine.prototype, ["handed", "emptied"]],
   [InotifyBackend.prototype, ["watch", "follow", "decode", "emptied"]],
   [FanotifyBackend.prototype, ["watch", "follow", "decode", "emptied"]],
@@ -20,7 +20,8 @@ const steps: readonly (readonly [prototype: object, methods: readonly string[]])
 
 function before(prototype: object, name: string, act: Method): () => void {
   const methods = prototype as Record<string, Method>;
-  const method = methods[name] as Method;
+  const method = methods[name];
+  if (method === undefined) throw new Error(`Cannot act before ${name}: there is no such method`);
   methods[name] = function (this: unknown, ...args: never[]) {
     act.apply(this, args);
     return method.apply(this, args);
@@ -62,7 +63,7 @@ export function aroundReading(mode: Scan["mode"], act: () => void, later: () => 
     if (scan === wanted) later();
   };
   return undone([
-    before(Directories.prototype, "open", open as Method),
-    before(Directories.prototype, "end", end as Method),
+    before(Reading.prototype, "open", open as Method),
+    before(Reading.prototype, "end", end as Method),
   ]);
 }
