@@ -125,12 +125,16 @@ export interface Past {
   idOfOpen(fd: number): Uint8Array | undefined;
   /** What one is in by now, or `undefined` if it was deleted, or is out of reach. */
   above(id: Uint8Array): Uint8Array | undefined;
+  /** The same of an open directory. */
+  aboveOpen(fd: number): Uint8Array | undefined;
   /** Opens one as a path, wherever it is. -1 if it was deleted, or is out of reach. */
   open(id: Uint8Array): number;
   /** Reads all that has happened by now, if something is told at the moment. */
   readOn(): void;
   /** Tells something of what an event said that was handed out last. */
   during(tell: () => void): void;
+  /** Whether anything has happened that is not told yet. */
+  readonly hasMore: boolean;
   /** Whether directories come or go in what is still to be told. */
   readonly hasSteps: boolean;
   /** What happens first to a directory itself. */

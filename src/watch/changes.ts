@@ -236,6 +236,7 @@ export class Changes {
     this.#teller.renamed(node, from, target !== NONE);
     for (const late of deferred) this.at(late.dir, late.event);
     const handle = this.#tree.handle(node);
+    this.#identify(node, child);
     const isLoud = this.#directories.meets(node) !== false;
     // It was to be read where it was before.
     const isUnread = this.#directories.lost.delete(node) || handle === 0;
@@ -298,8 +299,16 @@ export class Changes {
   /** Adds what came from outside. */
   #makeCome(dir: Node, name: NameBytes, isDirectory: boolean, child: number): Node {
     const node = this.make(dir, name, isDirectory);
-    if (child !== 0) this.#directories.recall?.bind(node, child);
+    this.#identify(node, child);
     return node;
+  }
+
+  /** Lets a directory be what an event says that came, and not what its path leads to by now. */
+  #identify(node: Node, child: number): void {
+    const { recall } = this.#directories;
+    if (child === 0 || !this.#tree.isDirectory(node) || this.#tree.handle(node) !== 0) return;
+    if (recall !== undefined) recall.bind(node, child);
+    else if (!this.#tree.has(node, FLAG.ANCHOR | FLAG.GUARD)) this.#directories.adopt(node, child);
   }
 
   #changed(dir: Node, { change, name }: RawEvent): void {

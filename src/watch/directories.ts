@@ -7,6 +7,7 @@ import { closeQuietly } from "../events/intake.ts";
 import type { Backend } from "./backend.ts";
 import { brief } from "./brief.ts";
 import { Departures } from "./departures.ts";
+import { Foresight } from "./foresight.ts";
 import { Fresh } from "./fresh.ts";
 import type { Ignore } from "./ignore.ts";
 import { Links } from "./links.ts";
@@ -54,6 +55,8 @@ export class Directories implements Disposable {
   readonly lost = new Map<Node, boolean>();
   /** Directories that were read quietly since nothing was left to read, if all that happened before is still to be told. */
   readonly fresh: Fresh;
+  /** Which directories are met too early. */
+  readonly foresight: Foresight;
   /** Reads directories as they were, if all that happened before is still to be told. */
   recall: Recall | undefined;
   /** Whether what was read quietly was read before what is told next. */
@@ -70,6 +73,8 @@ export class Directories implements Disposable {
   onRules: (node: Node, loud: boolean) => void = () => {};
   /** Called before an entry is added that a scan has met. */
   onMeet: (dir: Node, name: NameBytes) => void = () => {};
+  /** Called for a directory whose path led to another one, which may be told later. */
+  onDoubt: (node: Node) => void = () => {};
   /** Called for a directory that is watched as what its path led to. */
   onOpen: (node: Node) => void = () => {};
 
@@ -90,6 +95,7 @@ export class Directories implements Disposable {
     this.#options = options;
     this.#times = options.times;
     this.fresh = new Fresh(tree);
+    this.foresight = new Foresight(tree, backend);
     this.isEarly = options.isEarly;
     const { followSymlinks } = options;
     if (followSymlinks) this.#links = new Links(tree, paths, teller);
@@ -146,8 +152,9 @@ export class Directories implements Disposable {
     return isSame && this.#links === undefined ? "check" : "compare";
   }
 
-  /** Something is about to be renamed that links may lead to, or by way of. */
+  /** Something is about to be renamed. Links may lead to it, or by way of it. */
   moving(node: Node): void {
+    this.foresight.forget(node);
     this.#links?.moved(node);
   }
 
@@ -383,6 +390,7 @@ export class Directories implements Disposable {
     else this.#teller.forgotten(node);
     this.watches.forget(node);
     this.scanner.cancel(node);
+    this.foresight.forget(node);
     this.onForget(node);
     this.#rules.forget(node);
     if (this.#tree.has(node, FLAG.ANCHOR)) this.#paths.release(node);

@@ -93,6 +93,7 @@ export class Engine implements Sink, Disposable {
     directories.onCleared = () => roots.tidy();
     directories.isHeld = () => moves.size > 0;
     directories.onMeet = (dir, name) => changes.vacate(dir, name);
+    directories.onDoubt = (node) => doubts.questionPlace(node);
     directories.onOpen = (node) => hindsight.opened(node);
     directories.watches.onLost = (node, loud) => directories.lost.set(node, loud);
     directories.watches.onSuspect = (node) => doubts.suspect(node);

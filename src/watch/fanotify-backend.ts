@@ -138,7 +138,7 @@ export class FanotifyBackend implements Backend {
       O.RDONLY | O.CLOEXEC,
     );
     this.#marks = new FanotifyMarks(this.fd, NAMES | FAN.CLOSE_WRITE | (modify ? FAN.MODIFY : 0n));
-    this.past = new FanotifyPast(this.#table, this.#marks, this.#backlog, this.#readAhead);
+    this.past = new FanotifyPast(this.#table, this.#marks, this.#backlog, this.fd, this.#readAhead);
     try {
       for (const path of paths) this.#marks.begin(path);
       this.isWhole = this.#marks.isWhole;

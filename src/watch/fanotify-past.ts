@@ -5,6 +5,7 @@
  */
 import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
+import { ioctl_fionread } from "../syscalls/fd.ts";
 import { type Past, RANK, type Sequel, type Step } from "./backend.ts";
 import type { FanotifyBacklog } from "./fanotify-backlog.ts";
 import { exact, type FanotifyMarks } from "./fanotify-marks.ts";
@@ -16,6 +17,8 @@ export class FanotifyPast implements Past {
   readonly #table: HandleTable;
   readonly #marks: FanotifyMarks;
   readonly #backlog: FanotifyBacklog;
+  /** Of the group. */
+  readonly #fd: number;
   /** Where in the backlog the event is. */
   at = 0;
   /** Whether what was read is told at the moment. */
@@ -27,11 +30,13 @@ export class FanotifyPast implements Past {
     table: HandleTable,
     marks: FanotifyMarks,
     backlog: FanotifyBacklog,
+    fd: number,
     readOn: () => void,
   ) {
     this.#table = table;
     this.#marks = marks;
     this.#backlog = backlog;
+    this.#fd = fd;
     this.readOn = readOn;
   }
 
@@ -43,6 +48,10 @@ export class FanotifyPast implements Past {
     } finally {
       this.isTold = wasTold;
     }
+  }
+
+  get hasMore(): boolean {
+    return !this.#backlog.isEmpty || ioctl_fionread(this.#fd) > 0;
   }
 
   get hasSteps(): boolean {
@@ -67,10 +76,14 @@ export class FanotifyPast implements Past {
     const fd = this.open(id);
     if (fd === -1) return undefined;
     try {
-      return quietly(() => this.#marks.above(fd));
+      return this.aboveOpen(fd);
     } finally {
       closeQuietly(fd);
     }
+  }
+
+  aboveOpen(fd: number): Uint8Array | undefined {
+    return quietly(() => this.#marks.above(fd));
   }
 
   open(id: Uint8Array): number {

@@ -170,6 +170,14 @@ export class Reading implements Reader, Disposable {
         return -1;
       }
       const known = this.#tree.handle(node);
+      if (this.#isLater(scan, fd, handle)) {
+        close(fd);
+        if (this.#watches.handles.of(handle).length === 0) this.#backend.unwatch(handle);
+        const isEntered = known !== 0 && scan.mode !== "new";
+        if (!isEntered) this.#directories.lost.set(node, scan.loud);
+        else this.#directories.onDoubt(node);
+        return -1;
+      }
       const isQuiet = this.#directories.isEarly && !scan.loud;
       if (isQuiet && known !== 0 && known !== handle) {
         // Of a root nobody else tells.
@@ -210,6 +218,13 @@ export class Reading implements Reader, Disposable {
     }
     this.#expect(scan);
     return fd;
+  }
+
+  /** Whether a path led to what is told later. If events were lost that may never be told. */
+  #isLater({ node, mode, cancelled }: Scan, fd: number, handle: number): boolean {
+    const isLoss = mode === "compare" || mode === "repair";
+    if (isLoss || cancelled || this.#directories.recall !== undefined) return false;
+    return this.#directories.foresight.isLater(node, fd, handle);
   }
 
   /** What is known to be in a directory is to be met when that is read. */

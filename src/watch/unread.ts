@@ -63,7 +63,8 @@ export class Unread {
     if (recall !== undefined || isOther) return false;
     if (directories.watches.bind(node, handle) === "loop") return false;
     // What is known to be in it was in another one, perhaps, which had its place.
-    const isAnother = directories.scanner.modeOf(node) === "check";
+    const isLost = directories.lost.has(node) && !this.#tree.isEmpty(node);
+    const isAnother = isLost || directories.scanner.modeOf(node) === "check";
     directories.enter(node, isAnother ? "compare" : "new", loud === true);
     return true;
   }

@@ -9,7 +9,7 @@ import { exchange } from "../support/exchange.ts";
 import { parallel } from "../support/parallel.ts";
 import { amid, right, seeds } from "../support/replay.ts";
 import { tempDir } from "../support/temp.ts";
-import { listed, Model, treeOf, ways } from "../support/watch.ts";
+import { line, listed, Model, treeOf, ways } from "../support/watch.ts";
 
 describe.each(ways)("$backend tells what is there when, before a directory is read,", (way) => {
   test("one above it is exchanged with another one, which leaves", async () => {
@@ -53,6 +53,113 @@ describe.each(ways)("$backend tells what is there when, before a directory is re
     expect([model.wrong, listed(model.entries)]).toEqual([[], listed(treeOf(dir.at("root")))]);
   });
 });
+
+/** Makes paths in a directory. */
+type At = (...names: string[]) => string;
+
+/** Directories that are known, and what makes others of what has their paths, between the read of an event that has them looked at and that look. */
+const changes: readonly {
+  readonly row: string;
+  readonly act: (at: At) => void;
+  /** What fanotify tells: its events say what directories are. */
+  readonly events: readonly string[];
+}[] = [
+  {
+    row: "it and one above it are renamed, and others take their names",
+    act: (at) => {
+      mkdirSync(at("root/y/d/new"), { recursive: true });
+      mkdirSync(at("root/w"));
+      renameSync(at("root/b"), at("root/z"));
+      renameSync(at("root/w"), at("root/b"));
+      renameSync(at("root/y/d"), at("root/b/n"));
+    },
+    events: [
+      "rename a/ b/",
+      "create y/d/",
+      "create y/d/new/",
+      "create w/",
+      "rename b/ z/",
+      "rename w/ b/",
+      "rename y/d/ b/n/",
+    ],
+  },
+  {
+    row: "one above it is exchanged with another one, which is renamed",
+    act: (at) => {
+      exchange(at("root/b"), at("root/x"));
+      renameSync(at("root/x"), at("root/y/x"));
+      mkdirSync(at("root/y/x/n/newer"));
+    },
+    events: [
+      "rename a/ b/",
+      "delete x/n/other/",
+      "delete x/n/",
+      "rename b/ x/",
+      "create b/",
+      "rename x/ y/x/",
+      "create y/x/n/newer/",
+      "create b/n/",
+      "create b/n/other/",
+    ],
+  },
+  {
+    row: "it is exchanged with another one, and one above it leaves",
+    act: (at) => {
+      exchange(at("root/b/n"), at("root/x/n"));
+      renameSync(at("root/b"), at("outside"));
+      mkdirSync(at("root/b/n/newer"), { recursive: true });
+    },
+    events: [
+      "rename a/ b/",
+      "delete x/n/other/",
+      "rename b/n/ x/n/",
+      "create b/n/",
+      "delete b/n/",
+      "delete b/",
+      "create b/",
+      "create b/n/",
+      "create b/n/newer/",
+    ],
+  },
+];
+
+describe.each(ways)(
+  "$backend tells what is there when, before a known directory is looked at,",
+  (way) => {
+    test.each(changes)("$row", async ({ act, events }) => {
+      using dir = tempDir(way.base);
+      const at: At = (...names) => dir.at(...names);
+      for (const name of ["a/n/old", "x/n/other", "y"])
+        mkdirSync(at("root", name), { recursive: true });
+      const model = new Model();
+      treeOf(dir.at("root"), model.entries);
+      await using watcher = watch(dir.at("root"), { backend: way.backend });
+      await watcher.indexed;
+      // What was opened below it a moment ago is looked at again.
+      renameSync(dir.at("root/a"), dir.at("root/b"));
+      let acted = 0;
+      using _ = aroundReading(
+        "check",
+        () => {
+          acted++;
+          act(at);
+        },
+        () => {},
+      );
+      await watcher.sync();
+      await watcher.sync();
+      const told = watcher.readEventsSync();
+      model.apply(told);
+      expect([acted, model.wrong, listed(model.entries)]).toEqual([
+        1,
+        [],
+        listed(treeOf(dir.at("root"))),
+      ]);
+      if (way.backend === "fanotify")
+        expect(told.map((event) => line(event, at("root")))).toEqual([...events]);
+    });
+  },
+);
 
 describe.each(ways)(
   "$backend tells that a path is gone when one above it is added that is",
