@@ -212,7 +212,7 @@ export class Changes {
     if (isMet && (child === 0 || watchedBy === child)) {
       // A scan has met it where it is now.
       this.#directories.drop(node, true);
-      this.#directories.tellMade(target);
+      if (!this.#wasThere(target)) this.#directories.tellMade(target);
       this.#moves.replaced(target);
       return this.#directories.enter(target, "check", true);
     }

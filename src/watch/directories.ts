@@ -131,7 +131,16 @@ export class Directories implements Disposable {
 
   /** Nothing is left to read: what was read of directories is known, and not only met. */
   emptied(): void {
-    this.#isSettled ||= this.scanner.idle && this.lost.size === 0;
+    this.#isSettled ||= this.#isRead;
+  }
+
+  /** Whether all directories are read, and it is not known that nothing which is told next was before that. */
+  get isUnsettled(): boolean {
+    return !this.#isSettled && this.#isRead && !this.isHeld();
+  }
+
+  get #isRead(): boolean {
+    return this.scanner.idle && this.lost.size === 0;
   }
 
   /** Whether anything may be left out. */

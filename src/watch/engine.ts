@@ -258,7 +258,7 @@ export class Engine implements Sink, Disposable {
 
   /** Whether something was read of directories of which not all is told yet. */
   get isFresh(): boolean {
-    return this.directories.fresh.size > 0;
+    return this.directories.fresh.size > 0 || this.directories.isUnsettled;
   }
 
   /** All that happened before directories were read is told. */

@@ -84,6 +84,15 @@ const changes: readonly {
     ],
   },
   {
+    row: "it and one above it are renamed, and others that are known take their names",
+    act: (at) => {
+      renameSync(at("root/b"), at("root/z"));
+      renameSync(at("root/v"), at("root/b"));
+      renameSync(at("root/y/known"), at("root/b/n"));
+    },
+    events: ["rename a/ b/", "rename b/ z/", "rename v/ b/", "rename y/known/ b/n/"],
+  },
+  {
     row: "one above it is exchanged with another one, which is renamed",
     act: (at) => {
       exchange(at("root/b"), at("root/x"));
@@ -129,7 +138,7 @@ describe.each(ways)(
     test.each(changes)("$row", async ({ act, events }) => {
       using dir = tempDir(way.base);
       const at: At = (...names) => dir.at(...names);
-      for (const name of ["a/n/old", "x/n/other", "y"])
+      for (const name of ["a/n/old", "v", "x/n/other", "y/known"])
         mkdirSync(at("root", name), { recursive: true });
       const model = new Model();
       treeOf(dir.at("root"), model.entries);
