@@ -4,7 +4,9 @@
  *
  * @module
  */
+import type { OSError } from "../errors.ts";
 import type { Pinned, PinnedString } from "../libc.ts";
+import type { Look } from "./look.ts";
 import type { NameBytes } from "./tree.ts";
 
 /** What happened to an entry of a watched directory. */
@@ -120,7 +122,7 @@ export interface Past {
   /** What a number stands for that a directory is watched by. */
   idOf(handle: number): Uint8Array;
   /** The number that stands for it: a new one, if none did. Who uses it nowhere gives it back to {@linkcode Backend.unwatch}. */
-  numberOf(id: Uint8Array): number;
+  numberOf(id: Uint8Array, interest: Interest): number;
   /** What an open directory is, or `undefined` if it can't be told. */
   idOfOpen(fd: number): Uint8Array | undefined;
   /** What one is in by now, or `undefined` if it was deleted, or is out of reach. */
@@ -145,13 +147,23 @@ export interface Past {
   first(id: Uint8Array, name: Uint8Array): Sequel | undefined;
 }
 
+/** What was there when events began to be queued, if that is known of all that is watched: they are about it, and not about what is there by now. */
+export interface Start {
+  /** When that was: milliseconds since 1970. */
+  readonly at: number;
+  /** The same as `performance.now()` has it. */
+  readonly tick: number;
+  /** What there was at each path, as text: all of them are directories. */
+  readonly roots: ReadonlyMap<string, Look>;
+  /** The identities of the roots and of what is above them, by their paths as text, or why such a directory can't be watched. */
+  readonly ids: ReadonlyMap<string, Uint8Array | OSError>;
+}
+
 /** A way to watch directories. Who made it closes its descriptor. */
 export interface Backend {
   readonly name: "inotify" | "fanotify";
   /** Readable when there are events. */
   readonly fd: number;
-  /** Whether all that happens below a root is told as soon as that is watched, whatever is read when. */
-  readonly isWhole: boolean;
   /**
    * Watches a directory, in addition to what is watched of it already.
    *

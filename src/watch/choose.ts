@@ -4,17 +4,27 @@
  * @module
  */
 import { type ErrnoName, OSError } from "../errors.ts";
-import type { Backend } from "./backend.ts";
+import { closeQuietly } from "../events/intake.ts";
+import type { Backend, Start } from "./backend.ts";
 import { FanotifyBackend } from "./fanotify-backend.ts";
+import { FanotifyMarks } from "./fanotify-marks.ts";
 import { InotifyBackend } from "./inotify-backend.ts";
-import { look } from "./look.ts";
+import { isLimit } from "./limits.ts";
+import { type Look, look } from "./look.ts";
 import type { Settings } from "./options.ts";
-import type { Anchor } from "./paths.ts";
+import { type Anchor, keyOf } from "./paths.ts";
 import { KIND } from "./tree.ts";
 
-/** A backend, and why it is not the other one. */
+/** A backend whose events are queued from now on, and why it is not the other one. */
 export interface Choice {
-  readonly backend: Backend;
+  /** Readable when there are events. Who made the choice closes it. */
+  readonly fd: number;
+  /** Whether all that happens below the paths is told, whatever is read when. */
+  readonly isWhole: boolean;
+  /** What there was at the paths, if the backend may be made later. */
+  readonly start: Start | undefined;
+  /** Makes it, once. */
+  readonly make: () => Backend;
   readonly reason: string | undefined;
 }
 
@@ -39,18 +49,79 @@ export function choose(
   { backend, modify }: Pick<Settings, "backend" | "modify">,
   anchors: readonly Anchor[],
 ): Choice {
-  if (backend === "inotify") return { backend: new InotifyBackend(modify), reason: undefined };
+  if (backend === "inotify") return inotify(modify, undefined);
   // Inotify can watch whatever is added.
   if (backend === "auto" && anchors.length === 0)
-    return { backend: new InotifyBackend(modify), reason: "no path says whether fanotify can" };
+    return inotify(modify, "no path says whether fanotify can");
   try {
-    const paths = anchors.map(({ real }) => nearest(real));
-    return { backend: new FanotifyBackend(modify, paths), reason: undefined };
+    return fanotify(modify, anchors);
   } catch (error) {
     if (backend === "fanotify" || !(error instanceof OSError)) throw error;
-    const reason = reasons[error.code as ErrnoName] ?? error.message;
-    return { backend: new InotifyBackend(modify), reason };
+    return inotify(modify, reasons[error.code as ErrnoName] ?? error.message);
   }
+}
+
+function inotify(modify: boolean, reason: string | undefined): Choice {
+  const backend = new InotifyBackend(modify);
+  return { fd: backend.fd, isWhole: false, start: undefined, make: () => backend, reason };
+}
+
+function fanotify(modify: boolean, anchors: readonly Anchor[]): Choice {
+  const marks = new FanotifyMarks(modify);
+  try {
+    const start = begin(marks, anchors);
+    const { fd, isWhole } = marks;
+    return { fd, isWhole, start, make: () => new FanotifyBackend(marks), reason: undefined };
+  } catch (error) {
+    closeQuietly(marks.fd);
+    throw error;
+  }
+}
+
+/** Marks what paths need. @returns What there is, if all of them are directories and what is above them is known as well. */
+function begin(marks: FanotifyMarks, anchors: readonly Anchor[]): Start | undefined {
+  const at = Date.now();
+  const tick = performance.now();
+  const roots = new Map<string, Look>();
+  const ids = new Map<string, Uint8Array | OSError>();
+  let isKnown = true;
+  for (const { real } of anchors) {
+    const now = look(real);
+    if (now?.kind !== KIND.DIRECTORY) {
+      marks.begin(nearest(real), "tree");
+      isKnown = false;
+      continue;
+    }
+    const key = keyOf(real);
+    roots.set(key, now);
+    ids.set(key, marks.begin(real, "tree"));
+  }
+  // In a file system that is marked nothing more is needed.
+  for (const { real } of anchors) isKnown &&= beginAbove(marks, real, ids);
+  return isKnown ? { at, tick, roots, ids } : undefined;
+}
+
+/** Marks what is above a path. @returns Whether all of that is known. */
+function beginAbove(
+  marks: FanotifyMarks,
+  path: Uint8Array,
+  ids: Map<string, Uint8Array | OSError>,
+): boolean {
+  for (let end = path.length; end > 1;) {
+    end = Math.max(path.lastIndexOf(SLASH, end - 1), 1);
+    const above = path.subarray(0, end);
+    const key = keyOf(above);
+    if (ids.has(key)) continue;
+    try {
+      ids.set(key, marks.begin(above, "self"));
+    } catch (error) {
+      if (!(error instanceof OSError)) throw error;
+      // It may be renamed at the moment, or another time more is possible.
+      if (error.code === "ENOENT" || error.code === "ENOTDIR" || isLimit(error.code)) return false;
+      ids.set(key, error);
+    }
+  }
+  return true;
 }
 
 /** A path, or the nearest above it that is there and can be opened without a consequence, unlike a socket, a pipe or a device. */

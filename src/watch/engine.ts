@@ -8,7 +8,7 @@
  * @module
  */
 import { Ahead } from "./ahead.ts";
-import type { Backend, Past, RawEvent, RawSelf, Sink } from "./backend.ts";
+import type { Backend, Past, RawEvent, RawSelf, Sink, Start } from "./backend.ts";
 import { Changes } from "./changes.ts";
 import { Directories, type EngineOptions } from "./directories.ts";
 import { Doubts } from "./doubts.ts";
@@ -101,6 +101,21 @@ export class Engine implements Sink, Disposable {
       if (tree.has(node, FLAG.GUARD)) roots.suspect(node);
       else directories.enter(node, "compare", true, since);
     };
+  }
+
+  /** Lets `add` watch paths as they were when events began to be queued, if that is known, and not as they are by now. */
+  begin(start: Start | undefined, add: () => void): void {
+    const { watches } = this.directories;
+    if (start !== undefined) {
+      this.#emptied = start.at;
+      this.#emptiedTick = start.tick;
+    }
+    watches.start = start;
+    try {
+      add();
+    } finally {
+      watches.start = undefined;
+    }
   }
 
   /** How many entries left and are waited for. */

@@ -17,8 +17,8 @@ import {
   read_fanotify_event_infos,
   read_fanotify_events,
 } from "../syscalls/fanotify-records.ts";
-import { FAN, FAN_INIT, FAN_REPORTED, fanotify_init } from "../syscalls/fanotify.ts";
-import { O, read_nonblock } from "../syscalls/fd.ts";
+import { FAN, FAN_REPORTED } from "../syscalls/fanotify.ts";
+import { read_nonblock } from "../syscalls/fd.ts";
 import {
   type Backend,
   type Interest,
@@ -28,7 +28,7 @@ import {
   type Sink,
 } from "./backend.ts";
 import { FanotifyBacklog } from "./fanotify-backlog.ts";
-import { FanotifyMarks, NAMES } from "./fanotify-marks.ts";
+import type { FanotifyMarks } from "./fanotify-marks.ts";
 import { FanotifyPast } from "./fanotify-past.ts";
 import { HandleTable } from "./handle-table.ts";
 import { keyOf, nameOf } from "./paths.ts";
@@ -88,7 +88,6 @@ function spot(): Spot {
 export class FanotifyBackend implements Backend {
   readonly name = "fanotify";
   readonly fd: number;
-  readonly isWhole: boolean;
   readonly #table = new HandleTable();
   readonly #marks: FanotifyMarks;
   /** Directories that are not within the tree, while that is not known of all. */
@@ -121,37 +120,17 @@ export class FanotifyBackend implements Backend {
   #from = 0;
   #to = 0;
 
-  /**
-   * @param modify Whether each write is of interest, and not only that a writer closed a file.
-   * @param paths What will be watched, or the nearest that is there of what is above it.
-   * @throws {PermissionError} `EPERM`: it needs CAP_SYS_ADMIN.
-   * @throws {UnsupportedError} `EOPNOTSUPP`, `ENODEV`, `EXDEV`: not with the file system of a path.
-   * @throws {ValueError} `EINVAL`: it needs Linux 5.17.
-   * @throws {OSError} `EMFILE`: at fs.fanotify.max_user_groups or the descriptor limit. `ENFILE`.
-   */
-  constructor(modify: boolean, paths: readonly Uint8Array[]) {
-    const { CLASS_NOTIF, CLOEXEC, NONBLOCK } = FAN_INIT;
-    const { REPORT_FID, REPORT_DIR_FID, REPORT_NAME, REPORT_TARGET_FID } = FAN_INIT;
-    const how = CLASS_NOTIF | CLOEXEC | NONBLOCK;
-    this.fd = fanotify_init(
-      how | REPORT_FID | REPORT_DIR_FID | REPORT_NAME | REPORT_TARGET_FID,
-      O.RDONLY | O.CLOEXEC,
-    );
-    this.#marks = new FanotifyMarks(this.fd, NAMES | FAN.CLOSE_WRITE | (modify ? FAN.MODIFY : 0n));
-    this.past = new FanotifyPast(this.#table, this.#marks, this.#backlog, this.fd, this.#readAhead);
-    try {
-      for (const path of paths) this.#marks.begin(path);
-      this.isWhole = this.#marks.isWhole;
-    } catch (error) {
-      closeQuietly(this.fd);
-      throw error;
-    }
+  /** @param marks Those of the file systems of all that will be watched at the start. */
+  constructor(marks: FanotifyMarks) {
+    this.fd = marks.fd;
+    this.#marks = marks;
+    this.past = new FanotifyPast(this.#table, marks, this.#backlog, this.fd, this.#readAhead);
   }
 
   watch(dirfd: number, interest: Interest): number {
     const length = this.#marks.add(dirfd, interest);
     const id = this.#table.add(this.#marks.key, 0, length);
-    if (RANK[interest] > this.#table.rank(id)) this.#table.setRank(id, RANK[interest]);
+    this.#table.raise(id, RANK[interest]);
     return id;
   }
 
@@ -337,7 +316,7 @@ export class FanotifyBackend implements Backend {
     }
     if (typeof where === "object") {
       const id = this.#table.add(key, 0, length);
-      this.#table.setRank(id, RANK.tree);
+      this.#table.raise(id, RANK.tree);
       if (this.#sink?.discover(id, where.above, where.names, where.ids) === true) return id;
       this.#table.remove(id);
     }
@@ -465,7 +444,7 @@ export class FanotifyBackend implements Backend {
     if (bytes === undefined || this.#to <= this.#from) return 0;
     if (!isKnown) return this.#table.find(bytes, this.#from, this.#to);
     const child = this.#table.add(bytes, this.#from, this.#to);
-    this.#table.setRank(child, RANK.tree);
+    this.#table.raise(child, RANK.tree);
     return child;
   }
 

@@ -7,7 +7,7 @@
 import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
 import { pathText, type Pinned, pinned, PinnedString } from "../libc.ts";
-import { FAN, FAN_MARK, fanotify_mark } from "../syscalls/fanotify.ts";
+import { FAN, FAN_INIT, FAN_MARK, fanotify_init, fanotify_mark } from "../syscalls/fanotify.ts";
 import { O } from "../syscalls/fd.ts";
 import {
   AT_HANDLE,
@@ -29,8 +29,7 @@ import { withPath } from "./error-path.ts";
 import { isMountedBelow } from "./mounted.ts";
 import { reach } from "./paths.ts";
 
-/** What is asked for of names. */
-export const NAMES = FAN.CREATE | FAN.DELETE | FAN.RENAME | FAN.ATTRIB | FAN.ONDIR;
+const NAMES = FAN.CREATE | FAN.DELETE | FAN.RENAME | FAN.ATTRIB | FAN.ONDIR;
 
 const ABOVE = NAMES | FAN.DELETE_SELF | FAN.MOVE_SELF;
 
@@ -44,9 +43,9 @@ const FSID_SIZE = 8;
 /** Where the number of a mount is, behind an fsid and the longest handle. */
 const MOUNT = FSID_SIZE + FILE_HANDLE_SIZE + MAX_HANDLE_SZ;
 
-/** The marks of one group. */
+/** One group, and its marks. Who made it closes it. */
 export class FanotifyMarks {
-  readonly #fd: number;
+  readonly fd: number;
   /** What is asked for of a whole file system. */
   readonly #mask: bigint;
   /** File systems that are marked, by their fsid. */
@@ -60,25 +59,46 @@ export class FanotifyMarks {
   #flags: number = AT_HANDLE.FID | AT.EMPTY_PATH;
 
   /** What was marked at the start. */
-  readonly #begun: { readonly fsid: string; readonly mount: bigint; readonly path: Uint8Array }[] =
+  readonly #begun: { readonly fsid: string; readonly mount: number; readonly path: Uint8Array }[] =
     [];
   #canOpen = true;
 
-  constructor(fd: number, mask: bigint) {
-    this.#fd = fd;
-    this.#mask = mask;
+  /**
+   * @param modify Whether each write is of interest, and not only that a writer closed a file.
+   * @throws {PermissionError} `EPERM`: it needs CAP_SYS_ADMIN.
+   * @throws {ValueError} `EINVAL`: it needs Linux 5.17.
+   * @throws {OSError} `EMFILE`: at fs.fanotify.max_user_groups or the descriptor limit. `ENFILE`.
+   */
+  constructor(modify: boolean) {
+    const { CLASS_NOTIF, CLOEXEC, NONBLOCK } = FAN_INIT;
+    const { REPORT_FID, REPORT_DIR_FID, REPORT_NAME, REPORT_TARGET_FID } = FAN_INIT;
+    const how = CLASS_NOTIF | CLOEXEC | NONBLOCK;
+    this.fd = fanotify_init(
+      how | REPORT_FID | REPORT_DIR_FID | REPORT_NAME | REPORT_TARGET_FID,
+      O.RDONLY | O.CLOEXEC,
+    );
+    this.#mask = NAMES | FAN.CLOSE_WRITE | (modify ? FAN.MODIFY : 0n);
     brief(this.add, this.#write, this.#writeOnce, name_to_handle_at_pinned);
   }
 
-  /** Marks the file system of a path. */
-  begin(path: Uint8Array): void {
+  /**
+   * Marks what a path needs at the start.
+   *
+   * @param interest `"tree"` for what will be watched, or the nearest that is there of what is above it: its file system is marked.
+   * @returns What events call it.
+   * @throws {UnsupportedError} `EOPNOTSUPP`, `ENODEV`, `EXDEV`: not with this file system.
+   * @throws {OSError} It can't be opened, or marked.
+   */
+  begin(path: Uint8Array, interest: Interest): Uint8Array {
     const fd = openPath(path);
     try {
-      const { handle, mount_id } = this.#nameOf(fd);
-      const fsid = fstatfs(fd).f_fsid;
-      this.#mark(fd, fsid, "tree");
-      this.#begun.push({ fsid: fsid.join(), mount: mount_id, path });
-      this.#canOpen &&= opens(fd, handle);
+      const length = this.add(fd, interest);
+      const id = this.key.slice(0, length);
+      if (interest !== "tree") return id;
+      const { words } = this.#key;
+      this.#begun.push({ fsid: `${words[0]},${words[1]}`, mount: words[MOUNT >>> 2] ?? 0, path });
+      this.#canOpen &&= opens(fd, id);
+      return id;
     } catch (error) {
       throw withPath(error, pathText(path));
     } finally {
@@ -91,7 +111,7 @@ export class FanotifyMarks {
    * file system was reached through one mount.
    */
   get isWhole(): boolean {
-    const mounts = new Map<string, bigint>();
+    const mounts = new Map<string, number>();
     for (const { fsid, mount } of this.#begun)
       if ((mounts.get(fsid) ?? mount) === mount) mounts.set(fsid, mount);
       else return false;
@@ -178,10 +198,10 @@ export class FanotifyMarks {
   #mark(dirfd: number, fsid: Fsid, interest: Interest): void {
     const key = fsid.join();
     if (interest === "tree") {
-      fanotify_mark(this.#fd, FAN_MARK.ADD | FAN_MARK.FILESYSTEM, this.#mask, dirfd);
+      fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.FILESYSTEM, this.#mask, dirfd);
       this.#marked.add(key);
     } else if (!this.#marked.has(key)) {
-      fanotify_mark(this.#fd, FAN_MARK.ADD | FAN_MARK.INODE, ABOVE, dirfd);
+      fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.INODE, ABOVE, dirfd);
     }
   }
 
@@ -270,9 +290,9 @@ function isLinked(fd: number): boolean {
 }
 
 /** Whether this file system and this process open by handle. */
-function opens(fd: number, handle: FileHandle): boolean {
+function opens(fd: number, key: Uint8Array): boolean {
   try {
-    closeQuietly(open_by_handle_at(fd, handle, O.PATH | O.CLOEXEC));
+    closeQuietly(open_by_handle_at(fd, handleOf(key), O.PATH | O.CLOEXEC));
     return true;
   } catch (error) {
     if (error instanceof OSError) return false;

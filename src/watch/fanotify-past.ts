@@ -6,7 +6,7 @@
 import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
 import { ioctl_fionread } from "../syscalls/fd.ts";
-import { type Past, RANK, type Sequel, type Step } from "./backend.ts";
+import { type Interest, type Past, RANK, type Sequel, type Step } from "./backend.ts";
 import type { FanotifyBacklog } from "./fanotify-backlog.ts";
 import { exact, type FanotifyMarks } from "./fanotify-marks.ts";
 import type { HandleTable } from "./handle-table.ts";
@@ -62,9 +62,9 @@ export class FanotifyPast implements Past {
     return exact(this.#table.key(handle));
   }
 
-  numberOf(id: Uint8Array): number {
+  numberOf(id: Uint8Array, interest: Interest): number {
     const handle = this.#table.add(id, 0, id.length);
-    this.#table.setRank(handle, RANK.tree);
+    this.#table.raise(handle, RANK[interest]);
     return handle;
   }
 

@@ -23,7 +23,7 @@ export class HandleTable {
   #used = 1;
 
   constructor() {
-    brief(this.add, this.rank, this.setRank, this.#grow);
+    brief(this.add, this.rank, this.raise, this.#grow);
   }
 
   /** The number of what has these bytes, or 0. */
@@ -77,8 +77,9 @@ export class HandleTable {
     return this.#ranks[id] ?? 0;
   }
 
-  setRank(id: number, rank: number): void {
-    this.#ranks[id] = rank;
+  /** Makes its rank that, if it is lower. */
+  raise(id: number, rank: number): void {
+    if (rank > this.rank(id)) this.#ranks[id] = rank;
   }
 
   #at(hash: number): number {

@@ -78,7 +78,6 @@ function madeIn(words: Int32Array, from: number, end: number): boolean {
 export class InotifyBackend implements Backend {
   readonly name = "inotify";
   readonly fd: number;
-  readonly isWhole = false;
   readonly past = undefined;
   readonly #masks: Readonly<Record<Interest, number>>;
   /** One for all. */

@@ -72,8 +72,6 @@ export class Reading implements Reader, Disposable {
   readonly #maySweep: boolean;
   /** The directory that could not be entered so a moment ago. */
   #refused: Node = NONE;
-  /** Whether a root is opened as what it was before. */
-  #isRecalling = false;
   #still: Still | undefined;
 
   constructor(directories: Directories, { tree, backend, ignore, rules, links, times }: Parts) {
@@ -104,8 +102,9 @@ export class Reading implements Reader, Disposable {
 
   /** Whether events have said what a directory is, and not its path. */
   isCertain(node: Node): boolean {
-    if (this.#directories.recall === undefined || this.#tree.handle(node) === 0) return false;
-    return this.#isRecalling || !this.#tree.has(node, FLAG.ANCHOR);
+    const { recall } = this.#directories;
+    if (recall === undefined || this.#tree.handle(node) === 0) return false;
+    return recall.isReading || !this.#tree.has(node, FLAG.ANCHOR);
   }
 
   get isBusy(): boolean {
@@ -191,7 +190,6 @@ export class Reading implements Reader, Disposable {
         close(fd);
         return -1;
       }
-      if (isQuiet) this.#directories.fresh.add(node);
       const { since } = this.#watches.trust;
       const wasAnother = known !== 0 && known !== handle;
       const bound = this.#watches.bind(node, handle);
@@ -247,7 +245,6 @@ export class Reading implements Reader, Disposable {
     try {
       const fd = openat(path, ".", OPEN);
       this.#watches.recover(node);
-      if (!scan.loud) this.#directories.fresh.add(node);
       this.#expect(scan);
       return fd;
     } catch (error) {
@@ -262,9 +259,7 @@ export class Reading implements Reader, Disposable {
   #succeed(root: Node): void {
     this.#directories.scanner.cancel(root);
     this.#directories.enter(root, "new", false);
-    this.#isRecalling = true;
     this.#directories.recall?.readBelow(root);
-    this.#isRecalling = false;
     this.#directories.enter(root, "compare", true);
   }
 
@@ -299,6 +294,7 @@ export class Reading implements Reader, Disposable {
   found(scan: Scan, portion: Portion, length: number): void {
     if (!this.#tree.isEmpty(scan.node)) this.#directories.recall?.expose(scan.node);
     const { node: dir, mode, loud } = scan;
+    if (this.#directories.isEarly && !loud) this.#directories.fresh.add(dir);
     // Nobody wants to know of each, and nobody counts them.
     const isLinked = this.#tree.has(dir, FLAG.LINKED | FLAG.FOLLOWED);
     const isKept = isLinked || this.#ignore.active || this.#times !== undefined;

@@ -26,6 +26,7 @@ export class Recall {
   readonly #past: Past;
   /** Directories whose entries are told as made when they are known: they came from somewhere else. */
   readonly #late = new Set<Node>();
+  #isReading = false;
 
   constructor(tree: Tree, directories: Directories, backend: Backend, past: Past) {
     this.#tree = tree;
@@ -34,22 +35,35 @@ export class Recall {
     this.#past = past;
   }
 
+  /** Whether a directory is opened as what it is known to be, whatever is where it was. */
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
   /** Reads a directory that is not read yet, and nobody told that it was made: to its end, or so many buffers of it. */
   read(dir: Node, most: number = Infinity): void {
     if (!this.#isUnread(dir)) return;
     const { scanner, lost, fresh } = this.#directories;
-    if (scanner.isLoud(dir) === undefined) {
-      // It was not where it was said to be.
-      lost.delete(dir);
-      this.#directories.enter(dir, "new", false);
-    }
-    if (!scanner.finish(dir, most)) return;
+    const isRead = this.#exactly(() => {
+      if (scanner.isLoud(dir) === undefined) {
+        // It was not where it was said to be.
+        lost.delete(dir);
+        this.#directories.enter(dir, "new", false);
+      }
+      return scanner.finish(dir, most);
+    });
+    if (!isRead) return;
     // It is gone by now.
     lost.delete(dir);
     this.#past.readOn();
     this.#correct(dir);
     fresh.delete(dir);
     this.#tell(dir);
+  }
+
+  /** Opens a root that is not read yet, before another one can be where it was. */
+  hold(root: Node): void {
+    this.#exactly(() => this.#directories.scanner.hold(root));
   }
 
   /** Lets what is in a directory be told as made when it is read. */
@@ -150,6 +164,16 @@ export class Recall {
     return true;
   }
 
+  #exactly<T>(read: () => T): T {
+    const wasReading = this.#isReading;
+    this.#isReading = true;
+    try {
+      return read();
+    } finally {
+      this.#isReading = wasReading;
+    }
+  }
+
   #tell(dir: Node): void {
     // A large one is told of when it is read to its end; whoever only checks what it is tells of nothing.
     if (!this.#late.has(dir) || this.#directories.scanner.modeOf(dir) === "new") return;
@@ -223,8 +247,11 @@ export class Recall {
       if (comes || this.#directories.isIgnored(dir, name, isDirectory)) continue;
       if (node === NONE) node = this.#add(dir, name, isDirectory);
       if (isDirectory) this.identify(node, id);
-      // What has that name by now may be another one.
-      else this.#tree.setIno(node, 0);
+      else {
+        // What has that name by now may be another one.
+        this.#tree.setIno(node, 0);
+        this.#tree.setKind(node, KIND.FILE);
+      }
     }
   }
 
@@ -237,7 +264,7 @@ export class Recall {
 
   /** The same of what a directory is. */
   identify(node: Node, id: Uint8Array): void {
-    const handle = this.#past.numberOf(id);
+    const handle = this.#past.numberOf(id, "tree");
     this.bind(node, handle);
     if (this.#directories.watches.handles.of(handle).length === 0) this.#backend.unwatch(handle);
   }

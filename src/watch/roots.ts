@@ -104,11 +104,13 @@ export class Roots {
 
   #add(anchor: Anchor, loud: boolean): boolean {
     const key = keyOf(anchor.real);
-    const now = Date.now();
+    const { start } = this.#directories.watches;
+    const now = start?.at ?? Date.now();
     const above = this.#coverOf(anchor);
     if (above !== undefined) {
       const since = Math.max(above.compared, this.#covered.get(key)?.compared ?? 0);
       this.#covered.set(key, { ...anchor, compared: now });
+      if (start?.roots.has(key) === true) return true;
       return this.#comparePart(above, anchor, since - CLOCK_SLACK);
     }
     const known = this.#roots.get(key);
@@ -371,7 +373,8 @@ export class Roots {
     const parent = root.guards.at(-1);
     const isDirect = parent === undefined || parent.path === this.#parentOf(root);
     // A link that came in its place is what the events say that it is.
-    const now = isDirect ? look(root.real) : undefined;
+    const was = this.#directories.watches.start?.roots.get(root.key);
+    const now = isDirect ? (was ?? look(root.real)) : undefined;
     if (now === undefined) {
       if (root.node !== NONE) this.#directories.depart(root.node, loud);
       return;
@@ -390,6 +393,7 @@ export class Roots {
       if (loud) this.#directories.tellMade(node);
       this.#directories.greet(node);
       this.#directories.enter(node, "new", loud);
+      if (was !== undefined) this.#directories.recall?.hold(node);
       return;
     }
     const { node } = root;

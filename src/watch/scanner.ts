@@ -193,6 +193,14 @@ export class Scanner implements Disposable {
     return this.isLoud(node) === undefined;
   }
 
+  /** Opens a directory that waits: that is what is read when its turn comes, wherever it is by then. */
+  hold(node: Node): void {
+    const scan = this.#isNew[node] === 1 ? this.#begin(node, "new", false) : this.#scans.get(node);
+    if (scan === undefined || scan.fd !== -1) return;
+    scan.fd = this.#reader.open(scan);
+    if (scan.fd === -1) this.#end(scan);
+  }
+
   /** Lets what is found in a directory be told as made, if that is to be read. */
   raise(node: Node): void {
     const isNew = this.#isNew[node] === 1;

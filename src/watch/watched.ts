@@ -4,11 +4,9 @@
  * @module
  */
 import { userLimit } from "../libc.ts";
-import type { Backend } from "./backend.ts";
-import type { Engine } from "./engine.ts";
 import { pathName } from "./paths.ts";
-import type { Tree } from "./tree.ts";
 import { unheardOf } from "./unheard.ts";
+import type { Works } from "./works.ts";
 
 /** What a watcher watches. */
 export interface Watched {
@@ -42,11 +40,10 @@ export interface Watched {
 
 /** @param reason Why the backend is not the other one. */
 export function watchedOf(
-  { directories, roots }: Engine,
-  tree: Tree,
-  { name: backend }: Backend,
+  { tree, backend: { name: backend }, engine }: Works,
   reason: string | undefined,
 ): Watched {
+  const { directories, roots } = engine;
   const { size } = directories.watches.handles;
   const limit =
     backend === "fanotify" ? Infinity : Number(userLimit("fs.inotify.max_user_watches").value);

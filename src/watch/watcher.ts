@@ -9,21 +9,18 @@ import { type Batch, lendBuffer, LONGEST_RECORD, readBuffer } from "../events/in
 import type { PathLike, Pinned } from "../libc.ts";
 import { ioctl_fionread } from "../syscalls/fd.ts";
 import { absence } from "./absence.ts";
-import type { Backend } from "./backend.ts";
-import { CalmTeller } from "./calm-teller.ts";
-import { choose } from "./choose.ts";
-import { Engine } from "./engine.ts";
+import { type Choice, choose } from "./choose.ts";
+import type { Engine } from "./engine.ts";
 import type { WatchEvent } from "./event.ts";
 import { checkGlobs, Ignore } from "./ignore.ts";
 import { HOLD } from "./moves.ts";
 import { needsTree, type Settings, settingsOf, type WatchOptions } from "./options.ts";
 import { MOST_UNREAD, Pace, SHORT, SLICE } from "./pace.ts";
-import { type Anchor, pathName, Paths } from "./paths.ts";
+import { type Anchor, pathName } from "./paths.ts";
 import { resolvePath } from "./resolve.ts";
-import { PlainTeller } from "./teller.ts";
-import { TimedTeller, Times } from "./times.ts";
-import { KIND, Tree } from "./tree.ts";
+import { KIND } from "./tree.ts";
 import { type Watched, watchedOf } from "./watched.ts";
+import { type Works, worksOf } from "./works.ts";
 
 /** Bytes of some four of inotify's records: what a file that is saved makes of events is no burst, and worth a wake-up of its own. */
 const LONE = 128;
@@ -45,12 +42,13 @@ const TURNS = 16;
  */
 export class Watcher extends EventSource<WatchEvent> {
   readonly #settings: Settings;
-  readonly #engine: Engine;
-  readonly #tree: Tree;
-  readonly #backend: Backend;
-  /** Why it is not the other one. */
-  readonly #reason: string | undefined;
-  readonly #teller: PlainTeller;
+  readonly #anchors: readonly Anchor[];
+  readonly #ignore: Ignore;
+  readonly #choice: Choice;
+  /** Whether what happens is told before the tree is read. */
+  readonly #isEarly: boolean;
+  /** If they are made already. */
+  #made: Works | undefined;
   readonly #ready = Promise.withResolvers<void>();
   readonly #indexed = Promise.withResolvers<void>();
   readonly #pace: Pace;
@@ -69,45 +67,26 @@ export class Watcher extends EventSource<WatchEvent> {
     const settings = settingsOf(options);
     const anchors = (isList(paths) ? paths : [paths]).map(resolvePath);
     checkGlobs(settings.ignore, anchors);
-    const tree = new Tree();
-    const known = new Paths(tree);
-    const isCalm = settings.settle !== undefined || settings.atomic > 0;
-    const teller = isCalm
-      ? new CalmTeller(tree, known, settings)
-      : new PlainTeller(tree, known, settings.stat);
     const ignore = new Ignore(settings.ignore, settings.gitignore);
-    const { backend, reason } = choose(settings, anchors);
-    super(backend.fd, options);
+    const choice = choose(settings, anchors);
+    super(choice.fd, options);
     this.#settings = settings;
-    this.#tree = tree;
-    this.#backend = backend;
-    this.#reason = reason;
-    this.#teller = teller;
-    const isEarly = backend.isWhole && !needsTree(settings);
-    const times = settings.poll === 0 ? undefined : new Times();
-    const timed = times === undefined ? teller : new TimedTeller(tree, known, times, teller);
-    this.#engine = new Engine(tree, known, backend, ignore, timed, { ...settings, times, isEarly });
+    this.#anchors = anchors;
+    this.#ignore = ignore;
+    this.#choice = choice;
+    this.#isEarly = choice.isWhole && !needsTree(settings);
     this.#pace = new Pace(this.#slice, () => ({
       queued: this.queued,
-      gathered: teller.size,
-      held: teller.held,
+      gathered: this.#made?.teller.size ?? 0,
+      held: this.#made?.teller.held ?? 0,
     }));
     // Nobody need wait for them.
     this.#ready.promise.catch(() => {});
     this.#indexed.promise.catch(() => {});
     if (!settings.persistent) this.unref();
-    try {
-      // What is above comes first, so that what is below it is not watched twice.
-      for (const anchor of anchors.toSorted((a, b) => a.real.length - b.real.length))
-        this.#begin(anchor, settings.initial);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
-    if (isEarly) this.#ready.resolve();
-    this.#scan(SMALL, isEarly ? BRIEF : SLICE);
-    if (!this.#pace.isReady) this.#engine.directories.watches.trustPaths();
-    this.push(this.#take());
+    if (this.#isEarly && choice.start !== undefined) this.#pace.later();
+    else this.#beginNow();
+    if (this.#isEarly) this.#ready.resolve();
   }
 
   /**
@@ -137,7 +116,9 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /** What is watched, and how near the limits are. */
   get watched(): Watched {
-    return watchedOf(this.#engine, this.#tree, this.#backend, this.#reason);
+    // A small tree is known whenever somebody asks.
+    if (this.#made === undefined && !this.closed) this.#scan(SMALL, BRIEF);
+    return watchedOf(this.#works, this.#choice.reason);
   }
 
   /**
@@ -202,8 +183,8 @@ export class Watcher extends EventSource<WatchEvent> {
         // Both halves of a rename come at once: what has no other half by now left for somewhere else.
         this.#engine.expire(Infinity);
         if (!this.#engine.isBusy) {
-          this.#teller.release(Infinity);
-          this.push(this.#teller.take());
+          this.#works.teller.release(Infinity);
+          this.push(this.#works.teller.take());
           return;
         }
       }
@@ -237,31 +218,32 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   readonly #receive = (buffer: Pinned): Batch<WatchEvent> => {
-    const wasHeldUp = this.#isHeldUp || this.#engine.isBusy;
+    const { backend, engine } = this.#works;
+    const wasHeldUp = this.#isHeldUp || engine.isBusy;
     const slice = this.#pace.isComing ? SHORT : SLICE;
-    this.#engine.goOn(performance.now() + slice);
-    if (this.#engine.isBusy) return { events: this.#take(), more: "later" };
-    if (this.#engine.isBehind) this.#engine.lookBack();
+    engine.goOn(performance.now() + slice);
+    if (engine.isBusy) return { events: this.#take(), more: "later" };
+    if (engine.isBehind) engine.lookBack();
     let began: number;
     let length: number;
     let turns = 0;
     do {
       began = Date.now();
-      length = this.#backend.read(buffer);
-      length = this.#backend.follow(buffer, length, this.#engine);
-      this.#isHeldUp = !this.#backend.decode(buffer, length, this.#engine);
-    } while (this.#engine.handed() && !this.#engine.isBusy && ++turns < TURNS);
+      length = backend.read(buffer);
+      length = backend.follow(buffer, length, engine);
+      this.#isHeldUp = !backend.decode(buffer, length, engine);
+    } while (engine.handed() && !engine.isBusy && ++turns < TURNS);
     const isMore = this.#isHeldUp || length > buffer.byteLength - LONGEST_RECORD;
-    if (!isMore && !this.#engine.isBusy) this.#backend.emptied(this.#engine);
-    if (!isMore && !this.#engine.isBusy) this.#engine.emptied(began, length === 0 && !wasHeldUp);
-    const { scanner, watches } = this.#engine.directories;
+    if (!isMore && !engine.isBusy) backend.emptied(engine);
+    if (!isMore && !engine.isBusy) engine.emptied(began, length === 0 && !wasHeldUp);
+    const { scanner, watches } = engine.directories;
     if (watches.limits.retryAt !== Infinity) watches.limits.retry(performance.now());
     // In a new directory things happen that nothing tells of until it is watched: the next one is not to wait.
     const burst = scanner.idle && length > LONE;
     this.#scan(0, slice);
     const events = this.#take();
-    const more = this.#engine.isBusy ? "later" : isMore;
-    return { events, more, burst, after: this.#engine.isBehind ? this.#after : undefined };
+    const more = engine.isBusy ? "later" : isMore;
+    return { events, more, burst, after: engine.isBehind ? this.#after : undefined };
   };
 
   /** `receive` does all of it: what a read says can need more than its bytes. */
@@ -276,13 +258,47 @@ export class Watcher extends EventSource<WatchEvent> {
   }
 
   protected override unread(): void {
-    this.#engine[Symbol.dispose]();
+    this.#made?.engine[Symbol.dispose]();
     this.#pace[Symbol.dispose]();
     clearTimeout(this.#timer);
     clearTimeout(this.#poll);
     this.#timer = this.#poll = undefined;
     this.#ready.reject(closedError("ready"));
     this.#indexed.reject(closedError("indexed"));
+  }
+
+  get #works(): Works {
+    return this.#made ?? this.#make();
+  }
+
+  get #engine(): Engine {
+    return this.#works.engine;
+  }
+
+  /** Makes what makes events, and watches the paths. */
+  #make(): Works {
+    const works = worksOf(this.#settings, this.#ignore, this.#choice, this.#isEarly);
+    this.#made = works;
+    if (this.closed) works.engine[Symbol.dispose]();
+    works.engine.begin(this.#choice.start, () => {
+      // What is above comes first, so that what is below it is not watched twice.
+      for (const anchor of this.#anchors.toSorted((a, b) => a.real.length - b.real.length))
+        this.#begin(anchor, this.#settings.initial);
+    });
+    return works;
+  }
+
+  /** Makes it before anything else happens, and reads as much as can be waited for. */
+  #beginNow(): void {
+    try {
+      this.#make();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.#scan(SMALL, this.#isEarly ? BRIEF : SLICE);
+    if (!this.#pace.isReady) this.#engine.directories.watches.trustPaths();
+    this.push(this.#take());
   }
 
   #assertOpen(by: string): void {
@@ -305,7 +321,7 @@ export class Watcher extends EventSource<WatchEvent> {
       throw error;
     }
     const isMissing = error.code === "ENOENT" || error.code === "ENOTDIR";
-    if (!isMissing) this.#teller.failed(pathName(anchor.shown), KIND.DIRECTORY, error);
+    if (!isMissing) this.#works.teller.failed(pathName(anchor.shown), KIND.DIRECTORY, error);
   }
 
   /** Reads what has happened by now: what is watched then is not what it was about. */
@@ -429,20 +445,20 @@ export class Watcher extends EventSource<WatchEvent> {
   #take(): WatchEvent[] {
     if (this.#engine.isBusy && !this.closed) this.#pace.later();
     // Nothing is held back, and nothing comes by itself: no time is of interest.
-    const isPlain = this.#settings.batch === 0 && this.#teller.due === Infinity;
+    const isPlain = this.#settings.batch === 0 && this.#works.teller.due === Infinity;
     if (
       isPlain &&
       this.#engine.waiting === 0 &&
       !this.#engine.isUnsettled &&
       this.#engine.directories.watches.limits.retryAt === Infinity
     )
-      return this.#teller.take();
+      return this.#works.teller.take();
     const now = performance.now();
-    if (!this.#engine.isBusy) this.#teller.release(now);
+    if (!this.#engine.isBusy) this.#works.teller.release(now);
     const { batch } = this.#settings;
-    if (batch > 0 && this.#teller.size > 0) this.#batchDue ??= now + batch;
+    if (batch > 0 && this.#works.teller.size > 0) this.#batchDue ??= now + batch;
     const isDue = this.#batchDue === undefined || this.#batchDue <= now;
-    const events = isDue ? this.#teller.take() : [];
+    const events = isDue ? this.#works.teller.take() : [];
     if (isDue) this.#batchDue = undefined;
     this.#arm(now);
     return events;
@@ -454,7 +470,7 @@ export class Watcher extends EventSource<WatchEvent> {
     const isSettled = this.#engine.waiting === 0 && !this.#engine.isUnsettled;
     const hold = isSettled ? Infinity : now + HOLD;
     const { retryAt } = this.#engine.directories.watches.limits;
-    const due = Math.min(hold, retryAt, this.#teller.due, this.#batchDue ?? Infinity);
+    const due = Math.min(hold, retryAt, this.#works.teller.due, this.#batchDue ?? Infinity);
     if (due === Infinity) return;
     this.#timer = setTimeout(() => this.#tick(), Math.max(1, Math.ceil(due - now)));
     if (!this.hasRef()) this.#timer.unref();

@@ -10,12 +10,12 @@ import { getdents64_quietly, read_linux_dirents64_rows } from "../syscalls/diren
 import { O } from "../syscalls/fd.ts";
 import { inotify_add_watch } from "../syscalls/inotify.ts";
 import { AT, openat, openat_quietly } from "../syscalls/open.ts";
-import type { Backend, Interest } from "./backend.ts";
+import type { Backend, Interest, Start } from "./backend.ts";
 import { brief, gettersOf } from "./brief.ts";
 import { withPath } from "./error-path.ts";
 import { Handles } from "./handles.ts";
 import { isLimit, Limits } from "./limits.ts";
-import { type Paths, reach } from "./paths.ts";
+import { keyOf, type Paths, reach } from "./paths.ts";
 import type { Teller } from "./teller.ts";
 import { FLAG, type Node, type Tree } from "./tree.ts";
 import { Trust } from "./trust.ts";
@@ -43,6 +43,8 @@ export class Watches {
   readonly #teller: Teller;
   #failed = 0;
   #ended = false;
+  /** While what was there at the start is watched. */
+  start: Start | undefined;
   /** Called for a directory that is not where it is said to be: its rename, or that of one above it, is still to be read. */
   onLost: (node: Node, loud: boolean) => void = () => {};
   /** Called for an entry whose place is another's by now. */
@@ -89,6 +91,10 @@ export class Watches {
    */
   watch(node: Node, interest: Interest): { fd: number; handle: number; error?: unknown } {
     if (this.#ended) return { fd: -1, handle: 0 };
+    const id = this.start?.ids.get(keyOf(this.#paths.real(node)));
+    if (id instanceof OSError) return { fd: -1, handle: 0, error: id };
+    if (id !== undefined)
+      return { fd: -1, handle: this.#backend.past?.numberOf(id, interest) ?? 0 };
     const follow = this.#tree.has(node, FLAG.ANCHOR | FLAG.FOLLOWED);
     let fd = -1;
     try {

@@ -1,0 +1,49 @@
+/**
+ * What makes events of what the kernel tells: made when it is needed first, which can be after events began to be queued.
+ *
+ * @module
+ */
+import type { Backend } from "./backend.ts";
+import { CalmTeller } from "./calm-teller.ts";
+import type { Choice } from "./choose.ts";
+import { Engine } from "./engine.ts";
+import type { Ignore } from "./ignore.ts";
+import type { Settings } from "./options.ts";
+import { Paths } from "./paths.ts";
+import { PlainTeller } from "./teller.ts";
+import { TimedTeller, Times } from "./times.ts";
+import { Tree } from "./tree.ts";
+
+/** The works of a watcher. */
+export interface Works {
+  readonly tree: Tree;
+  readonly backend: Backend;
+  readonly engine: Engine;
+  /** Has what is to be told. */
+  readonly teller: PlainTeller;
+}
+
+/** @param isEarly Whether what happens is told before the tree is read. */
+export function worksOf(
+  settings: Settings,
+  ignore: Ignore,
+  { make }: Choice,
+  isEarly: boolean,
+): Works {
+  const tree = new Tree();
+  const paths = new Paths(tree);
+  const isCalm = settings.settle !== undefined || settings.atomic > 0;
+  const teller = isCalm
+    ? new CalmTeller(tree, paths, settings)
+    : new PlainTeller(tree, paths, settings.stat);
+  const times = settings.poll === 0 ? undefined : new Times();
+  const timed = times === undefined ? teller : new TimedTeller(tree, paths, times, teller);
+  const backend = make();
+  const options = { ...settings, times, isEarly };
+  return {
+    tree,
+    backend,
+    teller,
+    engine: new Engine(tree, paths, backend, ignore, timed, options),
+  };
+}
