@@ -170,7 +170,8 @@ export class Watcher extends EventSource<WatchEvent> {
     if (this.#isAsking) await new Promise<void>((resolve) => setImmediate(resolve));
     this.#assertOpen("sync()");
     this.#engine.directories.watches.limits.retry(Infinity);
-    if (this.#settings.poll > 0) this.#engine.compare();
+    // What the kernel tells is told first: what is on the disk is later.
+    let isCompared = this.#settings.poll === 0;
     for (;;) {
       this.#assertOpen("sync()");
       const { events, more, after } = this.receive();
@@ -179,7 +180,10 @@ export class Watcher extends EventSource<WatchEvent> {
       // A function that ignores may have closed it.
       this.#assertOpen("sync()");
       const { directories } = this.#engine;
-      if (more === false && directories.scanner.idle && !this.#engine.isUnsettled) {
+      if (more === false && !isCompared) {
+        isCompared = true;
+        this.#engine.compare();
+      } else if (more === false && directories.scanner.idle && !this.#engine.isUnsettled) {
         // Both halves of a rename come at once: what has no other half by now left for somewhere else.
         this.#engine.expire(Infinity);
         if (!this.#engine.isBusy) {
@@ -429,6 +433,8 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#poll = undefined;
     if (this.closed) return this.unread();
     if (this.queued >= MOST_UNREAD) return this.#pollLater();
+    this.#readOn();
+    if (this.closed) return;
     this.#engine.compare();
     this.#slice();
   }

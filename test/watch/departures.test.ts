@@ -86,6 +86,18 @@ describe.each(ways)("$backend", ({ backend }) => {
     },
   );
 
+  test("sync() with poll compares what leaves when that is told, after much that others did", async () => {
+    using dir = tempDir(memory);
+    fill(dir, SOME);
+    await using watcher = watch(dir.at("root"), { backend, poll: 100_000 });
+    await watcher.indexed;
+    // More than one read takes.
+    for (let at = 0; at < 2000; at++) writeFileSync(dir.at(`${"other".repeat(20)}${at}`), "");
+    exchange(dir);
+    const { told } = await heard(watcher);
+    expectInOrder(told, dir, SOME);
+  });
+
   test("several that leave in slices are told one after another", async () => {
     using dir = tempDir(memory);
     fill(dir, SOME);
