@@ -19,7 +19,7 @@ describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) =>
     writeFileSync(at("root/old/written"), "text");
     writeFileSync(at("root/gone"), "text");
     await using watcher = openSmall(at("root"));
-    await watcher.ready;
+    await watcher.indexed;
     for (let round = 0; round < 20; round++) writeFileSync(at(`root/old/noise${round}`), "text");
     // From here on nothing is in the queue any more.
     appendFileSync(at("root/old/written"), "more");
