@@ -28,7 +28,7 @@ export interface EventSourceOptions {
   readonly latency?: number;
   /**
    * Milliseconds for which a pending read looks in each turn of the event loop before it sleeps until the kernel wakes it, as
-   * `SO_BUSY_POLL` lets a socket do: what comes meanwhile is read some 10 µs later at most, bursts too, whatever `latency` is. The event loop turns without a
+   * `SO_BUSY_POLL` lets a socket do: what comes meanwhile is read in the next turn, bursts too, whatever `latency` is. The event loop turns without a
    * pause for so long, which takes one processor; everything else in it goes on. `Infinity` never sleeps.
    *
    * @default 0: sleeps at once

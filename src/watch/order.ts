@@ -39,9 +39,11 @@ export class Order {
   /** Tells a part of the first of those things. @param tell It returns whether that was the last one. */
   part(tell: () => boolean): boolean {
     this.#isPart = true;
-    const isLast = tell();
-    this.#isPart = false;
-    if (!isLast) return false;
+    try {
+      if (!tell()) return false;
+    } finally {
+      this.#isPart = false;
+    }
     const [events = [], behind = []] = this.#stretches.splice(0, 2);
     this.#stretches.unshift(events.concat(behind));
     return true;

@@ -54,6 +54,30 @@ describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) =>
     ]);
   });
 
+  test("row 2: an overflow before the tree is read is told, and what is there is known", async () => {
+    using dir = tempDir(base);
+    mkdirSync(dir.at("root/old/deep"), { recursive: true });
+    writeFileSync(dir.at("root/gone"), "text");
+    await using watcher = openSmall(dir.at("root"));
+    await watcher.ready;
+    for (let round = 0; round < 20; round++) writeFileSync(dir.at(`root/old/noise${round}`), "");
+    unlinkSync(dir.at("root/gone"));
+    mkdirSync(dir.at("root/new/deep"), { recursive: true });
+    renameSync(dir.at("root/old/deep"), dir.at("root/old/moved"));
+    await watcher.sync();
+    const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
+    expect(lines).toContain("overflow /");
+    expect(watcher.watched.entries).toBe(treeOf(dir.at("root")).size);
+    writeFileSync(dir.at("root/new/deep/later"), "text");
+    renameSync(dir.at("root/old/moved"), dir.at("root/back"));
+    await watcher.sync();
+    expect(watcher.readEventsSync().map((event) => line(event, dir.path))).toEqual([
+      "create root/new/deep/later",
+      "change root/new/deep/later",
+      "rename root/old/moved/ root/back/",
+    ]);
+  });
+
   test("a root that left and came back while events were lost is one", async () => {
     using dir = tempDir(base);
     for (const name of ["root/c/deep", "out"]) mkdirSync(dir.at(name), { recursive: true });
