@@ -8,22 +8,22 @@ import { grown } from "./tree.ts";
 
 /** Handles, fixed in length as far as they go: those of one file system have one length. */
 export class HandleTable {
-  /** The first of those with a hash. */
-  readonly #first = new Map<number, number>();
+  /** The first of those whose hashes end alike: in a map each would take five times as much as its handle. */
+  #first = new Int32Array(64);
   #next = new Int32Array(64);
   #ranks = new Uint8Array(64);
-  #keys = new Int32Array(64 * 8);
   /** Units of four bytes for each in `#keys`. */
-  #stride = 8;
+  #stride = 6;
+  #keys = new Int32Array(64 * this.#stride);
   /** The handle that is looked for. */
-  #wanted = new Int32Array(8);
+  #wanted = new Int32Array(this.#stride);
   readonly #free: number[] = [];
   /** Removed, but somebody may still speak of them. */
   readonly #retired: number[] = [];
   #used = 1;
 
   constructor() {
-    brief(this.add, this.rank, this.raise, this.#grow);
+    brief(this.add, this.rank, this.raise, this.#grow, this.#spread, this.#link, this.#hashOf);
   }
 
   /** The number of what has these bytes, or 0. */
@@ -39,8 +39,7 @@ export class HandleTable {
     const id = this.#free.pop() ?? this.#used++;
     if (id >= this.#next.length) this.#grow();
     this.#keys.set(this.#wanted, id * this.#stride);
-    this.#next[id] = this.#first.get(hash) ?? 0;
-    this.#first.set(hash, id);
+    this.#link(id, hash);
     this.#ranks[id] = 0;
     return id;
   }
@@ -53,16 +52,15 @@ export class HandleTable {
 
   /** Forgets a handle. Its number is not used again before {@linkcode recycle}. */
   remove(id: number): void {
-    const from = id * this.#stride;
-    const hash = hashOf(this.#keys, from, from + this.#stride);
     const next = this.#next[id] ?? 0;
-    let at = this.#first.get(hash) ?? 0;
-    if (at !== id) {
+    const chain = this.#hashOf(id) & (this.#first.length - 1);
+    let at = this.#first[chain] ?? 0;
+    if (at === id) this.#first[chain] = next;
+    else {
       while (at !== 0 && this.#next[at] !== id) at = this.#next[at] ?? 0;
       if (at === 0) return;
       this.#next[at] = next;
-    } else if (next === 0) this.#first.delete(hash);
-    else this.#first.set(hash, next);
+    }
     this.#retired.push(id);
   }
 
@@ -84,7 +82,8 @@ export class HandleTable {
 
   #at(hash: number): number {
     const stride = this.#stride;
-    for (let id = this.#first.get(hash) ?? 0; id !== 0; id = this.#next[id] ?? 0) {
+    const chain = hash & (this.#first.length - 1);
+    for (let id = this.#first[chain] ?? 0; id !== 0; id = this.#next[id] ?? 0) {
       let at = 0;
       while (at < stride && this.#keys[id * stride + at] === this.#wanted[at]) at++;
       if (at === stride) return id;
@@ -110,11 +109,35 @@ export class HandleTable {
     return hashOf(wanted, 0, wanted.length);
   }
 
+  #hashOf(id: number): number {
+    const from = id * this.#stride;
+    return hashOf(this.#keys, from, from + this.#stride);
+  }
+
+  #link(id: number, hash: number): void {
+    const chain = hash & (this.#first.length - 1);
+    this.#next[id] = this.#first[chain] ?? 0;
+    this.#first[chain] = id;
+  }
+
   #grow(): void {
-    const length = this.#next.length * 2;
+    const length = this.#next.length + (this.#next.length >>> 1);
     this.#next = grown(this.#next, new Int32Array(length));
     this.#ranks = grown(this.#ranks, new Uint8Array(length));
     this.#keys = grown(this.#keys, new Int32Array(length * this.#stride));
+    if (length > this.#first.length) this.#spread();
+  }
+
+  /** Makes twice as many chains. */
+  #spread(): void {
+    const before = this.#first;
+    this.#first = new Int32Array(before.length * 2);
+    for (const head of before) {
+      for (let id = head, next = 0; id !== 0; id = next) {
+        next = this.#next[id] ?? 0;
+        this.#link(id, this.#hashOf(id));
+      }
+    }
   }
 
   /** Makes room for longer handles. Zeros at the end leave a hash as it is. */
@@ -130,10 +153,10 @@ export class HandleTable {
   }
 }
 
-/** The same with zeros at the end. */
+/** The same with zeros at the end. All of it is in its last bits. */
 function hashOf(words: Int32Array, start: number, end: number): number {
   let hash = 0;
   for (let at = start; at < end; at++)
     hash ^= Math.imul(words[at] ?? 0, 0x9e3779b1 + (at - start) * 0x5bd1e996);
-  return hash;
+  return hash ^ (hash >>> 15);
 }
