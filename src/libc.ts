@@ -185,7 +185,7 @@ let libcName: string | undefined;
 
 /** The name that libc is opened by. */
 export function libcPath(): string {
-  return (libcName ??= libcNames.find(canOpen) ?? libcNames[0]);
+  return (libcName ??= canOpen(libcNames[0]) ? libcNames[0] : libcNames[1]);
 }
 
 function canOpen(name: string): boolean {
@@ -408,24 +408,18 @@ export function size(value: number, name: string): number {
   throw badInteger(value, name, "0 to 9007199254740991");
 }
 
-const UINT64 = "0 to 18446744073709551615";
-
 /** A `uint64_t`. */
 export function uint64(value: number | bigint, name: string): bigint {
-  if (typeof value === "bigint") {
-    if (BigInt.asUintN(64, value) === value) return value;
-    throw outOfRange(value, name, UINT64);
-  }
+  if (typeof value === "bigint" && BigInt.asUintN(64, value) === value) return value;
   if (Number.isSafeInteger(value) && value >= 0) return BigInt(value);
-  throw badInteger(value, name, UINT64);
+  throw badInteger64(value, name, "0 to 18446744073709551615");
 }
 
 /** An `int64_t`. */
 export function int64(value: number | bigint, name: string): bigint {
   if (typeof value === "bigint" && BigInt.asIntN(64, value) === value) return value;
   if (Number.isSafeInteger(value)) return BigInt(value);
-  const range = "-9223372036854775808 to 9223372036854775807";
-  throw typeof value === "bigint" ? outOfRange(value, name, range) : badInteger(value, name, range);
+  throw badInteger64(value, name, "-9223372036854775808 to 9223372036854775807");
 }
 
 function badInteger(value: unknown, name: string, range: string): Error {
@@ -434,13 +428,22 @@ function badInteger(value: unknown, name: string, range: string): Error {
     : new TypeError(`Cannot take ${name}: expected an integer, got ${describe(value)}`);
 }
 
+function badInteger64(value: unknown, name: string, range: string): Error {
+  return typeof value === "bigint"
+    ? outOfRange(value, name, range)
+    : badInteger(value, name, range);
+}
+
 function outOfRange(value: number | bigint, name: string, range: string): RangeError {
   return new RangeError(`Cannot take ${name}: ${value} is not an integer from ${range}`);
 }
 
 /** The number of a descriptor, or of an object that has one. It is borrowed, never closed. */
 export function fileno(fd: FdLike): number {
-  if (typeof fd === "number") return int(fd, "fd");
+  return typeof fd === "number" ? int(fd, "fd") : filenoOf(fd);
+}
+
+function filenoOf(fd: Exclude<FdLike, number>): number {
   if (typeof fd === "object" && fd !== null) {
     if ("fileno" in fd && typeof fd.fileno === "function") return int(fd.fileno(), "fileno()");
     if ("fd" in fd) return int(fd.fd, "fd");
@@ -465,13 +468,7 @@ export function cstring(
 ): string | Uint8Array | Address {
   if (value instanceof PinnedString) return value.address;
   if (typeof value === "string") {
-    if (value.includes("\0"))
-      throw new TypeError(`Cannot take ${name}: ${JSON.stringify(value)} contains a NUL`);
-    if (!value.isWellFormed()) {
-      throw new TypeError(
-        `Cannot take ${name}: ${JSON.stringify(value)} is not well-formed Unicode, give its bytes`,
-      );
-    }
+    if (value.includes("\0") || !value.isWellFormed()) throw badText(value, name);
     return value;
   }
   if (value instanceof Uint8Array) {
@@ -480,26 +477,34 @@ export function cstring(
     // One by one: paths are short, and each of `includes` and `set` takes as long as fifty bytes.
     for (let at = 0; at < length; at++) {
       const byte = value[at] ?? 0;
-      if (byte === 0) {
-        const text = JSON.stringify(pathText(value));
-        throw new TypeError(`Cannot take ${name}: ${text} contains a NUL`);
-      }
+      if (byte === 0) throw badText(pathText(value), name);
       terminated[at] = byte;
     }
     return terminated;
   }
-  if (value instanceof URL) {
-    if (value.protocol !== "file:")
-      throw new TypeError(`Cannot take ${name}: ${value.href} is not a file: URL`);
-    const path = Bun.fileURLToPath(value);
-    // What Bun makes of percent-encoded bytes that are not UTF-8, and no URL's path otherwise.
-    if (path === "")
-      throw new TypeError(`Cannot take ${name}: ${value.href} is not UTF-8, give its bytes`);
-    return cstring(path, name);
+  return cstring(urlPath(value, name), name);
+}
+
+function badText(text: string, name: string): TypeError {
+  const flaw = text.includes("\0")
+    ? "contains a NUL"
+    : "is not well-formed Unicode, give its bytes";
+  return new TypeError(`Cannot take ${name}: ${JSON.stringify(text)} ${flaw}`);
+}
+
+function urlPath(url: URL, name: string): string {
+  if (!(url instanceof URL)) {
+    throw new TypeError(
+      `Cannot take ${name}: expected a string, a Uint8Array or a file: URL, got ${describe(url)}`,
+    );
   }
-  throw new TypeError(
-    `Cannot take ${name}: expected a string, a Uint8Array or a file: URL, got ${describe(value)}`,
-  );
+  if (url.protocol !== "file:")
+    throw new TypeError(`Cannot take ${name}: ${url.href} is not a file: URL`);
+  const path = Bun.fileURLToPath(url);
+  // What Bun makes of percent-encoded bytes that are not UTF-8, and no URL's path otherwise.
+  if (path === "")
+    throw new TypeError(`Cannot take ${name}: ${url.href} is not UTF-8, give its bytes`);
+  return path;
 }
 
 /** A path as text, for messages and for joining. Bytes that are not UTF-8 become U+FFFD. */
@@ -650,13 +655,16 @@ export class PinnedString {
  * The address of pinned memory with room for `byteLength` bytes. `bun:ffi` makes NULL of what has none.
  */
 export function room(block: Pinned, name: string, byteLength: number = 0): Address {
-  if (!(block instanceof Pinned))
-    throw new TypeError(`Cannot take ${name}: expected pinned memory, got ${describe(block)}`);
+  if (!(block instanceof Pinned)) throw notPinned(block, name);
   const { address } = block;
   if (block.byteLength >= byteLength) return address;
   throw new RangeError(
     `Cannot take ${name}: its ${block.byteLength} bytes are fewer than ${byteLength}`,
   );
+}
+
+function notPinned(value: unknown, name: string): TypeError {
+  return new TypeError(`Cannot take ${name}: expected pinned memory, got ${describe(value)}`);
 }
 
 /** Allocates {@linkcode Pinned} memory of `byteLength` zeroed bytes. */

@@ -8,7 +8,7 @@ import { builtin } from "../libc.ts";
 import { O } from "../syscalls/fd.ts";
 import { open_by_handle_at } from "../syscalls/handle.ts";
 import { AT, openat } from "../syscalls/open.ts";
-import { fstatfs } from "../syscalls/statfs.ts";
+import { fstatfs_fsid } from "../syscalls/statfs.ts";
 import { linkOf } from "./fanotify-link.ts";
 import type { FanotifyHandle } from "./fanotify-paths.ts";
 import { closeQuietly } from "./intake.ts";
@@ -103,7 +103,7 @@ export class FanotifyMounts {
     const { CLOEXEC, DIRECTORY, NONBLOCK, RDONLY } = O;
     fd = openat(AT.FDCWD, mount.point, RDONLY | DIRECTORY | NONBLOCK | CLOEXEC);
     this.#open.set(mount.id, fd);
-    const [first, second] = fstatfs(fd).f_fsid;
+    const [first, second] = fstatfs_fsid(fd);
     if (first === fsid[0] && second === fsid[1]) return fd;
     // Something else is mounted over it, with handles of its own.
     this.#open.set(mount.id, -1);

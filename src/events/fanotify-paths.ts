@@ -19,7 +19,7 @@ import {
   write_file_handle,
 } from "../syscalls/handle.ts";
 import { AT, openat } from "../syscalls/open.ts";
-import { fstatfs } from "../syscalls/statfs.ts";
+import { fstatfs_fsid } from "../syscalls/statfs.ts";
 import { linkOf } from "./fanotify-link.ts";
 import { FanotifyMounts } from "./fanotify-mounts.ts";
 import { closeQuietly } from "./intake.ts";
@@ -119,7 +119,7 @@ export class Places {
       try {
         const fd = path === null ? dirfd : own;
         const named = this.#name(fd, "", AT.EMPTY_PATH);
-        const fsid = fstatfs(fd).f_fsid;
+        const fsid = fstatfs_fsid(fd);
         const place = this.#placeOf({ fsid, handle: named.handle });
         this.#mounts.add(fsid, named.mount_id);
         place.marked = true;

@@ -168,11 +168,10 @@ export function name_to_handle_at_pinned(
 ): number {
   const mount_id = size(at, "at") + FILE_HANDLE_SIZE + MAX_HANDLE_SZ;
   const address = room(memory, "memory", mount_id + 8);
-  const { bytes } = memory;
-  bytes[at] = MAX_HANDLE_SZ;
-  bytes[at + 1] = bytes[at + 2] = bytes[at + 3] = 0;
+  const { view } = memory;
+  view.setUint32(at, MAX_HANDLE_SZ, true);
   // An `int` is the lower half alone.
-  for (let byte = mount_id; byte < mount_id + 8; byte++) bytes[byte] = 0;
+  view.setBigUint64(mount_id, 0n, true);
   const result = c.name_to_handle_at(
     fileno(dirfd),
     cstring(pathname, "pathname"),
@@ -181,7 +180,7 @@ export function name_to_handle_at_pinned(
     int(flags, "flags"),
   );
   check("name_to_handle_at", result, pathname);
-  return FILE_HANDLE_SIZE + int32At(bytes, at);
+  return FILE_HANDLE_SIZE + view.getUint32(at, true);
 }
 
 /**
@@ -200,6 +199,27 @@ export function open_by_handle_at(mount_fd: FdLike, handle: FileHandle, flags: n
   return check(
     "open_by_handle_at",
     c.open_by_handle_at(fileno(mount_fd), bytes, int(flags, "flags")),
+  );
+}
+
+/**
+ * `open_by_handle_at(mount_fd, handle, flags)` of a handle that is in memory already, where {@linkcode name_to_handle_at_pinned} wrote it.
+ *
+ * @param memory A `struct file_handle`, and room for {@linkcode MAX_HANDLE_SZ} bytes, from `at` on.
+ * @returns A descriptor for the caller to close.
+ * @throws What {@linkcode open_by_handle_at} throws.
+ */
+export function open_by_handle_at_pinned(
+  mount_fd: FdLike,
+  memory: Pinned,
+  at: number,
+  flags: number,
+): number {
+  const address = room(memory, "memory", size(at, "at") + FILE_HANDLE_SIZE + MAX_HANDLE_SZ);
+  const handle = (address + at) as Address;
+  return check(
+    "open_by_handle_at",
+    c.open_by_handle_at(fileno(mount_fd), handle, int(flags, "flags")),
   );
 }
 

@@ -98,11 +98,7 @@ export function openat(
   flags: number,
   mode: number = 0,
 ): number {
-  return check(
-    "openat",
-    c.openat(fileno(dirfd), cstring(pathname, "pathname"), int(flags, "flags"), uint(mode, "mode")),
-    pathname,
-  );
+  return check("openat", openat_quietly(dirfd, pathname, flags, mode), pathname);
 }
 
 /**

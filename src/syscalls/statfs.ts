@@ -82,6 +82,17 @@ export function fstatfs(fd: FdLike): Statfs {
   return read_statfs(buf);
 }
 
+/**
+ * `fstatfs(fd, buf)` of whom `f_fsid` is all that matters: no bigint is made of the rest.
+ *
+ * @throws {ValueError} `EBADF`: not open.
+ */
+export function fstatfs_fsid(fd: FdLike): Statfs["f_fsid"] {
+  const buf = new Int32Array(STATFS_SIZE >>> 2);
+  check("fstatfs", c.fstatfs(fileno(fd), buf));
+  return [buf[14] ?? 0, buf[15] ?? 0];
+}
+
 /** Reads a `struct statfs`. */
 export function read_statfs(buf: Uint8Array): Statfs {
   const view = new DataView(buf.buffer, buf.byteOffset, STATFS_SIZE);

@@ -6,7 +6,6 @@
  */
 import type { OSError } from "../errors.ts";
 import type { Pinned, PinnedString } from "../libc.ts";
-import type { Look } from "./look.ts";
 import type { NameBytes } from "./tree.ts";
 
 /** What happened to an entry of a watched directory. */
@@ -147,14 +146,12 @@ export interface Past {
   first(id: Uint8Array, name: Uint8Array): Sequel | undefined;
 }
 
-/** What was there when events began to be queued, if that is known of all that is watched: they are about it, and not about what is there by now. */
+/** What was there when events began to be queued, if all that is watched are directories, and known: they are about it, and not about what is there by now. */
 export interface Start {
   /** When that was: milliseconds since 1970. */
   readonly at: number;
   /** The same as `performance.now()` has it. */
   readonly tick: number;
-  /** What there was at each path, as text: all of them are directories. */
-  readonly roots: ReadonlyMap<string, Look>;
   /** The identities of the roots and of what is above them, by their paths as text, or why such a directory can't be watched. */
   readonly ids: ReadonlyMap<string, Uint8Array | OSError>;
 }

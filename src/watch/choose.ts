@@ -10,7 +10,7 @@ import { FanotifyBackend } from "./fanotify-backend.ts";
 import { FanotifyMarks } from "./fanotify-marks.ts";
 import { InotifyBackend } from "./inotify-backend.ts";
 import { isLimit } from "./limits.ts";
-import { type Look, look } from "./look.ts";
+import { look } from "./look.ts";
 import type { Settings } from "./options.ts";
 import { type Anchor, keyOf } from "./paths.ts";
 import { KIND } from "./tree.ts";
@@ -82,23 +82,27 @@ function fanotify(modify: boolean, anchors: readonly Anchor[]): Choice {
 function begin(marks: FanotifyMarks, anchors: readonly Anchor[]): Start | undefined {
   const at = Date.now();
   const tick = performance.now();
-  const roots = new Map<string, Look>();
   const ids = new Map<string, Uint8Array | OSError>();
   let isKnown = true;
   for (const { real } of anchors) {
-    const now = look(real);
-    if (now?.kind !== KIND.DIRECTORY) {
-      marks.begin(nearest(real), "tree");
-      isKnown = false;
-      continue;
-    }
-    const key = keyOf(real);
-    roots.set(key, now);
-    ids.set(key, marks.begin(real, "tree"));
+    const id = beginAt(marks, real);
+    if (id === undefined) isKnown = false;
+    else ids.set(keyOf(real), id);
   }
   // In a file system that is marked nothing more is needed.
   for (const { real } of anchors) isKnown &&= beginAbove(marks, real, ids);
-  return isKnown ? { at, tick, roots, ids } : undefined;
+  return isKnown ? { at, tick, ids } : undefined;
+}
+
+/** Marks what a path needs. @returns What events call it, if it is a directory. */
+function beginAt(marks: FanotifyMarks, path: Uint8Array): Uint8Array | undefined {
+  try {
+    return marks.begin(path, "tree");
+  } catch (error) {
+    if (look(path)?.kind === KIND.DIRECTORY) throw error;
+    marks.beginNear(nearest(path));
+    return undefined;
+  }
 }
 
 /** Marks what is above a path. @returns Whether all of that is known. */

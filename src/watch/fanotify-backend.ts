@@ -19,6 +19,7 @@ import {
 } from "../syscalls/fanotify-records.ts";
 import { FAN, FAN_REPORTED } from "../syscalls/fanotify.ts";
 import { read_nonblock } from "../syscalls/fd.ts";
+import { name_to_handle_at_pinned } from "../syscalls/handle.ts";
 import {
   type Backend,
   type Interest,
@@ -27,6 +28,7 @@ import {
   type RawEvent,
   type Sink,
 } from "./backend.ts";
+import { brief } from "./brief.ts";
 import { FanotifyBacklog } from "./fanotify-backlog.ts";
 import type { FanotifyMarks } from "./fanotify-marks.ts";
 import { FanotifyPast } from "./fanotify-past.ts";
@@ -124,6 +126,7 @@ export class FanotifyBackend implements Backend {
   constructor(marks: FanotifyMarks) {
     this.fd = marks.fd;
     this.#marks = marks;
+    brief(marks.add, name_to_handle_at_pinned);
     this.past = new FanotifyPast(this.#table, marks, this.#backlog, this.fd, this.#readAhead);
   }
 

@@ -6,25 +6,20 @@
  */
 import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
-import { pathText, type Pinned, pinned, PinnedString } from "../libc.ts";
+import { pathText, type Pinned, pinned } from "../libc.ts";
 import { FAN, FAN_INIT, FAN_MARK, fanotify_init, fanotify_mark } from "../syscalls/fanotify.ts";
 import { O } from "../syscalls/fd.ts";
 import {
   AT_HANDLE,
   FILE_HANDLE_SIZE,
-  type FileHandle,
   MAX_HANDLE_SZ,
-  name_to_handle_at,
   name_to_handle_at_pinned,
-  type NamedHandle,
-  open_by_handle_at,
-  write_file_handle,
+  open_by_handle_at_pinned,
 } from "../syscalls/handle.ts";
 import { AT, openat } from "../syscalls/open.ts";
 import { read_statx, STATX, statx, STATX_SIZE } from "../syscalls/stat.ts";
-import { fstatfs } from "../syscalls/statfs.ts";
+import { fstatfs_fsid } from "../syscalls/statfs.ts";
 import type { Interest } from "./backend.ts";
-import { brief } from "./brief.ts";
 import { withPath } from "./error-path.ts";
 import { isMountedBelow } from "./mounted.ts";
 import { reach } from "./paths.ts";
@@ -48,19 +43,18 @@ export class FanotifyMarks {
   readonly fd: number;
   /** What is asked for of a whole file system. */
   readonly #mask: bigint;
-  /** File systems that are marked, by their fsid. */
-  readonly #marked = new Set<string>();
+  /** The mounts by which file systems were marked, by the fsid of those. */
+  readonly #marked = new Map<string, number>();
   /** The fsid of each mount, since somebody looked last whether something else is mounted. */
   readonly #mounts = new Map<number, Fsid>();
   /** With the number of the mount behind it. */
   readonly #key: Pinned = pinned(MOUNT + 8);
-  readonly #empty = new PinnedString(pinned(1));
   /** What name_to_handle_at can do here. */
   #flags: number = AT_HANDLE.FID | AT.EMPTY_PATH;
 
   /** What was marked at the start. */
-  readonly #begun: { readonly fsid: string; readonly mount: number; readonly path: Uint8Array }[] =
-    [];
+  readonly #begun: { readonly fsid: string; readonly path: Uint8Array }[] = [];
+  /** Whether all of those are opened by handle, and none is in a file system that was reached through another mount before. */
   #canOpen = true;
 
   /**
@@ -78,26 +72,35 @@ export class FanotifyMarks {
       O.RDONLY | O.CLOEXEC,
     );
     this.#mask = NAMES | FAN.CLOSE_WRITE | (modify ? FAN.MODIFY : 0n);
-    brief(this.add, this.#write, this.#writeOnce, name_to_handle_at_pinned);
   }
 
   /**
-   * Marks what a path needs at the start.
+   * Marks what a directory needs at the start.
    *
-   * @param interest `"tree"` for what will be watched, or the nearest that is there of what is above it: its file system is marked.
+   * @param path Without links.
+   * @param interest `"tree"` for what will be watched: its file system is marked.
    * @returns What events call it.
    * @throws {UnsupportedError} `EOPNOTSUPP`, `ENODEV`, `EXDEV`: not with this file system.
-   * @throws {OSError} It can't be opened, or marked.
+   * @throws {OSError} It can't be opened, as what is no directory can't, or marked.
    */
   begin(path: Uint8Array, interest: Interest): Uint8Array {
-    const fd = openPath(path);
+    return this.#begin(path, openPath(path, O.DIRECTORY | O.NOFOLLOW), interest);
+  }
+
+  /** The same for the nearest that is there of what will be watched and what is above it, whatever it is. */
+  beginNear(path: Uint8Array): void {
+    this.#begin(path, openPath(path), "tree");
+  }
+
+  #begin(path: Uint8Array, fd: number, interest: Interest): Uint8Array {
     try {
       const length = this.add(fd, interest);
       const id = this.key.slice(0, length);
       if (interest !== "tree") return id;
       const { words } = this.#key;
-      this.#begun.push({ fsid: `${words[0]},${words[1]}`, mount: words[MOUNT >>> 2] ?? 0, path });
-      this.#canOpen &&= opens(fd, id);
+      const fsid = `${words[0]},${words[1]}`;
+      this.#begun.push({ fsid, path });
+      this.#canOpen &&= this.#marked.get(fsid) === words[MOUNT >>> 2] && this.#opens(fd);
       return id;
     } catch (error) {
       throw withPath(error, pathText(path));
@@ -111,10 +114,6 @@ export class FanotifyMarks {
    * file system was reached through one mount.
    */
   get isWhole(): boolean {
-    const mounts = new Map<string, number>();
-    for (const { fsid, mount } of this.#begun)
-      if ((mounts.get(fsid) ?? mount) === mount) mounts.set(fsid, mount);
-      else return false;
     return this.#canOpen && !isMountedBelow(this.#begun.map(({ path }) => path));
   }
 
@@ -131,8 +130,8 @@ export class FanotifyMarks {
     if (interest !== "tree") this.#mounts.clear();
     let fsid = this.#mounts.get(mount);
     if (fsid === undefined) {
-      fsid = fstatfs(dirfd).f_fsid;
-      this.#mark(dirfd, fsid, interest);
+      fsid = fstatfs_fsid(dirfd);
+      this.#mark(dirfd, fsid.join(), mount, interest);
       if (interest === "tree") this.#mounts.set(mount, fsid);
     }
     words[0] = fsid[0];
@@ -152,7 +151,8 @@ export class FanotifyMarks {
     let fd = -1;
     let isThere = false;
     try {
-      fd = open_by_handle_at(root, handleOf(key), O.PATH | O.CLOEXEC);
+      this.#key.bytes.set(key);
+      fd = open_by_handle_at_pinned(root, this.#key, FSID_SIZE, O.PATH | O.CLOEXEC);
       // Somebody has it open, if it was deleted.
       isThere = isLinked(fd);
       return isThere ? fd : -1;
@@ -191,16 +191,18 @@ export class FanotifyMarks {
 
   /** What events call an open directory. */
   idOf(fd: number): Uint8Array {
-    return keyOf(fstatfs(fd).f_fsid, this.#nameOf(fd).handle);
+    const length = this.#write(fd);
+    const { words } = this.#key;
+    [words[0], words[1]] = fstatfs_fsid(fd);
+    return this.key.slice(0, FSID_SIZE + length);
   }
 
   /** Marks a file system, or what is above roots and in another one than they are. */
-  #mark(dirfd: number, fsid: Fsid, interest: Interest): void {
-    const key = fsid.join();
+  #mark(dirfd: number, fsid: string, mount: number, interest: Interest): void {
     if (interest === "tree") {
       fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.FILESYSTEM, this.#mask, dirfd);
-      this.#marked.add(key);
-    } else if (!this.#marked.has(key)) {
+      if (!this.#marked.has(fsid)) this.#marked.set(fsid, mount);
+    } else if (!this.#marked.has(fsid)) {
       fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.INODE, ABOVE, dirfd);
     }
   }
@@ -208,37 +210,26 @@ export class FanotifyMarks {
   /** @returns How many bytes the handle of an open directory has, with its head. */
   #write(dirfd: number): number {
     try {
-      return this.#writeOnce(dirfd);
-    } catch {
-      // Finds out what this kernel can do, or why not.
-      this.#nameOf(dirfd);
-      return this.#writeOnce(dirfd);
-    }
-  }
-
-  #writeOnce(dirfd: number): number {
-    return name_to_handle_at_pinned(dirfd, this.#empty, this.#flags, this.#key, FSID_SIZE);
-  }
-
-  #nameOf(dirfd: number): NamedHandle {
-    try {
-      return name_to_handle_at(dirfd, "", this.#flags);
+      return name_to_handle_at_pinned(dirfd, "", this.#flags, this.#key, FSID_SIZE);
     } catch (error) {
       const isOld = error instanceof OSError && error.code === "EINVAL";
       // Before Linux 6.5.
       if (!isOld || (this.#flags & AT_HANDLE.FID) === 0) throw error;
       this.#flags = AT.EMPTY_PATH;
-      return this.#nameOf(dirfd);
+      return this.#write(dirfd);
     }
   }
-}
 
-function keyOf(fsid: Fsid, handle: FileHandle): Uint8Array {
-  const struct = write_file_handle(handle);
-  const key = new Uint8Array(FSID_SIZE + struct.length);
-  key.set(new Uint8Array(new Int32Array(fsid).buffer));
-  key.set(struct, FSID_SIZE);
-  return key;
+  /** Whether this file system and this process open by handle what was asked for last, which is open. */
+  #opens(fd: number): boolean {
+    try {
+      closeQuietly(open_by_handle_at_pinned(fd, this.#key, FSID_SIZE, O.PATH | O.CLOEXEC));
+      return true;
+    } catch (error) {
+      if (error instanceof OSError) return false;
+      throw error;
+    }
+  }
 }
 
 function fsidOf(key: Uint8Array): Fsid {
@@ -248,18 +239,8 @@ function fsidOf(key: Uint8Array): Fsid {
 
 /** What events call a directory, without zeros behind it. */
 export function exact(key: Uint8Array): Uint8Array {
-  const { f_handle } = handleOf(key);
-  return key.subarray(0, FSID_SIZE + FILE_HANDLE_SIZE + f_handle.length);
-}
-
-/** Of a key that may have zeros behind it. */
-function handleOf(key: Uint8Array): FileHandle {
-  const view = new DataView(key.buffer, key.byteOffset + FSID_SIZE);
-  const from = FSID_SIZE + FILE_HANDLE_SIZE;
-  return {
-    handle_type: view.getInt32(4, true),
-    f_handle: key.slice(from, from + view.getUint32(0, true)),
-  };
+  const view = new DataView(key.buffer, key.byteOffset);
+  return key.subarray(0, FSID_SIZE + FILE_HANDLE_SIZE + view.getUint32(FSID_SIZE, true));
 }
 
 function openQuietly(path: Uint8Array): number {
@@ -275,7 +256,7 @@ function openQuietly(path: Uint8Array): number {
 function isOf(fd: number, fsid: string): boolean {
   if (fd === -1) return false;
   try {
-    return fstatfs(fd).f_fsid.join() === fsid;
+    return fstatfs_fsid(fd).join() === fsid;
   } catch (error) {
     if (error instanceof OSError) return false;
     throw error;
@@ -289,18 +270,7 @@ function isLinked(fd: number): boolean {
   return read_statx(stat).stx_nlink > 0;
 }
 
-/** Whether this file system and this process open by handle. */
-function opens(fd: number, key: Uint8Array): boolean {
-  try {
-    closeQuietly(open_by_handle_at(fd, handleOf(key), O.PATH | O.CLOEXEC));
-    return true;
-  } catch (error) {
-    if (error instanceof OSError) return false;
-    throw error;
-  }
-}
-
-function openPath(path: Uint8Array): number {
-  const flags = O.RDONLY | O.CLOEXEC | O.NONBLOCK;
+function openPath(path: Uint8Array, how: number = 0): number {
+  const flags = O.RDONLY | O.CLOEXEC | O.NONBLOCK | how;
   return reach(path, (dirfd, rest) => openat(dirfd, rest, flags));
 }

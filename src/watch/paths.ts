@@ -295,7 +295,10 @@ function prefix(dir: Uint8Array): string | undefined {
  * @param path Absolute.
  */
 export function reach<T>(path: Uint8Array, use: (dirfd: number, path: Uint8Array) => T): T {
-  if (path.length <= PATH_MAX) return use(AT.FDCWD, path);
+  return path.length <= PATH_MAX ? use(AT.FDCWD, path) : reachFar(path, use);
+}
+
+function reachFar<T>(path: Uint8Array, use: (dirfd: number, path: Uint8Array) => T): T {
   let dirfd: number = AT.FDCWD;
   let rest = path;
   try {

@@ -31,6 +31,9 @@ interface Covered extends Anchor {
 
 const SLASH = 0x2f;
 
+/** A root that was there when events began to be queued: it is known by its handle. */
+const BEGUN: Look = { kind: KIND.DIRECTORY, ino: 0 };
+
 /** Whether one path is below another one. */
 function covers({ real: above }: Anchor, { real: below }: Anchor): boolean {
   if (below.length <= above.length) return false;
@@ -110,7 +113,7 @@ export class Roots {
     if (above !== undefined) {
       const since = Math.max(above.compared, this.#covered.get(key)?.compared ?? 0);
       this.#covered.set(key, { ...anchor, compared: now });
-      if (start?.roots.has(key) === true) return true;
+      if (start !== undefined) return true;
       return this.#comparePart(above, anchor, since - CLOCK_SLACK);
     }
     const known = this.#roots.get(key);
@@ -373,8 +376,8 @@ export class Roots {
     const parent = root.guards.at(-1);
     const isDirect = parent === undefined || parent.path === this.#parentOf(root);
     // A link that came in its place is what the events say that it is.
-    const was = this.#directories.watches.start?.roots.get(root.key);
-    const now = isDirect ? (was ?? look(root.real)) : undefined;
+    const isStart = this.#directories.watches.start !== undefined;
+    const now = isDirect ? (isStart ? BEGUN : look(root.real)) : undefined;
     if (now === undefined) {
       if (root.node !== NONE) this.#directories.depart(root.node, loud);
       return;
@@ -393,7 +396,7 @@ export class Roots {
       if (loud) this.#directories.tellMade(node);
       this.#directories.greet(node);
       this.#directories.enter(node, "new", loud);
-      if (was !== undefined) this.#directories.recall?.hold(node);
+      if (isStart) this.#directories.recall?.hold(node);
       return;
     }
     const { node } = root;

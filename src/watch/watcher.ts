@@ -65,8 +65,8 @@ export class Watcher extends EventSource<WatchEvent> {
   /** What `watch()` does. */
   constructor(paths: PathLike | readonly PathLike[], options: WatchOptions = {}) {
     const settings = settingsOf(options);
-    const anchors = (isList(paths) ? paths : [paths]).map(resolvePath);
-    checkGlobs(settings.ignore, anchors);
+    const anchors = isList(paths) ? paths.map(resolvePath) : [resolvePath(paths)];
+    if (settings.ignore.length > 0) checkGlobs(settings.ignore, anchors);
     const ignore = new Ignore(settings.ignore, settings.gitignore);
     const choice = choose(settings, anchors);
     super(choice.fd, options);

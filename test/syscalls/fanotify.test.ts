@@ -18,10 +18,12 @@ import {
   type FanotifyEventInfo,
   fd_name,
   fstatfs,
+  fstatfs_fsid,
   name_to_handle_at,
   name_to_handle_at_pinned,
   O,
   open_by_handle_at,
+  open_by_handle_at_pinned,
   openat,
   pinned,
   read_fanotify_event_info,
@@ -261,9 +263,17 @@ describe("handles", () => {
       const fd = open_by_handle_at(mount, handle, O.PATH | O.CLOEXEC);
       expect(fd_name(fds.add(fd))).toBe(dir.at("b"));
       fds.close(fd);
+      using memory = pinned(144);
+      name_to_handle_at_pinned(AT.FDCWD, dir.at("b"), 0, memory, 0);
+      const same = open_by_handle_at_pinned(mount, memory, 0, O.PATH | O.CLOEXEC);
+      expect(fd_name(fds.add(same))).toBe(dir.at("b"));
+      fds.close(same);
       rmdirSync(dir.at("b"));
       const open = () => open_by_handle_at(mount, handle, O.PATH | O.CLOEXEC);
       expectErrno(open, ValueError, "ESTALE");
+      const openPinned = (at: number) => () => open_by_handle_at_pinned(mount, memory, at, O.PATH);
+      expectErrno(openPinned(0), ValueError, "ESTALE");
+      expect(openPinned(9)).toThrow(RangeError);
     },
   );
 
@@ -296,8 +306,10 @@ test("statfs() and fstatfs() tell the same of a path and of what is open there",
   using fds = new Fds();
   const fd = fds.add(openat(AT.FDCWD, "/proc", O.RDONLY | O.CLOEXEC));
   expect(fstatfs(fd)).toEqual(statfs("/proc"));
+  expect(fstatfs_fsid(fd)).toEqual(statfs("/proc").f_fsid);
   expect(statfs("/proc").f_type).toBe(0x9fa0n);
   expectDescriptor((number) => fstatfs(number));
+  expectDescriptor((number) => fstatfs_fsid(number));
   expectErrno(() => statfs("/nowhere"), ValueError, "ENOENT");
   expectRefusal(() => statfs("/\0"), TypeError);
 });
