@@ -510,10 +510,10 @@ export function checkOptions(
   elsewhere?: Readonly<Record<string, string>>,
 ): void {
   checkNames(options, known, undefined, elsewhere);
-  const { latency = 1, busyPoll = 0, signal } = options;
-  checkSignal(signal);
-  checkTime("latency", latency, LONGEST_DELAY);
-  checkTime("busyPoll", busyPoll, Infinity);
+  const { latency, busyPoll, signal } = options;
+  if (signal !== undefined) checkSignal(signal);
+  if (latency !== undefined) checkTime("latency", latency, LONGEST_DELAY);
+  if (busyPoll !== undefined) checkTime("busyPoll", busyPoll, Infinity);
   signal?.throwIfAborted();
 }
 

@@ -25,10 +25,8 @@ export function checkNames(
   within?: string,
   elsewhere: Readonly<Record<string, string>> = {},
 ): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    const got = options === null ? "null" : Array.isArray(options) ? "an array" : typeof options;
-    throw new TypeError(`Cannot take ${within ?? "options"}: expected an object, got ${got}`);
-  }
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw noOptions(options, within);
   // No list of them is made: who reads one event after another with a time-out passes here each time.
   for (const name in options) {
     if (known[name] === true || isAbsent(options, name)) continue;
@@ -57,6 +55,11 @@ export function checkSignal(signal: AbortSignal | undefined): void {
 export function checkBoolean(value: boolean, name: string): void {
   if (typeof value !== "boolean")
     throw new TypeError(`Cannot take ${name}: expected a boolean, got ${typeof value}`);
+}
+
+function noOptions(value: unknown, within: string = "options"): TypeError {
+  const got = value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
+  return new TypeError(`Cannot take ${within}: expected an object, got ${got}`);
 }
 
 function isAbsent(options: object, name: string): boolean {

@@ -178,63 +178,105 @@ const ATOMIC = 100;
 /** The longest delay that a timer takes. */
 const LONGEST = 2 ** 31 - 1;
 
+const defaults: Settings = {
+  depth: Infinity,
+  ignore: [],
+  gitignore: undefined,
+  followSymlinks: false,
+  initial: false,
+  modify: false,
+  settle: undefined,
+  poll: 0,
+  batch: 0,
+  atomic: 0,
+  stat: false,
+  backend: "auto",
+  persistent: true,
+  mustExist: true,
+};
+
+type Takes<Setting> = (value: unknown, name: string) => Setting;
+
+/** What makes settings of the options of the same names. */
+const takes: { readonly [Name in keyof Settings]: Takes<Settings[Name]> } = {
+  depth: depthOf,
+  ignore: rulesOf,
+  gitignore: gitignoreOf,
+  followSymlinks: flag,
+  initial: flag,
+  modify: flag,
+  settle: settleOf,
+  poll: duration,
+  batch: duration,
+  atomic: atomicOf,
+  stat: flag,
+  backend: backendOf,
+  persistent: flag,
+  mustExist: flag,
+};
+
 /** Checks options, and fills in what was left out. */
 export function settingsOf(options: WatchOptions): Settings {
   checkOptions(options, optionNames, elsewhere);
-  const { ignore = [], gitignore = false, settle, atomic = false, backend = "auto" } = options;
-  if (!["auto", "inotify", "fanotify"].includes(backend)) {
-    throw new TypeError(
-      `Cannot take backend: ${Bun.inspect(backend)} is not "auto", "inotify" or "fanotify"`,
-    );
+  const settings: Record<keyof Settings, unknown> = { ...defaults };
+  // Who starts waits for it: only what is given is looked at.
+  for (const name in defaults) {
+    const value = options[name as keyof Settings];
+    if (value !== undefined)
+      settings[name as keyof Settings] = takes[name as keyof Settings](value, name);
   }
-  const flag = (name: keyof WatchOptions, otherwise: boolean): boolean => {
-    const value = options[name] ?? otherwise;
-    if (typeof value === "boolean") return value;
-    throw new TypeError(`Cannot take ${name}: expected true or false, got ${typeof value}`);
-  };
-  if (typeof gitignore !== "boolean" && !isFileName(gitignore))
-    throw new TypeError("Cannot take gitignore: expected true, false or the name of a file");
-  return {
-    depth: flag("recursive", true) ? depthOf(options.depth) : 0,
-    ignore: Array.isArray(ignore) ? ignore : [ignore as IgnoreRule],
-    gitignore: gitignore === true ? ".gitignore" : gitignore === false ? undefined : gitignore,
-    followSymlinks: flag("followSymlinks", false),
-    initial: flag("initial", false),
-    modify: flag("modify", false),
-    settle: settle === undefined ? undefined : settleOf(settle),
-    poll: duration("poll", options.poll ?? 0),
-    batch: duration("batch", options.batch ?? 0),
-    atomic: atomic === true ? ATOMIC : atomic === false ? 0 : duration("atomic", atomic),
-    stat: flag("stat", false),
-    backend,
-    persistent: flag("persistent", true),
-    mustExist: flag("mustExist", true),
-  };
+  if (options.recursive !== undefined && !flag(options.recursive, "recursive")) settings.depth = 0;
+  return settings as Settings;
 }
 
-function isFileName(value: unknown): boolean {
-  return typeof value === "string" && value !== "" && !/[/\0]/.test(value);
+function flag(value: unknown, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`Cannot take ${name}: expected true or false, got ${typeof value}`);
 }
 
-function depthOf(depth: number = Infinity): number {
+function rulesOf(ignore: unknown): readonly IgnoreRule[] {
+  return Array.isArray(ignore) ? ignore : [ignore as IgnoreRule];
+}
+
+function gitignoreOf(gitignore: unknown): string | undefined {
+  if (typeof gitignore === "boolean") return gitignore ? ".gitignore" : undefined;
+  if (typeof gitignore === "string" && gitignore !== "" && !/[/\0]/.test(gitignore))
+    return gitignore;
+  throw new TypeError("Cannot take gitignore: expected true, false or the name of a file");
+}
+
+function atomicOf(atomic: unknown): number {
+  if (typeof atomic === "boolean") return atomic ? ATOMIC : 0;
+  return duration(atomic, "atomic");
+}
+
+function backendOf(backend: unknown): WatchBackend {
+  if (backend === "auto" || backend === "inotify" || backend === "fanotify") return backend;
+  throw new TypeError(
+    `Cannot take backend: ${Bun.inspect(backend)} is not "auto", "inotify" or "fanotify"`,
+  );
+}
+
+function depthOf(depth: unknown): number {
   if (typeof depth !== "number")
     throw new TypeError(`Cannot take depth: expected a number, got ${typeof depth}`);
   if (depth === Infinity || (Number.isInteger(depth) && depth >= 0)) return depth;
   throw new RangeError(`Cannot take depth: ${depth} is not an integer of at least 0`);
 }
 
-function settleOf(settle: number | WatchSettle): Settings["settle"] {
-  if (typeof settle === "number") return settleOf({ quiet: duration("settle", settle) });
+function settleOf(settle: unknown): Settings["settle"] {
+  if (typeof settle === "number") return settleOf({ quiet: duration(settle, "settle") });
   if (typeof settle !== "object" || settle === null)
     throw new TypeError(`Cannot take settle: expected milliseconds, got ${typeof settle}`);
   checkNames(settle, settleNames, "settle");
-  const quiet = duration("settle.quiet", settle.quiet);
-  const max = duration("settle.max", settle.max ?? Math.min(quiet * 10, LONGEST));
+  const given: Partial<WatchSettle> = settle;
+  const quiet = duration(given.quiet, "settle.quiet");
+  const max = duration(given.max ?? Math.min(quiet * 10, LONGEST), "settle.max");
   if (max < quiet) throw new RangeError(`Cannot take settle: max ${max} is less than ${quiet} ms`);
   return quiet === 0 ? undefined : { quiet, max };
 }
 
-function duration(name: string, value: number): number {
+function duration(value: unknown, name: string): number {
   if (typeof value !== "number")
     throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${typeof value}`);
   if (value >= 0 && value <= LONGEST) return value;
