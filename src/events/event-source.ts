@@ -61,8 +61,8 @@ export const sourceNames: OptionNames<EventSourceOptions> = {
  */
 export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, AsyncDisposable {
   readonly #intake: Intake<E>;
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort: (() => void) | undefined;
+  /** Ends what a signal has to do with it. */
+  #ignoreSignal: (() => void) | undefined;
   /** Why it was closed, if a signal closed it. */
   #aborted: { readonly error: unknown } | undefined;
   /** The way of reading that is in use. */
@@ -82,13 +82,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     companion?: Disposable,
   ) {
     this.#intake = new Intake(this, fd, () => this.receive(), events, options, companion);
-    const { signal } = options;
-    if (signal === undefined) return;
-    // Weak, so that a signal that lives as long as the process doesn't keep every source alive.
-    const weak = new WeakRef(this);
-    this.#signal = signal;
-    this.#onAbort = () => weak.deref()?.shut({ error: signal.reason });
-    signal.addEventListener("abort", this.#onAbort, { once: true });
+    if (options.signal !== undefined) this.#heed(options.signal);
   }
 
   /** Decodes what one read returned. The buffer is used again afterwards: copy what stays. */
@@ -323,9 +317,17 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     closeQuietly(this.#give(reason));
   }
 
+  #heed(signal: AbortSignal): void {
+    // Weak, so that a signal that lives as long as the process doesn't keep every source alive.
+    const weak = new WeakRef(this);
+    const onAbort = (): void => weak.deref()?.shut({ error: signal.reason });
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#ignoreSignal = () => signal.removeEventListener("abort", onAbort);
+  }
+
   /** Ends everything but the descriptor, which is the caller's then. */
   #give(reason?: { readonly error: unknown }): number {
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#ignoreSignal?.();
     if (this.closed) return -1;
     this.#aborted = reason;
     this.unread(this.#intake.takeAll());

@@ -125,8 +125,10 @@ export class Intake<E> {
   readonly #receive: () => Batch<E>;
   readonly #latency: number;
   readonly #busyPoll: number;
-  /** What the poller gets, again and again. */
-  readonly #wait: Wait;
+  /** {@linkcode EPOLL} members. */
+  readonly #events: number;
+  /** What the poller gets, again and again: nobody has waited as long as there is none. */
+  #wait: Wait | undefined;
   #queue: E[] = [];
   #next = 0;
   #held = true;
@@ -168,26 +170,7 @@ export class Intake<E> {
     this.#receive = receive;
     this.#latency = latency;
     this.#busyPoll = busyPoll;
-    this.#wait = {
-      fd,
-      events,
-      held: true,
-      ready: () => {
-        this.#armed = false;
-        this.#turn();
-      },
-      look: () => {
-        this.#armed = false;
-        return this.#turn();
-      },
-      fail: (error) => {
-        this.#armed = false;
-        // It is broken; the next wait gets a new one.
-        this.#handle.poller?.release();
-        this.#handle.poller = undefined;
-        this.#fail(error);
-      },
-    };
+    this.#events = events;
     dropped.register(owner, this.#handle, this);
   }
 
@@ -278,7 +261,7 @@ export class Intake<E> {
   /** Ends the wait, without calling the waiter. */
   cancel(): void {
     this.#waiter = undefined;
-    if (this.#armed) this.#handle.poller?.remove(this.#wait);
+    if (this.#armed && this.#wait !== undefined) this.#handle.poller?.remove(this.#wait);
     this.#armed = false;
     clearTimeout(this.#timer);
     clearImmediate(this.#soon);
@@ -289,8 +272,10 @@ export class Intake<E> {
   /** Whether waiting keeps the process alive. */
   hold(held: boolean): void {
     this.#held = held;
-    if (this.#armed) this.#handle.poller?.hold(this.#wait, held);
-    else this.#wait.held = held;
+    if (this.#wait !== undefined) {
+      if (this.#armed) this.#handle.poller?.hold(this.#wait, held);
+      else this.#wait.held = held;
+    }
     const change = held ? "ref" : "unref";
     this.#timer?.[change]();
     this.#soon?.[change]();
@@ -351,7 +336,8 @@ export class Intake<E> {
 
   #arm(): void {
     try {
-      if (this.#wait.events === 0) return this.#stay();
+      if (this.#events === 0) return this.#stay();
+      this.#wait ??= this.#makeWait();
       this.#handle.poller ??= Poller.acquire(this.fd);
       this.#handle.poller.add(this.#wait);
     } catch (error) {
@@ -359,6 +345,29 @@ export class Intake<E> {
       throw error;
     }
     this.#armed = true;
+  }
+
+  #makeWait(): Wait {
+    return {
+      fd: this.fd,
+      events: this.#events,
+      held: this.#held,
+      ready: () => {
+        this.#armed = false;
+        this.#turn();
+      },
+      look: () => {
+        this.#armed = false;
+        return this.#turn();
+      },
+      fail: (error) => {
+        this.#armed = false;
+        // It is broken; the next wait gets a new one.
+        this.#handle.poller?.release();
+        this.#handle.poller = undefined;
+        this.#fail(error);
+      },
+    };
   }
 
   #turnSoon(): void {

@@ -24,6 +24,11 @@ import { withPath } from "./error-path.ts";
 import { isMountedBelow } from "./mounted.ts";
 import { reach } from "./paths.ts";
 
+const REPORT =
+  FAN_INIT.REPORT_FID | FAN_INIT.REPORT_DIR_FID | FAN_INIT.REPORT_NAME | FAN_INIT.REPORT_TARGET_FID;
+
+const GROUP = FAN_INIT.CLASS_NOTIF | FAN_INIT.CLOEXEC | FAN_INIT.NONBLOCK | REPORT;
+
 const NAMES = FAN.CREATE | FAN.DELETE | FAN.RENAME | FAN.ATTRIB | FAN.ONDIR;
 
 const ABOVE = NAMES | FAN.DELETE_SELF | FAN.MOVE_SELF;
@@ -52,8 +57,8 @@ export class FanotifyMarks {
   /** What name_to_handle_at can do here. */
   #flags: number = AT_HANDLE.FID | AT.EMPTY_PATH;
 
-  /** What was marked at the start. */
-  readonly #begun: { readonly fsid: string; readonly path: Uint8Array }[] = [];
+  /** What was marked at the start, with the fsid of each. */
+  readonly #begun = new Map<Uint8Array, string>();
   /** Whether all of those are opened by handle, and none is in a file system that was reached through another mount before. */
   #canOpen = true;
 
@@ -64,13 +69,7 @@ export class FanotifyMarks {
    * @throws {OSError} `EMFILE`: at fs.fanotify.max_user_groups or the descriptor limit. `ENFILE`.
    */
   constructor(modify: boolean) {
-    const { CLASS_NOTIF, CLOEXEC, NONBLOCK } = FAN_INIT;
-    const { REPORT_FID, REPORT_DIR_FID, REPORT_NAME, REPORT_TARGET_FID } = FAN_INIT;
-    const how = CLASS_NOTIF | CLOEXEC | NONBLOCK;
-    this.fd = fanotify_init(
-      how | REPORT_FID | REPORT_DIR_FID | REPORT_NAME | REPORT_TARGET_FID,
-      O.RDONLY | O.CLOEXEC,
-    );
+    this.fd = fanotify_init(GROUP, O.RDONLY | O.CLOEXEC);
     this.#mask = NAMES | FAN.CLOSE_WRITE | (modify ? FAN.MODIFY : 0n);
   }
 
@@ -95,11 +94,11 @@ export class FanotifyMarks {
   #begin(path: Uint8Array, fd: number, interest: Interest): Uint8Array {
     try {
       const length = this.add(fd, interest);
-      const id = this.key.slice(0, length);
+      const id = this.#key.bytes.slice(0, length);
       if (interest !== "tree") return id;
       const { words } = this.#key;
       const fsid = `${words[0]},${words[1]}`;
-      this.#begun.push({ fsid, path });
+      this.#begun.set(path, fsid);
       this.#canOpen &&= this.#marked.get(fsid) === words[MOUNT >>> 2] && this.#opens(fd);
       return id;
     } catch (error) {
@@ -114,7 +113,7 @@ export class FanotifyMarks {
    * file system was reached through one mount.
    */
   get isWhole(): boolean {
-    return this.#canOpen && !isMountedBelow(this.#begun.map(({ path }) => path));
+    return this.#canOpen && !isMountedBelow(this.#begun.keys());
   }
 
   /**
@@ -167,7 +166,7 @@ export class FanotifyMarks {
 
   /** Opens a directory of a file system that was marked at the start. -1 if none is there any more. */
   #mountOf(wanted: string): number {
-    for (const { fsid, path } of this.#begun) {
+    for (const [path, fsid] of this.#begun) {
       // Who was there may have been moved away, but hardly what is above it.
       for (let end = fsid === wanted ? path.length : 0; end > 0;) {
         const fd = openQuietly(path.subarray(0, end));

@@ -12,7 +12,7 @@ import { keyOf } from "./paths.ts";
 const ESCAPED = /[ \t\n\\]/g;
 
 /** Whether anything is. It may be, as long as nobody can tell; and what is mounted of such a path elsewhere counts as well. */
-export function isMountedBelow(paths: readonly Uint8Array[]): boolean {
+export function isMountedBelow(paths: Iterable<Uint8Array>): boolean {
   const fd = openat_quietly(AT.FDCWD, "/proc/self/mountinfo", O.RDONLY | O.CLOEXEC);
   if (fd === -1) return true;
   let text = "";
@@ -26,11 +26,12 @@ export function isMountedBelow(paths: readonly Uint8Array[]): boolean {
   } finally {
     closeQuietly(fd);
   }
-  return paths.some((path) => {
+  for (const path of paths) {
     // Not even a second one may be there.
     if (path.length === 1) return text.indexOf("\n") !== text.length - 1;
-    return text.includes(` ${keyOf(path).replace(ESCAPED, octal)}/`);
-  });
+    if (text.includes(` ${keyOf(path).replace(ESCAPED, octal)}/`)) return true;
+  }
+  return false;
 }
 
 function octal(character: string): string {

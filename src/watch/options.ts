@@ -284,14 +284,10 @@ function duration(value: unknown, name: string): number {
 }
 
 /** Whether what is there counts, and not only what happens: what a rename leaves out, or leaves out no more, is told of what is known. */
-export function needsTree({
-  initial,
-  followSymlinks,
-  poll,
-  depth,
-  ignore,
-  gitignore,
-}: Settings): boolean {
-  const isByPath = gitignore !== undefined || depth !== Infinity || ignore.some(looksAtPaths);
-  return initial || followSymlinks || poll > 0 || isByPath;
+export function needsTree(settings: Settings): boolean {
+  const { initial, followSymlinks, poll, depth, gitignore } = settings;
+  if (initial || followSymlinks || poll > 0 || depth !== Infinity || gitignore !== undefined)
+    return true;
+  for (const rule of settings.ignore) if (looksAtPaths(rule)) return true;
+  return false;
 }

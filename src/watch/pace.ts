@@ -55,6 +55,11 @@ export class Pace implements Disposable {
   later(): void {
     if (this.#next !== undefined || this.#pause !== undefined) return;
     if (this.#isFull()) return this.#wait();
+    this.begin();
+  }
+
+  /** The same at the start, when nothing is unread. */
+  begin(): void {
     // It holds the process, as it ends by itself: Bun does not call it otherwise while a module waits for `ready`.
     this.#next = setImmediate(() => {
       this.#next = undefined;

@@ -27,9 +27,9 @@ export function resolvePath(path: PathLike): Anchor {
   let end = bytes.length;
   while (end > 1 && bytes[end - 1] === SLASH) end--;
   const shown = bytes.subarray(0, end);
-  const absolute =
-    shown[0] === SLASH ? shown : Buffer.concat([Buffer.from(`${process.cwd()}/`), shown]);
-  return { shown, real: Buffer.from(realOf(keyOf(absolute)), "latin1") };
+  const text = keyOf(shown);
+  const absolute = shown[0] === SLASH ? text : `${keyOf(Buffer.from(process.cwd()))}/${text}`;
+  return { shown, real: Buffer.from(realOf(absolute), "latin1") };
 }
 
 /**

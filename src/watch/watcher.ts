@@ -84,7 +84,7 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#ready.promise.catch(() => {});
     this.#indexed.promise.catch(() => {});
     if (!settings.persistent) this.unref();
-    if (this.#isEarly && choice.start !== undefined) this.#pace.later();
+    if (this.#isEarly && choice.start !== undefined) this.#pace.begin();
     else this.#beginNow();
     if (this.#isEarly) this.#ready.resolve();
   }
