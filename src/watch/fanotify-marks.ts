@@ -211,12 +211,16 @@ export class FanotifyMarks {
     try {
       return name_to_handle_at_pinned(dirfd, "", this.#flags, this.#key, FSID_SIZE);
     } catch (error) {
-      const isOld = error instanceof OSError && error.code === "EINVAL";
-      // Before Linux 6.5.
-      if (!isOld || (this.#flags & AT_HANDLE.FID) === 0) throw error;
-      this.#flags = AT.EMPTY_PATH;
-      return this.#write(dirfd);
+      return this.#writeOld(dirfd, error);
     }
+  }
+
+  /** Before Linux 6.5. */
+  #writeOld(dirfd: number, error: unknown): number {
+    const isOld = error instanceof OSError && error.code === "EINVAL";
+    if (!isOld || (this.#flags & AT_HANDLE.FID) === 0) throw error;
+    this.#flags = AT.EMPTY_PATH;
+    return this.#write(dirfd);
   }
 
   /** Whether this file system and this process open by handle what was asked for last, which is open. */

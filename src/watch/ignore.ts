@@ -36,7 +36,10 @@ export class Ignore {
   /** Whether there are any rules. */
   readonly active: boolean;
 
-  /** @param gitignore The name of files whose rules count for what is below their directory. */
+  /**
+   * @param rules Checked by {@linkcode checkRule}.
+   * @param gitignore The name of files whose rules count for what is below their directory.
+   */
   constructor(rules: readonly IgnoreRule[], gitignore: string | undefined) {
     this.#tests = rules.map(testOf);
     this.file = gitignore;
@@ -83,6 +86,21 @@ export class Ignore {
   }
 }
 
+/**
+ * Checks a rule by itself.
+ *
+ * @throws {TypeError} It is none.
+ */
+export function checkRule(rule: unknown): void {
+  if (typeof rule === "function") return;
+  if (typeof rule !== "string")
+    throw new TypeError(`Cannot take ignore: expected a glob or a function, got ${typeof rule}`);
+  const text = globOf(rule);
+  const flaw = text === "" ? "is no glob" : flawOf(text);
+  if (flaw !== undefined)
+    throw new TypeError(`Cannot take ignore: ${JSON.stringify(rule)} ${flaw}`);
+}
+
 /** Whether a rule may say something else of an entry when a directory above it is renamed. */
 export function looksAtPaths(rule: IgnoreRule): boolean {
   return typeof rule === "function" || rule.includes("/");
@@ -107,6 +125,10 @@ export function checkGlobs(rules: readonly IgnoreRule[], anchors: readonly Ancho
   }
 }
 
+function globOf(rule: string): string {
+  return rule.replace(/^\.?\//, "").replace(/\/(?:\*\*)?$/, "");
+}
+
 function testOf(rule: IgnoreRule): Test {
   if (typeof rule === "function") {
     return (path, _name, isDirectory) => {
@@ -125,12 +147,7 @@ function testOf(rule: IgnoreRule): Test {
       }
     };
   }
-  if (typeof rule !== "string")
-    throw new TypeError(`Cannot take ignore: expected a glob or a function, got ${typeof rule}`);
-  const text = rule.replace(/^\.?\//, "").replace(/\/(?:\*\*)?$/, "");
-  const flaw = text === "" ? "is no glob" : flawOf(text);
-  if (flaw !== undefined)
-    throw new TypeError(`Cannot take ignore: ${JSON.stringify(rule)} ${flaw}`);
+  const text = globOf(rule);
   const glob = new Bun.Glob(text);
   // A slash at its begin is one, too.
   const isName = !text.includes("/") && rule.startsWith(text);

@@ -5,7 +5,7 @@
  */
 import { checkOptions, type EventSourceOptions, sourceNames } from "../events/event-source.ts";
 import { checkNames, type OptionNames } from "../events/options.ts";
-import { type IgnoreRule, looksAtPaths } from "./ignore.ts";
+import { checkRule, type IgnoreRule, looksAtPaths } from "./ignore.ts";
 
 /** How long a file must be left alone before its event comes. */
 export interface WatchSettle {
@@ -235,7 +235,9 @@ function flag(value: unknown, name: string): boolean {
 }
 
 function rulesOf(ignore: unknown): readonly IgnoreRule[] {
-  return Array.isArray(ignore) ? ignore : [ignore as IgnoreRule];
+  const rules: unknown[] = Array.isArray(ignore) ? ignore.slice() : [ignore];
+  for (const rule of rules) checkRule(rule);
+  return rules as IgnoreRule[];
 }
 
 function gitignoreOf(gitignore: unknown): string | undefined {

@@ -12,7 +12,7 @@ import { absence } from "./absence.ts";
 import { type Choice, choose } from "./choose.ts";
 import type { Engine } from "./engine.ts";
 import type { WatchEvent } from "./event.ts";
-import { checkGlobs, Ignore } from "./ignore.ts";
+import { checkGlobs } from "./ignore.ts";
 import { HOLD } from "./moves.ts";
 import { needsTree, type Settings, settingsOf, type WatchOptions } from "./options.ts";
 import { MOST_UNREAD, Pace, SHORT, SLICE } from "./pace.ts";
@@ -43,7 +43,6 @@ const TURNS = 16;
 export class Watcher extends EventSource<WatchEvent> {
   readonly #settings: Settings;
   readonly #anchors: readonly Anchor[];
-  readonly #ignore: Ignore;
   readonly #choice: Choice;
   /** Whether what happens is told before the tree is read. */
   readonly #isEarly: boolean;
@@ -67,12 +66,10 @@ export class Watcher extends EventSource<WatchEvent> {
     const settings = settingsOf(options);
     const anchors = isList(paths) ? paths.map(resolvePath) : [resolvePath(paths)];
     if (settings.ignore.length > 0) checkGlobs(settings.ignore, anchors);
-    const ignore = new Ignore(settings.ignore, settings.gitignore);
     const choice = choose(settings, anchors);
     super(choice.fd, options);
     this.#settings = settings;
     this.#anchors = anchors;
-    this.#ignore = ignore;
     this.#choice = choice;
     this.#isEarly = choice.isWhole && !needsTree(settings);
     this.#pace = new Pace(this.#slice, () => ({
@@ -281,7 +278,7 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /** Makes what makes events, and watches the paths. */
   #make(): Works {
-    const works = worksOf(this.#settings, this.#ignore, this.#choice, this.#isEarly);
+    const works = worksOf(this.#settings, this.#choice, this.#isEarly);
     this.#made = works;
     if (this.closed) works.engine[Symbol.dispose]();
     works.engine.begin(this.#choice.start, () => {

@@ -7,7 +7,7 @@ import type { Backend } from "./backend.ts";
 import { CalmTeller } from "./calm-teller.ts";
 import type { Choice } from "./choose.ts";
 import { Engine } from "./engine.ts";
-import type { Ignore } from "./ignore.ts";
+import { Ignore } from "./ignore.ts";
 import type { Settings } from "./options.ts";
 import { Paths } from "./paths.ts";
 import { PlainTeller } from "./teller.ts";
@@ -24,13 +24,9 @@ export interface Works {
 }
 
 /** @param isEarly Whether what happens is told before the tree is read. */
-export function worksOf(
-  settings: Settings,
-  ignore: Ignore,
-  { make }: Choice,
-  isEarly: boolean,
-): Works {
+export function worksOf(settings: Settings, { make }: Choice, isEarly: boolean): Works {
   const tree = new Tree();
+  const ignore = new Ignore(settings.ignore, settings.gitignore);
   const paths = new Paths(tree);
   const isCalm = settings.settle !== undefined || settings.atomic > 0;
   const teller = isCalm
