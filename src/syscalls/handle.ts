@@ -13,18 +13,14 @@ import {
   ValueError,
 } from "../errors.ts";
 import {
-  type Address,
   bind,
   cstring,
   type FdLike,
   fileno,
   int,
   type PathLike,
-  type Pinned,
   type PinnedString,
-  room,
   since,
-  size,
   sysctl,
 } from "../libc.ts";
 
@@ -152,41 +148,43 @@ export function name_to_handle_at(dirfd: FdLike, pathname: PathLike, flags: numb
 }
 
 /**
- * `name_to_handle_at(dirfd, pathname, handle, mount_id, flags)` into memory that is there, for who asks for thousands of directories:
- * a `struct file_handle` with room for {@linkcode MAX_HANDLE_SZ} bytes, and 8 bytes with `mount_id` behind that.
+ * `name_to_handle_at(dirfd, pathname, handle, mount_id, flags)` into memory that is there, for who asks for thousands of directories.
  *
- * @param memory Room for both from `at` on.
+ * @param handle Room for a `struct file_handle` with {@linkcode MAX_HANDLE_SZ} bytes.
+ * @param mount_id Room for 8 bytes.
  * @returns How many bytes the struct has with its handle.
  * @throws What {@linkcode name_to_handle_at} throws.
  */
-export function name_to_handle_at_pinned(
+export function name_to_handle_at_into(
   dirfd: FdLike,
   pathname: PathLike | PinnedString,
   flags: number,
-  memory: Pinned,
-  at: number,
+  handle: Uint8Array,
+  mount_id: Int32Array,
 ): number {
-  const mount_id = size(at, "at") + FILE_HANDLE_SIZE + MAX_HANDLE_SZ;
-  const address = room(memory, "memory", mount_id + 8);
-  const { view } = memory;
-  view.setUint32(at, MAX_HANDLE_SZ, true);
+  if (mount_id.length < 2) throw new RangeError("Cannot take mount_id: it has no 8 bytes");
+  checkHandle(handle);
+  handle[0] = MAX_HANDLE_SZ;
+  handle[1] = handle[2] = handle[3] = 0;
   // An `int` is the lower half alone.
-  view.setBigUint64(mount_id, 0n, true);
+  mount_id[0] = mount_id[1] = 0;
   const result = c.name_to_handle_at(
     fileno(dirfd),
     cstring(pathname, "pathname"),
-    (address + at) as Address,
-    (address + mount_id) as Address,
+    handle,
+    mount_id,
     int(flags, "flags"),
   );
   check("name_to_handle_at", result, pathname);
-  return FILE_HANDLE_SIZE + view.getUint32(at, true);
+  // No more than what fits into the lowest byte.
+  return FILE_HANDLE_SIZE + (handle[0] ?? 0);
 }
 
 /**
  * `open_by_handle_at(mount_fd, handle, flags)`: opens what has a handle.
  *
  * @param mount_fd Anything open in its file system, but not as a path only.
+ * @param handle As an object, or as a `struct` with room for {@linkcode MAX_HANDLE_SZ} bytes.
  * @param flags `O` members.
  * @returns A descriptor for the caller to close.
  * @throws {PermissionError} `EPERM`: needs CAP_DAC_READ_SEARCH.
@@ -194,33 +192,24 @@ export function name_to_handle_at_pinned(
  * @throws {OSError} `EMFILE`, `ENFILE`: at a descriptor limit.
  * @throws {UnsupportedError} `EOPNOTSUPP`: not with this file system.
  */
-export function open_by_handle_at(mount_fd: FdLike, handle: FileHandle, flags: number): number {
-  const bytes = write_file_handle(handle);
+export function open_by_handle_at(
+  mount_fd: FdLike,
+  handle: FileHandle | Uint8Array,
+  flags: number,
+): number {
+  let struct = handle;
+  if (struct instanceof Uint8Array) checkHandle(struct);
+  else struct = write_file_handle(struct);
   return check(
     "open_by_handle_at",
-    c.open_by_handle_at(fileno(mount_fd), bytes, int(flags, "flags")),
+    c.open_by_handle_at(fileno(mount_fd), struct, int(flags, "flags")),
   );
 }
 
-/**
- * `open_by_handle_at(mount_fd, handle, flags)` of a handle that is in memory already, where {@linkcode name_to_handle_at_pinned} wrote it.
- *
- * @param memory A `struct file_handle`, and room for {@linkcode MAX_HANDLE_SZ} bytes, from `at` on.
- * @returns A descriptor for the caller to close.
- * @throws What {@linkcode open_by_handle_at} throws.
- */
-export function open_by_handle_at_pinned(
-  mount_fd: FdLike,
-  memory: Pinned,
-  at: number,
-  flags: number,
-): number {
-  const address = room(memory, "memory", size(at, "at") + FILE_HANDLE_SIZE + MAX_HANDLE_SZ);
-  const handle = (address + at) as Address;
-  return check(
-    "open_by_handle_at",
-    c.open_by_handle_at(fileno(mount_fd), handle, int(flags, "flags")),
-  );
+/** A `struct file_handle` says itself how long it is. */
+function checkHandle(struct: Uint8Array): void {
+  if (struct.length < FILE_HANDLE_SIZE + MAX_HANDLE_SZ)
+    throw new RangeError(`Cannot take handle: its ${struct.length} bytes are fewer than 136`);
 }
 
 /** Writes a `struct file_handle`. */

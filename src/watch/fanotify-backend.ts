@@ -19,7 +19,7 @@ import {
 } from "../syscalls/fanotify-records.ts";
 import { FAN, FAN_REPORTED } from "../syscalls/fanotify.ts";
 import { read_nonblock } from "../syscalls/fd.ts";
-import { name_to_handle_at_pinned } from "../syscalls/handle.ts";
+import { name_to_handle_at_into } from "../syscalls/handle.ts";
 import {
   type Backend,
   type Interest,
@@ -126,7 +126,7 @@ export class FanotifyBackend implements Backend {
   constructor(marks: FanotifyMarks) {
     this.fd = marks.fd;
     this.#marks = marks;
-    brief(marks.add, name_to_handle_at_pinned);
+    brief(marks.add, name_to_handle_at_into);
     this.past = new FanotifyPast(this.#table, marks, this.#backlog, this.fd, this.#readAhead);
   }
 

@@ -6,15 +6,15 @@
  */
 import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
-import { pathText, type Pinned, pinned } from "../libc.ts";
+import { pathText, pinned } from "../libc.ts";
 import { FAN, FAN_INIT, FAN_MARK, fanotify_init, fanotify_mark } from "../syscalls/fanotify.ts";
 import { O } from "../syscalls/fd.ts";
 import {
   AT_HANDLE,
   FILE_HANDLE_SIZE,
   MAX_HANDLE_SZ,
-  name_to_handle_at_pinned,
-  open_by_handle_at_pinned,
+  name_to_handle_at_into,
+  open_by_handle_at,
 } from "../syscalls/handle.ts";
 import { AT, openat } from "../syscalls/open.ts";
 import { read_statx, STATX, statx, STATX_SIZE } from "../syscalls/stat.ts";
@@ -40,9 +40,6 @@ const SLASH = 0x2f;
 /** Bytes of an fsid. */
 const FSID_SIZE = 8;
 
-/** Where the number of a mount is, behind an fsid and the longest handle. */
-const MOUNT = FSID_SIZE + FILE_HANDLE_SIZE + MAX_HANDLE_SZ;
-
 /** One group, and its marks. Who made it closes it. */
 export class FanotifyMarks {
   readonly fd: number;
@@ -52,8 +49,12 @@ export class FanotifyMarks {
   readonly #marked = new Map<string, number>();
   /** The fsid of each mount, since somebody looked last whether something else is mounted. */
   readonly #mounts = new Map<number, Fsid>();
-  /** With the number of the mount behind it. */
-  readonly #key: Pinned = pinned(MOUNT + 8);
+  readonly #key = new Uint8Array(FSID_SIZE + FILE_HANDLE_SIZE + MAX_HANDLE_SZ);
+  /** The two parts of it. */
+  readonly #fsid = new Int32Array(this.#key.buffer, 0, 2);
+  readonly #handle = this.#key.subarray(FSID_SIZE);
+  /** The number of the mount that goes with it. */
+  readonly #mount = new Int32Array(2);
   /** What name_to_handle_at can do here. */
   #flags: number = AT_HANDLE.FID | AT.EMPTY_PATH;
 
@@ -94,12 +95,11 @@ export class FanotifyMarks {
   #begin(path: Uint8Array, fd: number, interest: Interest): Uint8Array {
     try {
       const length = this.add(fd, interest);
-      const id = this.#key.bytes.slice(0, length);
+      const id = this.#key.slice(0, length);
       if (interest !== "tree") return id;
-      const { words } = this.#key;
-      const fsid = `${words[0]},${words[1]}`;
+      const fsid = this.#fsid.join();
       this.#begun.set(path, fsid);
-      this.#canOpen &&= this.#marked.get(fsid) === words[MOUNT >>> 2] && this.#opens(fd);
+      this.#canOpen &&= this.#marked.get(fsid) === this.#mount[0] && this.#opens(fd);
       return id;
     } catch (error) {
       throw withPath(error, pathText(path));
@@ -123,8 +123,7 @@ export class FanotifyMarks {
    */
   add(dirfd: number, interest: Interest): number {
     const length = this.#write(dirfd);
-    const { words } = this.#key;
-    const mount = words[MOUNT >>> 2] ?? 0;
+    const mount = this.#mount[0] ?? 0;
     // What is above a root is looked at when the root is looked for: something else may be mounted there.
     if (interest !== "tree") this.#mounts.clear();
     let fsid = this.#mounts.get(mount);
@@ -133,14 +132,13 @@ export class FanotifyMarks {
       this.#mark(dirfd, fsid.join(), mount, interest);
       if (interest === "tree") this.#mounts.set(mount, fsid);
     }
-    words[0] = fsid[0];
-    words[1] = fsid[1];
+    this.#fsid.set(fsid);
     return FSID_SIZE + length;
   }
 
   /** What events call the directory that was asked for last: its fsid and its handle, as the kernel writes them. */
   get key(): Uint8Array {
-    return this.#key.bytes;
+    return this.#key;
   }
 
   /** Opens a directory by what events call it, as a path. -1 if it was deleted, `undefined` if it is out of reach. */
@@ -150,8 +148,8 @@ export class FanotifyMarks {
     let fd = -1;
     let isThere = false;
     try {
-      this.#key.bytes.set(key);
-      fd = open_by_handle_at_pinned(root, this.#key, FSID_SIZE, O.PATH | O.CLOEXEC);
+      this.#key.set(key);
+      fd = open_by_handle_at(root, this.#handle, O.PATH | O.CLOEXEC);
       // Somebody has it open, if it was deleted.
       isThere = isLinked(fd);
       return isThere ? fd : -1;
@@ -191,8 +189,7 @@ export class FanotifyMarks {
   /** What events call an open directory. */
   idOf(fd: number): Uint8Array {
     const length = this.#write(fd);
-    const { words } = this.#key;
-    [words[0], words[1]] = fstatfs_fsid(fd);
+    this.#fsid.set(fstatfs_fsid(fd));
     return this.key.slice(0, FSID_SIZE + length);
   }
 
@@ -209,7 +206,7 @@ export class FanotifyMarks {
   /** @returns How many bytes the handle of an open directory has, with its head. */
   #write(dirfd: number): number {
     try {
-      return name_to_handle_at_pinned(dirfd, "", this.#flags, this.#key, FSID_SIZE);
+      return name_to_handle_at_into(dirfd, "", this.#flags, this.#handle, this.#mount);
     } catch (error) {
       return this.#writeOld(dirfd, error);
     }
@@ -226,7 +223,7 @@ export class FanotifyMarks {
   /** Whether this file system and this process open by handle what was asked for last, which is open. */
   #opens(fd: number): boolean {
     try {
-      closeQuietly(open_by_handle_at_pinned(fd, this.#key, FSID_SIZE, O.PATH | O.CLOEXEC));
+      closeQuietly(open_by_handle_at(fd, this.#handle, O.PATH | O.CLOEXEC));
       return true;
     } catch (error) {
       if (error instanceof OSError) return false;

@@ -3,10 +3,13 @@
  *
  * @module
  */
-import { closeQuietly, readBuffer } from "../events/intake.ts";
-import { O, read_nonblock } from "../syscalls/fd.ts";
+import { closeQuietly } from "../events/intake.ts";
+import { O, read } from "../syscalls/fd.ts";
 import { AT, openat_quietly } from "../syscalls/open.ts";
 import { keyOf } from "./paths.ts";
+
+/** Bytes of one read: the kernel gives no more. */
+const CHUNK = 4096;
 
 /** What is written as its octal number. */
 const ESCAPED = /[ \t\n\\]/g;
@@ -17,11 +20,11 @@ export function isMountedBelow(paths: Iterable<Uint8Array>): boolean {
   if (fd === -1) return true;
   let text = "";
   try {
-    const buffer = readBuffer();
+    const bytes = new Uint8Array(CHUNK);
     for (;;) {
-      const length = read_nonblock(fd, buffer);
-      if (length <= 0) break;
-      text += keyOf(buffer.bytes, 0, length);
+      const length = read(fd, bytes);
+      if (length === 0) break;
+      text += keyOf(bytes, 0, length);
     }
   } finally {
     closeQuietly(fd);

@@ -20,10 +20,9 @@ import {
   fstatfs,
   fstatfs_fsid,
   name_to_handle_at,
-  name_to_handle_at_pinned,
+  name_to_handle_at_into,
   O,
   open_by_handle_at,
-  open_by_handle_at_pinned,
   openat,
   pinned,
   read_fanotify_event_info,
@@ -231,20 +230,26 @@ describe("handles", () => {
     },
   );
 
-  test("name_to_handle_at_pinned() writes what name_to_handle_at() returns", () => {
+  test("name_to_handle_at_into() writes what name_to_handle_at() returns", () => {
     using dir = tempDir();
-    using memory = pinned(160);
-    memory.bytes.fill(0xff);
+    const bytes = new Uint8Array(137).fill(0xff);
+    const mounts = new Int32Array(3).fill(-1);
     const { handle, mount_id } = name_to_handle_at(AT.FDCWD, dir.path, 0);
-    const length = name_to_handle_at_pinned(AT.FDCWD, dir.path, 0, memory, 8);
-    expect(memory.bytes.slice(8, 8 + length)).toEqual(new Uint8Array(write_file_handle(handle)));
-    expect(memory.view.getBigInt64(144, true)).toBe(mount_id);
-    expect([memory.bytes[7], memory.bytes[152]]).toEqual([0xff, 0xff]);
-    const name = (path: string, at: number) => () =>
-      name_to_handle_at_pinned(AT.FDCWD, path, 0, memory, at);
-    expectErrno(name(dir.at("a"), 8), ValueError, "ENOENT");
-    expect(name(dir.path, 17)).toThrow(RangeError);
-    expect(name(dir.path, -1)).toThrow(RangeError);
+    const length = name_to_handle_at_into(AT.FDCWD, dir.path, 0, bytes, mounts);
+    expect(bytes.slice(0, length)).toEqual(new Uint8Array(write_file_handle(handle)));
+    expect(BigInt(mounts[0] ?? 0) + (BigInt(mounts[1] ?? 0) << 32n)).toBe(mount_id);
+    expect([bytes[136], mounts[2]]).toEqual([0xff, -1]);
+    const name = (path: string, handleBytes: number, mountNumbers: number) => () =>
+      name_to_handle_at_into(
+        AT.FDCWD,
+        path,
+        0,
+        bytes.subarray(0, handleBytes),
+        mounts.subarray(0, mountNumbers),
+      );
+    expectErrno(name(dir.at("a"), 136, 2), ValueError, "ENOENT");
+    expect(name(dir.path, 135, 2)).toThrow(RangeError);
+    expect(name(dir.path, 136, 1)).toThrow(RangeError);
   });
 
   test("name_to_handle_at() says that a file system has no handles", () => {
@@ -263,17 +268,18 @@ describe("handles", () => {
       const fd = open_by_handle_at(mount, handle, O.PATH | O.CLOEXEC);
       expect(fd_name(fds.add(fd))).toBe(dir.at("b"));
       fds.close(fd);
-      using memory = pinned(144);
-      name_to_handle_at_pinned(AT.FDCWD, dir.at("b"), 0, memory, 0);
-      const same = open_by_handle_at_pinned(mount, memory, 0, O.PATH | O.CLOEXEC);
+      const struct = new Uint8Array(136);
+      name_to_handle_at_into(AT.FDCWD, dir.at("b"), 0, struct, new Int32Array(2));
+      const same = open_by_handle_at(mount, struct, O.PATH | O.CLOEXEC);
       expect(fd_name(fds.add(same))).toBe(dir.at("b"));
       fds.close(same);
       rmdirSync(dir.at("b"));
       const open = () => open_by_handle_at(mount, handle, O.PATH | O.CLOEXEC);
       expectErrno(open, ValueError, "ESTALE");
-      const openPinned = (at: number) => () => open_by_handle_at_pinned(mount, memory, at, O.PATH);
-      expectErrno(openPinned(0), ValueError, "ESTALE");
-      expect(openPinned(9)).toThrow(RangeError);
+      const openStruct = (from: number) => () =>
+        open_by_handle_at(mount, struct.subarray(from), O.PATH);
+      expectErrno(openStruct(0), ValueError, "ESTALE");
+      expect(openStruct(1)).toThrow(RangeError);
     },
   );
 
