@@ -250,7 +250,10 @@ function load(family: Record<string, FFIFunction>): Record<string, unknown> {
   } catch {
     calls = openEach(family);
   }
-  if (process.env["BUTTER_DEBUG"] !== "1") return calls;
+  return process.env["BUTTER_DEBUG"] === "1" ? allTraced(calls) : calls;
+}
+
+function allTraced(calls: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(calls).map(([name, call]) => [name, traced(name, call as Traced)]),
   );
@@ -440,10 +443,11 @@ function outOfRange(value: number | bigint, name: string, range: string): RangeE
 
 /** The number of a descriptor, or of an object that has one. It is borrowed, never closed. */
 export function fileno(fd: FdLike): number {
-  return typeof fd === "number" ? int(fd, "fd") : filenoOf(fd);
+  return typeof fd === "number" && (fd | 0) === fd ? fd : filenoOf(fd);
 }
 
-function filenoOf(fd: Exclude<FdLike, number>): number {
+function filenoOf(fd: FdLike): number {
+  if (typeof fd === "number") return int(fd, "fd");
   if (typeof fd === "object" && fd !== null) {
     if ("fileno" in fd && typeof fd.fileno === "function") return int(fd.fileno(), "fileno()");
     if ("fd" in fd) return int(fd.fd, "fd");

@@ -344,13 +344,11 @@ export function fd_info(fd: FdLike, field: string): string | undefined {
 }
 
 function memory(buf: Pinned | NodeJS.TypedArray, count: number) {
-  if (!(buf instanceof Pinned) && !ArrayBuffer.isView(buf)) {
+  const isPinned = buf instanceof Pinned;
+  if (!isPinned && !ArrayBuffer.isView(buf))
     throw new TypeError("Cannot take buf: expected pinned memory or a typed array");
-  }
-  if (size(count, "count") > buf.byteLength) {
-    throw new RangeError(
-      `Cannot take count: ${count} is more than the ${buf.byteLength} bytes of buf`,
-    );
-  }
-  return buf instanceof Pinned ? buf.address : buf;
+  if (size(count, "count") <= buf.byteLength) return isPinned ? buf.address : buf;
+  throw new RangeError(
+    `Cannot take count: ${count} is more than the ${buf.byteLength} bytes of buf`,
+  );
 }

@@ -22,12 +22,14 @@ import { fstatfs_fsid } from "../syscalls/statfs.ts";
 import type { Interest } from "./backend.ts";
 import { withPath } from "./error-path.ts";
 import { isMountedBelow } from "./mounted.ts";
-import { reach } from "./paths.ts";
+import { openAbsolute } from "./paths.ts";
 
 const REPORT =
   FAN_INIT.REPORT_FID | FAN_INIT.REPORT_DIR_FID | FAN_INIT.REPORT_NAME | FAN_INIT.REPORT_TARGET_FID;
 
 const GROUP = FAN_INIT.CLASS_NOTIF | FAN_INIT.CLOEXEC | FAN_INIT.NONBLOCK | REPORT;
+
+const OPEN = O.RDONLY | O.CLOEXEC | O.NONBLOCK;
 
 const NAMES = FAN.CREATE | FAN.DELETE | FAN.RENAME | FAN.ATTRIB | FAN.ONDIR;
 
@@ -84,12 +86,12 @@ export class FanotifyMarks {
    * @throws {OSError} It can't be opened, as what is no directory can't, or marked.
    */
   begin(path: Uint8Array, interest: Interest): Uint8Array {
-    return this.#begin(path, openPath(path, O.DIRECTORY | O.NOFOLLOW), interest);
+    return this.#begin(path, openAbsolute(path, OPEN | O.DIRECTORY | O.NOFOLLOW), interest);
   }
 
   /** The same for the nearest that is there of what will be watched and what is above it, whatever it is. */
   beginNear(path: Uint8Array): void {
-    this.#begin(path, openPath(path), "tree");
+    this.#begin(path, openAbsolute(path, OPEN), "tree");
   }
 
   #begin(path: Uint8Array, fd: number, interest: Interest): Uint8Array {
@@ -245,7 +247,7 @@ export function exact(key: Uint8Array): Uint8Array {
 
 function openQuietly(path: Uint8Array): number {
   try {
-    return openPath(path);
+    return openAbsolute(path, OPEN);
   } catch (error) {
     if (error instanceof OSError) return -1;
     throw error;
@@ -268,9 +270,4 @@ function isLinked(fd: number): boolean {
   using stat = pinned(STATX_SIZE);
   statx(fd, "", AT.EMPTY_PATH | AT.NO_AUTOMOUNT, STATX.NLINK, stat);
   return read_statx(stat).stx_nlink > 0;
-}
-
-function openPath(path: Uint8Array, how: number = 0): number {
-  const flags = O.RDONLY | O.CLOEXEC | O.NONBLOCK | how;
-  return reach(path, (dirfd, rest) => openat(dirfd, rest, flags));
 }

@@ -290,6 +290,5 @@ export function needsTree(settings: Settings): boolean {
   const { initial, followSymlinks, poll, depth, gitignore } = settings;
   if (initial || followSymlinks || poll > 0 || depth !== Infinity || gitignore !== undefined)
     return true;
-  for (const rule of settings.ignore) if (looksAtPaths(rule)) return true;
-  return false;
+  return settings.ignore.length > 0 && settings.ignore.some(looksAtPaths);
 }

@@ -290,15 +290,26 @@ function prefix(dir: Uint8Array): string | undefined {
 }
 
 /**
+ * Opens a path, however long it is.
+ *
+ * @param path Absolute.
+ * @param flags `O` members.
+ * @returns A descriptor for the caller to close.
+ * @throws {OSError} What `openat` throws.
+ */
+export function openAbsolute(path: Uint8Array, flags: number): number {
+  return path.length <= PATH_MAX
+    ? openat(AT.FDCWD, path, flags)
+    : reach(path, (dirfd, rest) => openat(dirfd, rest, flags));
+}
+
+/**
  * Calls `use` with a directory and a path from it that the kernel takes. A longer one is walked in parts.
  *
  * @param path Absolute.
  */
 export function reach<T>(path: Uint8Array, use: (dirfd: number, path: Uint8Array) => T): T {
-  return path.length <= PATH_MAX ? use(AT.FDCWD, path) : reachFar(path, use);
-}
-
-function reachFar<T>(path: Uint8Array, use: (dirfd: number, path: Uint8Array) => T): T {
+  if (path.length <= PATH_MAX) return use(AT.FDCWD, path);
   let dirfd: number = AT.FDCWD;
   let rest = path;
   try {

@@ -21,7 +21,7 @@ const DIRECTORY = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
 /** A path as it was given, and absolute and without links as far as it is there. */
 export function resolvePath(path: PathLike): Anchor {
   const given = cstring(path, "path");
-  const bytes = typeof given === "string" ? Buffer.from(given) : Buffer.from(given.slice(0, -1));
+  const bytes = Buffer.from(typeof given === "string" ? given : given.slice(0, -1));
   if (bytes.length === 0) throw new TypeError("Cannot take path: it is empty");
   // Without slashes at its end.
   let end = bytes.length;
@@ -59,13 +59,17 @@ function realOf(path: string): string {
   return real === "" ? "/" : real;
 }
 
-/** Where a link leads, if it is one, and leads anywhere. Only a program that has links pays for node:fs. */
+/** Where a link leads, if it is one, and leads anywhere. Most of what is on the way is a directory. */
 function targetOf(path: Buffer): string | undefined {
   const fd = openat_quietly(AT.FDCWD, path, DIRECTORY);
-  // As most of what is on the way is.
-  if (fd !== -1) close(fd);
-  if (fd !== -1 || look(path)?.kind !== KIND.SYMLINK || look(path, true) === undefined)
-    return undefined;
+  if (fd === -1) return linkAt(path);
+  close(fd);
+  return undefined;
+}
+
+/** The same of what is no directory. Only a program that has links pays for node:fs. */
+function linkAt(path: Buffer): string | undefined {
+  if (look(path)?.kind !== KIND.SYMLINK || look(path, true) === undefined) return undefined;
   try {
     return keyOf(builtin("node:fs").readlinkSync(path, "buffer"));
   } catch {

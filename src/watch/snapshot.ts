@@ -8,14 +8,14 @@ import { closeQuietly } from "../events/intake.ts";
 import { type PathLike, type Pinned, pinned } from "../libc.ts";
 import { getdents64, read_linux_dirents64 } from "../syscalls/dirent.ts";
 import { O } from "../syscalls/fd.ts";
-import { AT, openat } from "../syscalls/open.ts";
+import { AT } from "../syscalls/open.ts";
 import { read_statx, S, STATX, type Statx, statx, STATX_SIZE } from "../syscalls/stat.ts";
 import { Comparison, keyOf } from "./comparison.ts";
 import type { WatchEvent, WatchKind } from "./event.ts";
 import type { Gitignore } from "./gitignore.ts";
 import { checkGlobs, Ignore, type IgnoreRule, type RuleFiles } from "./ignore.ts";
 import { settingsOf, type WatchOptions } from "./options.ts";
-import { type Anchor, pathName, reach } from "./paths.ts";
+import { type Anchor, openAbsolute, pathName, reach } from "./paths.ts";
 import { resolvePath } from "./resolve.ts";
 import { readRules } from "./rule-file.ts";
 import { faultsOf } from "./snapshot-faults.ts";
@@ -217,7 +217,7 @@ class TreeReader implements Disposable {
     let fd = -1;
     try {
       const flags = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK | O.NOFOLLOW;
-      fd = reach(dir.real, (dirfd, rest) => openat(dirfd, rest, flags));
+      fd = openAbsolute(dir.real, flags);
       dir.rules = this.#rulesIn(fd);
       for (;;) {
         if (performance.now() >= this.#until) await this.#pause();

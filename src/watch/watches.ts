@@ -15,7 +15,7 @@ import { brief, gettersOf } from "./brief.ts";
 import { withPath } from "./error-path.ts";
 import { Handles } from "./handles.ts";
 import { isLimit, Limits } from "./limits.ts";
-import { keyOf, type Paths, reach } from "./paths.ts";
+import { keyOf, openAbsolute, type Paths } from "./paths.ts";
 import type { Teller } from "./teller.ts";
 import { FLAG, type Node, type Tree } from "./tree.ts";
 import { Trust } from "./trust.ts";
@@ -102,7 +102,7 @@ export class Watches {
       const short = this.#paths.call(node);
       fd =
         short === undefined
-          ? reach(this.#paths.real(node), (dirfd, path) => openat(dirfd, path, flags))
+          ? openAbsolute(this.#paths.real(node), flags)
           : openat(AT.FDCWD, short, flags);
       return { fd, handle: this.#backend.watch(fd, interest) };
     } catch (error) {
