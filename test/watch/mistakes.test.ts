@@ -7,6 +7,7 @@ import { type IgnoreRule, snapshot, watch } from "bun-butter/watch";
 
 import { runScript } from "../support/child.ts";
 import { tempDir } from "../support/temp.ts";
+import { ways } from "../support/watch.ts";
 
 test.each(["add()", "remove()", "sync()"] as const)(
   "%s of a closed watcher says that",
@@ -109,6 +110,22 @@ describe("ignore", () => {
     await watcher.sync();
     expect(watcher.readEventsSync().map(({ path }) => relative(dir.path, path))).toEqual(["other"]);
   });
+
+  test.each(ways)(
+    "what is put into the list afterwards leaves out nothing: $backend",
+    async (way) => {
+      using dir = tempDir(way.base);
+      const ignore: IgnoreRule[] = ["*.log"];
+      using watcher = watch(dir.path, { backend: way.backend, ignore });
+      ignore.push("*.txt", null as never);
+      writeFileSync(dir.at("a.log"), "");
+      writeFileSync(dir.at("a.txt"), "");
+      await watcher.sync();
+      expect(new Set(watcher.readEventsSync().map(({ path }) => path))).toEqual(
+        new Set([dir.at("a.txt")]),
+      );
+    },
+  );
 
   test("a function that returns a Promise leaves out nothing, and that is an uncaught error", async () => {
     using dir = tempDir();

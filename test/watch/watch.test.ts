@@ -21,6 +21,7 @@ describe("options", () => {
     [{ depth: 1.5 }, RangeError, "depth"],
     [{ depth: "1" }, TypeError, "depth"],
     [{ recursive: 1 }, TypeError, "recursive"],
+    [{ initial: null }, TypeError, "initial"],
     [{ ignore: 5 }, TypeError, "ignore"],
     [{ ignore: [null] }, TypeError, "ignore"],
     [{ ignore: "" }, TypeError, 'ignore: "" is no glob'],
