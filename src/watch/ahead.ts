@@ -12,6 +12,7 @@ import type { Backend } from "./backend.ts";
 import type { Directories } from "./directories.ts";
 import { kindOfType } from "./look.ts";
 import { pathName, type Paths } from "./paths.ts";
+import { Recent } from "./recent.ts";
 import {
   FLAG,
   identity,
@@ -55,10 +56,8 @@ export class Ahead implements Disposable {
   readonly #directories: Directories;
   readonly #entered: Entered[] = [];
   readonly #buffers: Pinned[] = [];
-  /** Directories that were met before nothing was left to read, last. */
-  #fresh = new Set<Node>();
-  /** Directories that were met since then. */
-  #fresher = new Set<Node>();
+  /** Directories that were met. */
+  readonly #fresh = new Recent();
   /** How many directories are looked through at the moment, one within the other. */
   #uses = 0;
   #isDisposed = false;
@@ -118,7 +117,7 @@ export class Ahead implements Disposable {
     watches.recover(node);
     watches.bind(node, handle);
     this.#directories.onOpen(node);
-    this.#fresher.add(node);
+    this.#fresh.add(node);
     const { bytes } = entries;
     const name = { bytes, start: 0, end: 0 };
     let isWhole = true;
@@ -136,21 +135,17 @@ export class Ahead implements Disposable {
 
   /** Whether what was deleted in a directory before that was met can still be told of. */
   isFresh(dir: Node): boolean {
-    return this.#fresh.has(dir) || this.#fresher.has(dir);
+    return this.#fresh.has(dir);
   }
 
   /** Nothing was left to read: what comes is later than what was read from directories before that. */
   emptied(): void {
-    if (this.#fresh.size + this.#fresher.size === 0) return;
-    [this.#fresh, this.#fresher] = [this.#fresher, this.#fresh];
-    this.#fresher.clear();
+    this.#fresh.emptied();
   }
 
   /** An entry is gone. */
   forget(node: Node): void {
-    if (this.#fresh.size + this.#fresher.size === 0) return;
     this.#fresh.delete(node);
-    this.#fresher.delete(node);
   }
 
   /**

@@ -249,6 +249,12 @@ export class Changes {
     return this.#directories.isExact && !this.#tree.has(node, FLAG.TOLD);
   }
 
+  /** Whether what is known of a directory's entries may be newer than what is told now. An inode alone says little: a file that is deleted leaves its own to the next. */
+  #isMet(dir: Node): boolean {
+    const { isExact, met } = this.#directories;
+    return !isExact || met.has(dir) || this.#ahead.isFresh(dir);
+  }
+
   /** Whether an entry may have that inode: not of all it is known. */
   #maySame(ino: number, node: Node): boolean {
     return [0, ino].includes(this.#tree.ino(node)) || ino === 0;
@@ -284,6 +290,7 @@ export class Changes {
     }
     const isSame =
       !isBefore &&
+      this.#isMet(dir) &&
       (now === undefined ||
         (now.ino === this.#tree.ino(known) && now.kind === this.#tree.kind(known)));
     if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory)

@@ -15,6 +15,7 @@ import { changedAt, type Look, look } from "./look.ts";
 import { type Anchor, nameOf, type Paths } from "./paths.ts";
 import { Reading } from "./reading.ts";
 import { Recall } from "./recall.ts";
+import { Recent } from "./recent.ts";
 import { Rules } from "./rules.ts";
 import { type ScanMode, Scanner } from "./scanner.ts";
 import type { Teller } from "./teller.ts";
@@ -55,6 +56,8 @@ export class Directories implements Disposable {
   readonly lost = new Map<Node, boolean>();
   /** Directories that were read quietly since nothing was left to read, if all that happened before is still to be told. */
   readonly fresh: Fresh;
+  /** Of which something was told because it was found by reading them. */
+  readonly met = new Recent();
   /** Which directories are met too early. */
   readonly foresight: Foresight;
   /** Reads directories as they were, if all that happened before is still to be told. */
@@ -131,6 +134,7 @@ export class Directories implements Disposable {
 
   /** Nothing is left to read: what was read of directories is known, and not only met. */
   emptied(): void {
+    this.met.emptied();
     this.#isSettled ||= this.#isRead;
   }
 

@@ -81,6 +81,7 @@ export class Engine implements Sink, Disposable {
       doubts.forget(node);
       directories.lost.delete(node);
       directories.fresh.delete(node);
+      directories.met.delete(node);
       directories.recall?.forget(node);
       ahead.forget(node);
       moves.forget(node);

@@ -749,6 +749,25 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     });
   }, 30_000);
 
+  test("what is replaced twice at once is told as changed, though it has its first inode again", async () => {
+    const before = ({ at }: Place): void => {
+      write(at("root/file"));
+      linkSync(at("root/file"), at("out/same"));
+    };
+    await within({ before, options: { initial: true } }, async (watcher, { root, at }) => {
+      // What was read is told, and nothing is left to read, twice.
+      for (let times = 0; times < 2; times++) await watcher.sync();
+      watcher.readEventsSync();
+      write(at("out/other"));
+      renameSync(at("out/other"), at("root/file"));
+      write(at("out/same"));
+      renameSync(at("out/same"), at("root/file"));
+      await watcher.sync();
+      const told = watcher.readEventsSync().map(({ type, path }) => `${type} ${path}`);
+      expect([...new Set(told)]).toEqual([`change ${join(root, "file")}`]);
+    });
+  });
+
   test("row 10: with followSymlinks, what a link led to is left when it goes, and what comes in its place is followed", async () => {
     const row = {
       before: ({ at }: Place) => {
