@@ -1,12 +1,17 @@
 /** Keeps a copy of a tree as the tree is, until Ctrl-C: `bun examples/sync.ts FROM TO` */
 import { copyFileSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 import { watch, type WatchEvent, type WatchKind } from "bun-butter";
 
 const [from = "", to = ""] = process.argv.slice(2);
 if (from === "" || to === "") {
   console.error("usage: sync.ts FROM TO");
+  process.exit(2);
+}
+
+if (`${resolve(to)}/`.startsWith(`${resolve(from)}/`)) {
+  console.error("sync.ts: TO is within FROM, and would be copied into itself without end");
   process.exit(2);
 }
 

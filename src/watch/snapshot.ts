@@ -5,6 +5,7 @@
  */
 import { ERRNO, OSError, ValueError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
+import { checkNames, type OptionNames } from "../events/options.ts";
 import { type PathLike, type Pinned, pinned } from "../libc.ts";
 import { getdents64, read_linux_dirents64 } from "../syscalls/dirent.ts";
 import { O } from "../syscalls/fd.ts";
@@ -24,6 +25,14 @@ import { faultsOf } from "./snapshot-faults.ts";
 export type SnapshotOptions = Pick<WatchOptions, "recursive" | "depth" | "ignore" | "gitignore"> & {
   /** Ends the work when it aborts. */
   readonly signal?: AbortSignal;
+};
+
+const optionNames: OptionNames<SnapshotOptions> = {
+  recursive: true,
+  depth: true,
+  ignore: true,
+  gitignore: true,
+  signal: true,
 };
 
 /** An entry as it was: kind, device and inode, size, and times in nanoseconds, as text that JSON keeps exactly. */
@@ -120,6 +129,7 @@ class TreeReader implements Disposable {
   #until = performance.now() + SLICE;
 
   constructor(options: SnapshotOptions) {
+    checkNames(options, optionNames);
     const settings = settingsOf(options);
     this.#rules = settings.ignore;
     this.#ignore = new Ignore(settings.ignore, settings.gitignore);

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -13,7 +14,7 @@ import {
 import { watch } from "bun-butter";
 
 import { Butter } from "../support/butter.ts";
-import { bun } from "../support/child.ts";
+import { bun, run } from "../support/child.ts";
 import { tempDir } from "../support/temp.ts";
 import { listed, treeOf } from "../support/watch.ts";
 
@@ -63,4 +64,17 @@ test("examples/sync.ts keeps a copy of a tree as the tree is", async () => {
   expect(await sync.end()).toBe(0);
   expect(stateOf(to)).toEqual(stateOf(from));
   expect(sync.stderr.text).toBe("");
+});
+
+test("examples/sync.ts does not copy a tree into itself", async () => {
+  using dir = tempDir();
+  mkdirSync(dir.at("from"));
+  for (const to of ["from", "from/copy", "from/../from/copy"]) {
+    const { stderr, exitCode } = await run([bun, example, dir.at("from"), `${dir.path}/${to}`]);
+    expect({ stderr, exitCode }).toEqual({
+      stderr: "sync.ts: TO is within FROM, and would be copied into itself without end\n",
+      exitCode: 2,
+    });
+  }
+  expect(existsSync(dir.at("from/copy"))).toBe(false);
 });

@@ -115,6 +115,20 @@ async function script(code: string): Promise<readonly string[]> {
   return stdout.trimEnd().split("\n");
 }
 
+test.each([{ initial: true }, { followSymlinks: true }, { backend: "inotify" }])(
+  "an option of watch() that means nothing to snapshot() and changesSince() is refused: %p",
+  async (option) => {
+    using dir = tempDir();
+    const before = await snapshot(dir.path);
+    const [name] = Object.keys(option);
+    const error = new TypeError(
+      `Cannot take ${name}: there is no such option, only recursive, depth, ignore, gitignore, signal`,
+    );
+    await expect(snapshot(dir.path, option as object)).rejects.toThrow(error);
+    await expect(changesSince(before, option as object)).rejects.toThrow(error);
+  },
+);
+
 test("snapshot() and changesSince() reject at the limit of descriptors, and do not say that all is gone", async () => {
   const lines = await script(`
     mkdirSync(dir.at("a/b"), { recursive: true });
