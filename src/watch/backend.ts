@@ -55,8 +55,10 @@ export interface Sink {
   overflow(): void;
   /** The events of a name may not be all in the order in which it happened. The name is valid for the call alone. */
   doubt(handle: number, name: NameBytes, isDirectory: boolean): void;
-  /** Whether directories are still to be read, so that others than those that are known may be within the tree. */
+  /** Whether not all is told that happened before directories were read, so that others than those that are known may be within the tree. */
   readonly isIncomplete: boolean;
+  /** Whether directories are still to be read that are known already. */
+  readonly isReading: boolean;
   /** Whether all that happens in directories that are still to be read must be told. */
   readonly isEarly: boolean;
   /** Whether it was closed while an event was told. */
@@ -134,6 +136,10 @@ export interface Past {
   readOn(): void;
   /** Tells something of what an event said that was handed out last. */
   during(tell: () => void): void;
+  /** All that is to be read of directories by now was read: what has happened up to now is read before any of it is told, and nothing that happens later. */
+  mark(): void;
+  /** Whether all that had happened when that was called last is told. */
+  readonly isMarkTold: boolean;
   /** Whether anything has happened that is not told yet. */
   readonly hasMore: boolean;
   /** Whether directories come or go in what is still to be told. */

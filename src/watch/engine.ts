@@ -197,8 +197,26 @@ export class Engine implements Sink, Disposable {
   }
 
   get isIncomplete(): boolean {
-    const { scanner, fresh, lost, isEarly } = this.directories;
-    return !scanner.idle || fresh.size > 0 || (isEarly && lost.size > 0);
+    const { scanner, fresh, isEarly } = this.directories;
+    return isEarly || !scanner.idle || fresh.size > 0;
+  }
+
+  get isReading(): boolean {
+    const { scanner, lost } = this.directories;
+    return !scanner.idle || lost.size > 0;
+  }
+
+  /**
+   * Reads directories on, until nothing is left or the time is up.
+   *
+   * @param limit As `performance.now()` has it.
+   * @param least Directories that are read in any case.
+   */
+  read(limit: number, least: number = 0): void {
+    const { scanner } = this.directories;
+    if (scanner.idle) return;
+    scanner.run(limit, least);
+    if (scanner.idle && this.isEarly) this.#past?.mark();
   }
 
   get isClosed(): boolean {
@@ -275,6 +293,11 @@ export class Engine implements Sink, Disposable {
   /** Whether something was read of directories of which not all is told yet. */
   get isFresh(): boolean {
     return this.directories.fresh.size > 0 || this.directories.isUnsettled;
+  }
+
+  /** Whether all that happened before directories were read is told, whatever has happened since. */
+  get isCaughtUp(): boolean {
+    return this.isEarly && !this.isReading && this.#past?.isMarkTold === true;
   }
 
   /** All that happened before directories were read is told. */

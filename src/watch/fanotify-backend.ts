@@ -127,7 +127,7 @@ export class FanotifyBackend implements Backend {
     this.fd = marks.fd;
     this.#marks = marks;
     brief(marks.add, name_to_handle_at_into);
-    this.past = new FanotifyPast(this.#table, marks, this.#backlog, this.fd, this.#readAhead);
+    this.past = new FanotifyPast(this.#table, marks, this.#backlog, this.fd, this.#readAll);
   }
 
   watch(dirfd: number, interest: Interest): number {
@@ -258,7 +258,9 @@ export class FanotifyBackend implements Backend {
     this.#outside ??= new HandleTable();
     if (length > first) this.#backlog.add(buffer, first, length);
     if (sink.isBusy) return false;
-    this.#readAhead();
+    // What happened after the directories were read that there are is no part of what they are set right by.
+    if (sink.isReading) this.#readAll();
+    else this.#readAhead();
     this.past.at = this.#backlog.told;
     if (sink.isEarly) sink.rectify();
     return this.#backlog.take((block, from, at) => {
@@ -288,16 +290,23 @@ export class FanotifyBackend implements Backend {
   }
 
   /** Reads all that is there by now, if what was there when it happened matters. */
-  readonly #readAhead = (): void => {
-    const sink = this.#sink;
-    if (sink?.isEarly !== true || !this.past.isTold) return;
-    const buffer = readBuffer();
-    while (!this.#backlog.isFull && !sink.isClosed) {
-      const length = read_nonblock(this.fd, buffer);
-      if (length <= 0) return;
-      this.#backlog.add(buffer, 0, length);
-    }
+  readonly #readAll = (): void => {
+    if (this.#sink?.isEarly !== true || !this.past.isTold) return;
+    this.past.mark();
+    this.#readAhead();
   };
+
+  /** Reads what is still to be read ahead. */
+  #readAhead(): void {
+    const sink = this.#sink;
+    if (sink?.isEarly !== true) return;
+    const buffer = readBuffer();
+    while (this.#backlog.expected > 0 && !this.#backlog.isFull && !sink.isClosed) {
+      const length = read_nonblock(this.fd, buffer);
+      if (length <= 0) this.#backlog.expect(0);
+      else this.#backlog.add(buffer, 0, length);
+    }
+  }
 
   #idOf(key: string): number {
     const bytes = Buffer.from(key, "latin1");
@@ -309,6 +318,9 @@ export class FanotifyBackend implements Backend {
     const outside = this.#outside;
     const { length } = key;
     if (outside === undefined || outside.find(key, 0, length) !== 0) return 0;
+    // All that are within the tree are known, and what is read tells of none that was.
+    if (this.#sink?.isEarly === true && !this.#sink.isReading && this.#backlog.count === 0)
+      return 0;
     const where = this.#whereabouts(keyOf(key));
     if (where === "gone") {
       if (this.#backlog.isFull && this.#sink?.isEarly === true) this.#overflow(this.#sink);
@@ -332,7 +344,7 @@ export class FanotifyBackend implements Backend {
     let found = this.#look(key);
     for (let looks = 1; looks < MOST_LOOKS; looks++) {
       const { count } = this.#backlog;
-      this.#readAhead();
+      this.#readAll();
       // What is on the disk may be later than what was read before.
       if (this.#backlog.count === count) break;
       found = this.#look(key);

@@ -53,6 +53,17 @@ export class FanotifyBacklog {
   readonly #steps = new Map<string, PlacedStep[]>();
   #count = 0;
   #renames = 0;
+  #expected = 0;
+
+  /** How many events are still to be read ahead. */
+  get expected(): number {
+    return this.#expected;
+  }
+
+  /** So many are, of what the kernel has. */
+  expect(events: number): void {
+    this.#expected = events;
+  }
 
   get isEmpty(): boolean {
     return this.#chunks.length === 0;
@@ -93,6 +104,7 @@ export class FanotifyBacklog {
     this.#size += length;
     this.#end += length;
     read_fanotify_events(block, length, (offset, next, records, mask) => {
+      if (this.#expected > 0) this.#expected--;
       if ((mask & DIR) !== 0 && (mask & COMES_OR_GOES) !== 0)
         this.#note(block, at, offset, next, records, mask);
     });

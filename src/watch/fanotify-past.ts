@@ -5,6 +5,7 @@
  */
 import { OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
+import { FAN_EVENT_METADATA_LEN } from "../syscalls/fanotify-records.ts";
 import { ioctl_fionread } from "../syscalls/fd.ts";
 import { type Interest, type Past, RANK, type Sequel, type Step } from "./backend.ts";
 import type { FanotifyBacklog } from "./fanotify-backlog.ts";
@@ -48,6 +49,15 @@ export class FanotifyPast implements Past {
     } finally {
       this.isTold = wasTold;
     }
+  }
+
+  mark(): void {
+    // The kernel counts events without what follows their heads.
+    this.#backlog.expect(ioctl_fionread(this.#fd) / FAN_EVENT_METADATA_LEN);
+  }
+
+  get isMarkTold(): boolean {
+    return this.#backlog.expected === 0 && this.#backlog.isEmpty;
   }
 
   get hasMore(): boolean {

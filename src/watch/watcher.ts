@@ -346,7 +346,7 @@ export class Watcher extends EventSource<WatchEvent> {
     }
     if (!isAll) return;
     this.#ask(() => {
-      if (wasIdle) this.#toTheEnd(() => scanner.run(Infinity));
+      if (wasIdle) this.#toTheEnd(() => this.#engine.read(Infinity));
       this.#engine.settle();
     });
     // Both halves of a rename come at once.
@@ -373,13 +373,13 @@ export class Watcher extends EventSource<WatchEvent> {
   #scan(least: number = 0, time: number = SLICE): void {
     const { scanner } = this.#engine.directories;
     this.#ask(() => {
-      if (!scanner.idle && !this.#isHeldUp) scanner.run(performance.now() + time, least);
+      if (!scanner.idle && !this.#isHeldUp) this.#engine.read(performance.now() + time, least);
       if (!this.#engine.isBusy) this.#engine.settle();
     });
     const isHeldUp = this.#isHeldUp || this.#engine.isBusy;
     // All of what was read of directories is what has been told: nothing can be older.
     const isFresh = this.#engine.isFresh && !isHeldUp && !this.closed;
-    if (isFresh && ioctl_fionread(this) === 0) this.#engine.caughtUp();
+    if (isFresh && (this.#engine.isCaughtUp || ioctl_fionread(this) === 0)) this.#engine.caughtUp();
     if (!scanner.idle || this.#engine.isBusy) {
       if (!this.closed) this.#pace.later();
       return;

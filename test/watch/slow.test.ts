@@ -5,8 +5,9 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { watch, type Watcher, type WatchEvent } from "bun-butter";
 
+import { canMount, runMounted } from "../support/namespace.ts";
 import { tempDir } from "../support/temp.ts";
-import { memory, ways } from "../support/watch.ts";
+import { canFanotify, memory, ways } from "../support/watch.ts";
 
 const MOST = 16_384;
 const MANY = 80_000;
@@ -75,3 +76,28 @@ describe.each(ways)("$backend", ({ backend }) => {
     expect(told + madeIn(watcher.readEventsSync())).toBe(MANY + 1);
   }, 30_000);
 });
+
+test.skipIf(!canFanotify || !canMount)(
+  "row 20: fanotify reads no more ahead than happened before the tree was read, for who reads late",
+  async () => {
+    // What others do in the same file system would be read as well.
+    const { stdout, stderr } = await runMounted(`
+      import { mkdirSync, writeFileSync } from "node:fs";
+      import { watch } from "bun-butter";
+      const { exitCode } = Bun.spawnSync(["mount", "-t", "tmpfs", "none", "/mnt"]);
+      if (exitCode) throw new Error("mount");
+      for (const name of ["/mnt/root/0", "/mnt/root/1"]) mkdirSync(name, { recursive: true });
+      using watcher = watch("/mnt/root", { backend: "fanotify" });
+      writeFileSync("/mnt/root/0/first", "");
+      await watcher.indexed;
+      // Each is a record of more than 200 bytes, and two events.
+      for (let at = 0; at < 2000; at++) writeFileSync("/mnt/root/1/" + String(at).padStart(200, "0"), "");
+      const { path } = await watcher.readEvent();
+      console.log(path, watcher.queued > 0, watcher.queued <= (2 * 64 * 1024) / 200);
+      await watcher.sync();
+      const { length } = watcher.readEventsSync();
+      console.log(length, watcher.watched.entries);
+    `);
+    expect([stderr, stdout]).toEqual(["", "/mnt/root/0/first true true\n4001 2004\n"]);
+  },
+);
