@@ -205,4 +205,6 @@ export interface Backend {
   readonly past: Past | undefined;
   /** Nothing is left to read: hands out what was held back. */
   emptied(sink: Sink): void;
+  /** Gives back its memory: nothing is watched any more, and what was read and not told is told to nobody. */
+  end?(): void;
 }

@@ -32,6 +32,7 @@ export class Engine implements Sink, Disposable {
   readonly #unread: Unread;
   readonly #doubts: Doubts;
   readonly #changes: Changes;
+  readonly #backend: Backend;
   readonly #past: Past | undefined;
   readonly directories: Directories;
   readonly roots: Roots;
@@ -73,6 +74,7 @@ export class Engine implements Sink, Disposable {
     this.#doubts = doubts;
     this.#unread = unread;
     this.#changes = changes;
+    this.#backend = backend;
     this.#past = backend.past;
     this.directories = directories;
     this.roots = roots;
@@ -343,5 +345,6 @@ export class Engine implements Sink, Disposable {
   [Symbol.dispose](): void {
     this.#ahead[Symbol.dispose]();
     this.directories[Symbol.dispose]();
+    this.#backend.end?.();
   }
 }

@@ -188,6 +188,10 @@ export class FanotifyBackend implements Backend {
     this.#table.recycle();
   }
 
+  end(): void {
+    this.past.end();
+  }
+
   // --- One event ---------------------------------------------------------------
 
   #decode(records: number, end: number, mask: number, pid: number, sink: Sink): void {

@@ -24,6 +24,8 @@ export class FanotifyPast implements Past {
   at = 0;
   /** Whether what was read is told at the moment. */
   isTold = false;
+  /** Whether nobody wants to know any more. */
+  #isOver = false;
   /** Reads all that is there by now. */
   readonly readOn: () => void;
 
@@ -48,7 +50,14 @@ export class FanotifyPast implements Past {
       tell();
     } finally {
       this.isTold = wasTold;
+      if (this.#isOver) this.end();
     }
+  }
+
+  /** Gives back what was read ahead, when nobody looks at it any more. */
+  end(): void {
+    this.#isOver = true;
+    if (!this.isTold) this.#backlog.clear();
   }
 
   mark(): void {

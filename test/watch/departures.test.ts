@@ -5,6 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { watch, type Watcher, type WatchEvent } from "bun-butter";
 
+import { FanotifyBacklog } from "../../src/watch/fanotify-backlog.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { canFanotify, line, memory, ways } from "../support/watch.ts";
 
@@ -188,4 +189,55 @@ test.skipIf(!canFanotify)(
     expect(turns).toBeGreaterThan(2);
   },
   30_000,
+);
+
+/** Those that something was put into, until it is disposed. */
+function backlogs(): { readonly used: ReadonlySet<FanotifyBacklog> } & Disposable {
+  const used = new Set<FanotifyBacklog>();
+  const { prototype } = FanotifyBacklog;
+  const { add } = prototype;
+  prototype.add = function (...args): void {
+    used.add(this);
+    add.apply(this, args);
+  };
+  return { used, [Symbol.dispose]: () => (prototype.add = add) };
+}
+
+test.skipIf(!canFanotify)("fanotify: close() gives back what was read ahead", async () => {
+  using dir = tempDir(memory);
+  fill(dir, MANY);
+  using all = backlogs();
+  const watcher = watch(dir.at("root"), { backend: "fanotify" });
+  exchange(dir);
+  await watcher.readEvent();
+  const [backlog] = all.used;
+  expect([all.used.size, backlog?.isEmpty]).toEqual([1, false]);
+  watcher.close();
+  expect(backlog?.isEmpty).toBe(true);
+});
+
+test.skipIf(!canFanotify)(
+  "fanotify: close() by a function that ignores gives back what was read ahead",
+  async () => {
+    using dir = tempDir(memory);
+    mkdirSync(dir.at("root"));
+    mkdirSync(dir.at("out/deep"), { recursive: true });
+    using all = backlogs();
+    let opened: Watcher | undefined;
+    const ignore = (path: string): boolean => {
+      if (path.endsWith("new")) opened?.close();
+      return false;
+    };
+    using watcher = watch(dir.at("root"), { backend: "fanotify", ignore });
+    await watcher.indexed;
+    // What is moved in is still to be read when the next read tells of it.
+    for (let at = 0; at < 1000; at++) mkdirSync(dir.at(`out/${"deep".repeat(40)}${at}`));
+    renameSync(dir.at("out"), dir.at("root/out"));
+    await watcher.readEvent();
+    writeFileSync(dir.at("root/out/deep/new"), "");
+    writeFileSync(dir.at("root/out/deep/newer"), "");
+    opened = watcher;
+    await expect(watcher.sync()).rejects.toMatchObject({ code: "EBADF" });
+    expect([...all.used].map(({ isEmpty }) => isEmpty)).toEqual([true]);
+  },
 );
