@@ -16,6 +16,8 @@ const DIRECTORIES = 20_021;
 const FILES = 50;
 /** Those of one large directory. */
 const FLAT = 300_000;
+/** Those of a directory that leaves. */
+const LEAVING = 100_000;
 /** Entries of the tree, the root not counted. */
 const ENTRIES = DIRECTORIES * (FILES + 1) - 1;
 /** Watches of other programs of this user. */
@@ -28,12 +30,15 @@ export function watchStall(): Benchmark {
   const [tree, flat] = [join(parent, "tree"), join(parent, "flat")];
   make(tree, `${FILES}`);
   make(flat, `${FLAT}`, "flat");
+  const leaving = join(parent, "leaving");
+  mkdirSync(leaving);
+  make(join(leaving, "full"), `${LEAVING}`, "flat");
   const backends = [
     ...(limit >= DIRECTORIES ? [INOTIFY] : []),
     ...(can("CAP_SYS_ADMIN") ? [FANOTIFY] : []),
   ];
   return {
-    title: `turns of the event loop while ${ENTRIES.toLocaleString("en")} entries are read, or one directory of ${FLAT.toLocaleString("en")}`,
+    title: `turns of the event loop while ${ENTRIES.toLocaleString("en")} entries are read, or one directory of ${FLAT.toLocaleString("en")}, or one of ${LEAVING.toLocaleString("en")} leaves`,
     sides: [
       { name: IDLE, run: () => measure<Sample>(...script("turns.ts", "3000")) },
       ...backends.flatMap((backend) => [
@@ -41,7 +46,13 @@ export function watchStall(): Benchmark {
         side(`${backend}, initial`, backend, tree, ENTRIES),
         side(`${backend}, one directory`, backend, flat),
         side(`${backend}, one directory, initial`, backend, flat, FLAT),
+        departure(`${backend}, departure`, backend, leaving),
       ]),
+      ...backends
+        .filter((backend) => backend === FANOTIFY)
+        .map((backend) =>
+          departure(`${backend}, departure before it is read`, backend, leaving, "unread"),
+        ),
     ],
     metrics: [
       { key: "p50", label: "p50 of all turns, ms" },
@@ -56,6 +67,7 @@ export function watchStall(): Benchmark {
       target(`${backend}, initial`),
       target(`${backend}, one directory`),
       target(`${backend}, one directory, initial`),
+      target(`${backend}, departure`),
     ]),
     notes: [
       "A process that has watched something before: the first watch() of one takes 15 ms for its code",
@@ -82,6 +94,14 @@ function side(name: string, backend: string, dir: string, count?: number): Side 
     ...(count === undefined ? [] : [`${count}`]),
   );
   return { name, run: () => measure<Sample>(...cmd) };
+}
+
+/** A directory leaves, and comes back. */
+function departure(name: string, backend: string, dir: string, ...how: readonly string[]): Side {
+  return {
+    name,
+    run: () => measure<Sample>(...script("watch.ts", "departure", backend, dir, ...how)),
+  };
 }
 
 const target = (name: string): Target => ({ side: name, metric: "own", atMost: 0, as: "value" });

@@ -1,5 +1,5 @@
-/** watch.ts start|latency|storm|race|stall inotify|fanotify[+busyPoll] DIR [EVENTS]: `watch()` and what it costs. */
-import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+/** watch.ts start|latency|storm|race|stall|departure inotify|fanotify[+busyPoll] DIR [EVENTS]: `watch()` and what it costs. */
+import { mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -132,9 +132,23 @@ async function stall(): Promise<void> {
   using watcher = watch(dir, stallOptions);
   let left = Number(count ?? 0);
   if (left > 0) for await (const { length } of watcher.batches()) if ((left -= length) <= 0) break;
-  await watcher.ready;
+  await watcher.indexed;
   print(turns.end());
 }
 
-await { start, latency, storm, race, stall }[way as "start"]();
+/** The same until a directory that has left is gone with all that was in it: it was read before, or it was not. */
+async function departure(): Promise<void> {
+  await warm();
+  using watcher = watch(dir, options);
+  if (count !== "unread") await watcher.indexed;
+  const turns = new Turns();
+  const out = `${dir}-out`;
+  renameSync(join(dir, "full"), out);
+  for await (const batch of watcher.batches())
+    if (batch.some(({ type, path }) => type === "delete" && path.endsWith("/full"))) break;
+  print(turns.end());
+  renameSync(out, join(dir, "full"));
+}
+
+await { start, latency, storm, race, stall, departure }[way as "start"]();
 process.exit();

@@ -45,7 +45,7 @@ interface Owner {
 }
 
 /** Entries that leave in one turn of the event loop before others wait. */
-const AT_ONCE = 1024;
+const AT_ONCE = 128;
 
 /** Entries between two looks at the time. */
 const STEP = 32;

@@ -53,6 +53,9 @@ interface Parts {
 /** Entries of a directory that are looked at in one go. */
 const MOST_CHILDREN = 2000;
 
+/** Entries that are missing, and are looked at in one go. */
+const MOST_UNSEEN = 128;
+
 /** Takes what is read. */
 export class Reading implements Reader, Disposable {
   readonly #directories: Directories;
@@ -360,22 +363,38 @@ export class Reading implements Reader, Disposable {
     if (kind === KIND.SYMLINK) this.#meetAgain(scan, node);
   }
 
-  end({ node, mode, fd, since, loud, hasUnseen }: Scan): void {
+  end(scan: Scan): boolean {
+    const { node, loud, hasUnseen } = scan;
     if (this.#directories.isEarly && !loud) this.#directories.fresh.add(node);
-    if (!hasUnseen) return;
-    // A name that changed while the directory was read can be missing: only what is really gone goes.
-    const unseen: Node[] = [];
-    this.#eachChild(node, (child) => {
-      // What left for somewhere else is waited for there.
-      if (this.#tree.has(child, FLAG.UNSEEN) && !this.#tree.has(child, FLAG.HELD))
-        unseen.push(child);
-    });
-    for (const child of unseen) {
-      this.#tree.clear(child, FLAG.UNSEEN);
-      const now = lookIn(fd, nameOf(this.#tree.name(child)));
-      if (now === undefined) this.#directories.drop(child, true);
-      else if (mode !== "new") this.#directories.enter(child, mode, true, since);
+    if (!hasUnseen) return true;
+    const unseen = (scan.unseen ??= this.#unseenIn(node));
+    for (let left = MOST_UNSEEN; left > 0 && !scan.cancelled; left--) {
+      const child = unseen.pop();
+      if (child === undefined) return true;
+      this.#missed(scan, child);
     }
+    return unseen.length === 0;
+  }
+
+  /** What a read did not meet, the first of it last. */
+  #unseenIn(dir: Node): Node[] {
+    const unseen: Node[] = [];
+    this.#eachChild(dir, (child) => {
+      if (this.#tree.has(child, FLAG.UNSEEN)) unseen.push(child);
+    });
+    return unseen.toReversed();
+  }
+
+  /** A name that changed while the directory was read can be missing: only what is really gone goes. */
+  #missed({ node: dir, mode, fd, since }: Scan, child: Node): void {
+    // It is gone by now, or somewhere else.
+    if (this.#tree.parent(child) !== dir || !this.#tree.has(child, FLAG.UNSEEN)) return;
+    // What left for somewhere else is waited for there.
+    if (this.#tree.has(child, FLAG.HELD)) return;
+    this.#tree.clear(child, FLAG.UNSEEN);
+    const now = lookIn(fd, nameOf(this.#tree.name(child)));
+    if (now === undefined) this.#directories.drop(child, true);
+    else if (mode !== "new") this.#directories.enter(child, mode, true, since);
   }
 
   #meet(scan: Scan, name: NameBytes, kind: Kind, ino: number): void {

@@ -33,6 +33,8 @@ export interface Scan {
   fd: number;
   /** Whether there were entries before it was read. */
   hasUnseen: boolean;
+  /** Those of them that were not met, when it was read to its end. */
+  unseen: Node[] | undefined;
   /** Wished for again while it was read. */
   again: boolean;
   cancelled: boolean;
@@ -60,8 +62,12 @@ export interface Reader {
   open(scan: Scan): number;
   /** Some of its entries. */
   found(scan: Scan, portion: Portion, length: number): void;
-  /** It was read to its end, and is still open. */
-  end(scan: Scan): void;
+  /**
+   * It was read to its end, and is still open.
+   *
+   * @returns Whether that was all: else it is called again, perhaps in a later turn of the event loop.
+   */
+  end(scan: Scan): boolean;
   /** Whether nothing is to be read now. */
   readonly isBusy: boolean;
 }
@@ -230,6 +236,7 @@ export class Scanner implements Disposable {
       since,
       fd: -1,
       hasUnseen: false,
+      unseen: undefined,
       again: false,
       cancelled: false,
     };
@@ -285,7 +292,7 @@ export class Scanner implements Disposable {
     const isFull = length > sizeFor(scan) - LONGEST_ENTRY;
     if (isFull || (length > 0 && !scan.cancelled && this.#visit(scan) > 0)) return true;
     const isRead = isOpen && !scan.cancelled;
-    if (isRead) this.#reader.end(scan);
+    if (isRead && !this.#reader.end(scan) && !scan.cancelled) return true;
     this.#end(scan);
     if (isRead && scan.again && !scan.cancelled)
       this.push(scan.node, scan.mode, scan.loud, scan.since);

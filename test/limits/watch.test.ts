@@ -1,6 +1,7 @@
 /** Watchers whose queue overflows: the limit that is lowered for it holds for the whole machine. */
 import { describe, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
 
 import { watch, type Watcher, type WatchOptions } from "bun-butter";
 
@@ -9,6 +10,9 @@ import { beside, inBursts, right, seeds } from "../support/replay.ts";
 import { sysctl } from "../support/sysctl.ts";
 import { tempDir } from "../support/temp.ts";
 import { line, listed, Model, treeOf, ways } from "../support/watch.ts";
+
+/** More entries than are looked at in a turn of the event loop. */
+const MANY = 20_000;
 
 describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) => {
   test("row 2: an overflow is told, and then the differences that it hid", async () => {
@@ -52,6 +56,28 @@ describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) =>
       "create root/new/deep/later",
       "change root/new/deep/later",
     ]);
+  });
+
+  test("row 20: what is gone after an overflow is told in slices", async () => {
+    using dir = tempDir(base);
+    mkdirSync(dir.at("root"));
+    for (let at = 0; at < MANY; at++) writeFileSync(dir.at(`root/${at}`), "");
+    await using watcher = openSmall(dir.at("root"));
+    await watcher.indexed;
+    for (let at = 0; at < MANY; at++) unlinkSync(dir.at(`root/${at}`));
+    const gone = new Set<string>();
+    let turns = 0;
+    const synced = watcher.sync().then(() => "synced");
+    let state: unknown;
+    do {
+      state = await Promise.race([synced, turn()]);
+      const { size } = gone;
+      for (const { type, path } of watcher.readEventsSync()) if (type === "delete") gone.add(path);
+      if (gone.size > size) turns++;
+    } while (state !== "synced");
+    expect(gone.size).toBe(MANY);
+    expect(turns).toBeGreaterThan(2);
+    expect(watcher.watched.entries).toBe(1);
   });
 
   test("row 2: an overflow before the tree is read is told, and what is there is known", async () => {

@@ -33,7 +33,7 @@ test.each([
       ...slow,
       open: () => openat(-100, dir.path, O.RDONLY | O.DIRECTORY, 0),
       found: (_, portion, length) => counts.push(countOf(portion, length)),
-      end: () => {},
+      end: () => true,
     });
     scanner.push(1, mode, loud);
     scanner.run(Infinity);
@@ -56,7 +56,7 @@ test("Scanner: of directories a few are read at once, of one with more entries t
     ...slow,
     open: ({ node }) => openat(-100, dir.at(names[node - 1] ?? ""), O.RDONLY | O.DIRECTORY, 0),
     found: (_, portion, length) => (entries += countOf(portion, length)),
-    end: ({ node }) => ended.push(names[node - 1] ?? ""),
+    end: ({ node }) => ended.push(names[node - 1] ?? "") > 0,
   });
   // The last wish comes first.
   names.forEach((_, at) => scanner.push(at + 1, "new", false));
@@ -69,6 +69,31 @@ test("Scanner: of directories a few are read at once, of one with more entries t
   expect(ended).toEqual([...small.toReversed(), "large"]);
   expect(entries).toBe(MANY);
 });
+
+test.each(["run", "finish"] as const)(
+  "Scanner: what is to be done at the end of a directory is done a part at a time (within %s)",
+  (within) => {
+    using dir = tempDir();
+    writeFileSync(dir.at("file"), "");
+    let left = 5;
+    using scanner = new Scanner({
+      ...slow,
+      open: () => openat(-100, dir.path, O.RDONLY | O.DIRECTORY, 0),
+      found: () => {},
+      end: () => --left === 0,
+    });
+    scanner.push(1, "compare", true);
+    for (const before of [5, 4, 3, 2]) {
+      if (within === "run") scanner.run(-Infinity);
+      else expect(scanner.finish(1, 1)).toBe(false);
+      expect(left).toBe(before - 1);
+      expect(scanner.isLoud(1)).toBe(true);
+    }
+    if (within === "run") scanner.run(-Infinity);
+    else expect(scanner.finish(1)).toBe(true);
+    expect([left, scanner.idle]).toEqual([0, true]);
+  },
+);
 
 test.each(["run", "finish"] as const)(
   "Scanner.finish() leaves alone what another directory's read has found (within %s)",
@@ -90,7 +115,7 @@ test.each(["run", "finish"] as const)(
         const [, , , start = 0, size = 0] = portion.rows;
         found.push(new TextDecoder().decode(portion.buffer.bytes.subarray(start, start + size)));
       },
-      end: () => {},
+      end: () => true,
     });
     // The last wish comes first.
     for (const at of names.keys()) scanner.push(names.length - at, "new", false);
@@ -128,7 +153,7 @@ function sweeping(dir: string, isTaken: (node: number) => boolean) {
     },
     open: ({ node }) => open(node),
     found: ({ node }, portion, length) => meet(portion, node, length),
-    end: () => {},
+    end: () => true,
   });
   return { scanner, told };
 }
