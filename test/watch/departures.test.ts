@@ -9,7 +9,7 @@ import { FanotifyBacklog } from "../../src/watch/fanotify-backlog.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { canFanotify, line, memory, ways } from "../support/watch.ts";
 
-const MANY = 20_000;
+const MANY = 40_000;
 
 /** More than leave at once. */
 const SOME = 2000;
