@@ -4,7 +4,7 @@
  *
  * Try it: `curl -N localhost:PORT`, or in a browser `new EventSource(url)` and `new WebSocket(url)`. A client that reads
  * slowly holds up nobody, and fills no memory: its events wait in the kernel, and if they become too many there, it gets
- * an "overflow" event, and then the differences.
+ * an "overflow" event, and then the differences. Only of what happens before the directory was read all is kept, 16 MiB at most.
  */
 import { watch, type Watcher, type WatchEvent } from "bun-butter";
 

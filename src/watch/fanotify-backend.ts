@@ -322,9 +322,7 @@ export class FanotifyBackend implements Backend {
     const outside = this.#outside;
     const { length } = key;
     if (outside === undefined || outside.find(key, 0, length) !== 0) return 0;
-    // All that are within the tree are known, and what is read tells of none that was.
-    if (this.#sink?.isEarly === true && !this.#sink.isReading && this.#backlog.count === 0)
-      return 0;
+    if (this.#isOutside(keyOf(key))) return 0;
     const where = this.#whereabouts(keyOf(key));
     if (where === "gone") {
       if (this.#backlog.isFull && this.#sink?.isEarly === true) this.#overflow(this.#sink);
@@ -341,6 +339,20 @@ export class FanotifyBackend implements Backend {
     }
     outside.add(key, 0, length);
     return 0;
+  }
+
+  /** Whether a directory that nobody knows can't have been within the tree: all that are there are known, and none leaves it in what was read. */
+  #isOutside(key: string): boolean {
+    const sink = this.#sink;
+    if (sink?.isEarly !== true || sink.isReading) return false;
+    if (this.#backlog.next(key, this.past.at) !== undefined) return false;
+    for (const dir of this.#backlog.renamedIn) if (this.#isKnown(dir)) return false;
+    return true;
+  }
+
+  #isKnown(key: string): boolean {
+    const id = this.#idOf(key);
+    return id !== 0 && this.#sink?.knows(id) === true;
   }
 
   /** Where a directory was at the time of the event. */

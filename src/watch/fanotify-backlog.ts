@@ -52,7 +52,8 @@ export class FanotifyBacklog {
   /** By the directory. */
   readonly #steps = new Map<string, PlacedStep[]>();
   #count = 0;
-  #renames = 0;
+  /** What directories are renamed in, or leave. */
+  readonly #renamedIn = new Set<string>();
   #expected = 0;
 
   /** How many events are still to be read ahead. */
@@ -86,7 +87,12 @@ export class FanotifyBacklog {
 
   /** Whether a directory is renamed in what is there. */
   get hasRenames(): boolean {
-    return this.#renames > 0;
+    return this.#renamedIn.size > 0;
+  }
+
+  /** What those are in before that. */
+  get renamedIn(): ReadonlySet<string> {
+    return this.#renamedIn;
   }
 
   /**
@@ -158,7 +164,8 @@ export class FanotifyBacklog {
     this.#told = this.#named = this.#end;
     this.#names.clear();
     this.#steps.clear();
-    this.#count = this.#renames = 0;
+    this.#renamedIn.clear();
+    this.#count = 0;
   }
 
   #note(
@@ -183,9 +190,8 @@ export class FanotifyBacklog {
       name = bytes.slice(to, nameEnd(bytes, to, next));
     });
     if (child === "" || name === undefined) return;
-    const isRename = (mask & RENAME) !== 0;
     this.#count++;
-    if (isRename) this.#renames++;
+    if ((mask & RENAME) !== 0) this.#renamedIn.add(parent);
     const at = chunk + offset;
     const step = { at, isMade: (mask & CREATE) !== 0, parent, name };
     const steps = this.#steps.get(child);

@@ -205,15 +205,15 @@ export class Recall {
     return this.#past.idOf(this.#tree.handle(node));
   }
 
-  /** What the directories that were read a moment ago are in by now. */
+  /** What the directories that were read a moment ago are in by now, but for roots, which are where they are. */
   #parents(): Map<Node, string> {
     const parents = new Map<Node, string>();
     for (const node of this.#directories.fresh.nodes) {
-      if (this.#tree.handle(node) === 0) continue;
+      if (this.#tree.handle(node) === 0 || this.#tree.has(node, FLAG.ANCHOR)) continue;
       const above = this.#past.above(this.#idOf(node));
       if (above !== undefined) parents.set(node, keyOf(above));
     }
-    this.#past.readOn();
+    if (parents.size > 0) this.#past.readOn();
     return parents;
   }
 
