@@ -21,6 +21,7 @@ import type { WatchEvent } from "bun-butter";
 import { Butter, butter, plainEnv, plant, rowsOf } from "../support/butter.ts";
 import { can, emulated } from "../support/capabilities.ts";
 import { run } from "../support/child.ts";
+import { poke } from "../support/poke.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { listed, Model } from "../support/watch.ts";
 
@@ -252,7 +253,7 @@ describe("how it is told", () => {
   test("--poll finds what the kernel does not tell of", async () => {
     writeFileSync(dir.at("mapped"), "text");
     await using watch = await Butter.watch([".", "--poll", "10ms", "--once"], { cwd: dir.path });
-    Bun.mmap(dir.at("mapped")).set(Buffer.from("TEXT"));
+    poke(dir.at("mapped"));
     expect(await watch.end()).toBe(0);
     expect(rowsOf(watch.stdout.text)).toEqual(["change ./mapped file"]);
   });

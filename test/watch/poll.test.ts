@@ -16,16 +16,12 @@ import { watch, type Watcher } from "bun-butter";
 
 import { bun, run } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
+import { poke } from "../support/poke.ts";
 import { tempDir } from "../support/temp.ts";
 import { line, ways } from "../support/watch.ts";
 
 /** More than any test takes: only `sync()` compares. */
 const NEVER = 2 ** 31 - 1;
-
-/** Changes a file as the kernel tells nobody of. */
-function poke(path: string, text: string): void {
-  Bun.mmap(path).set(Buffer.from(text));
-}
 
 describe.each(ways)("$backend", ({ backend, base }) => {
   async function lines(watcher: Watcher, root: string): Promise<readonly string[]> {

@@ -14,6 +14,7 @@ import {
 import { watch, type WatchOptions } from "bun-butter";
 
 import { parallel } from "../support/parallel.ts";
+import { poke } from "../support/poke.ts";
 import { type Outcome, right, seeds } from "../support/replay.ts";
 import { rootedAmid, rootedBeside } from "../support/rooted.ts";
 import { linesOf, type Place, within, write } from "../support/rows.ts";
@@ -218,15 +219,13 @@ describe.each(ways)("$backend", (way) => {
       const files = ["root/file", "root/c/file", "root/c/deep/file"];
       for (const path of files) write(place.at(path));
       await linesOf(watcher, place);
-      /** Changes a file as the kernel tells nobody of. */
-      const poke = (path: string): void => void Bun.mmap(place.at(path)).set(Buffer.from("TEXT"));
       for (const [path, told] of [
         ["root/c", ["root/c/file", "root/c/deep/file"]],
         ["root/c/deep/file", ["root/c/deep/file"]],
         ["root/c", ["root/c/file", "root/c/deep/file"]],
         ["root", files],
       ] as const) {
-        for (const file of files) poke(file);
+        for (const file of files) poke(place.at(file));
         watcher.add(place.at(path));
         const lines = await linesOf(watcher, place);
         expect(lines.toSorted()).toEqual(told.map((file) => `change ${file}`).toSorted());
