@@ -195,16 +195,6 @@ export class Watcher extends EventSource<WatchEvent> {
     }
   }
 
-  override ref(): this {
-    this.#timer?.ref();
-    return super.ref();
-  }
-
-  override unref(): this {
-    this.#timer?.unref();
-    return super.unref();
-  }
-
   get [Symbol.toStringTag](): string {
     return "Watcher";
   }
@@ -469,7 +459,7 @@ export class Watcher extends EventSource<WatchEvent> {
     return events;
   }
 
-  /** Waits for what comes by itself: other halves of renames, files that are left alone, batches that are full. */
+  /** Waits for what comes by itself: other halves of renames, files that are left alone, batches that are full. It does not hold the process: a pending read does. */
   #arm(now: number): void {
     if (this.#timer !== undefined || this.closed) return;
     const isSettled = this.#engine.waiting === 0 && !this.#engine.isUnsettled;
@@ -478,7 +468,7 @@ export class Watcher extends EventSource<WatchEvent> {
     const due = Math.min(hold, retryAt, this.#works.teller.due, this.#batchDue ?? Infinity);
     if (due === Infinity) return;
     this.#timer = setTimeout(() => this.#tick(), Math.max(1, Math.ceil(due - now)));
-    if (!this.hasRef()) this.#timer.unref();
+    this.#timer.unref();
   }
 
   #tick(): void {

@@ -977,6 +977,20 @@ describe.each(ways)("$backend", ({ backend, base }) => {
       expect(lines).toEqual(["end false"]);
     });
 
+    test("row 16: what is held back does not hold the process, and comes to a pending read", async () => {
+      const lines = await script(`
+        const watcher = watch(root, { backend: "${backend}", settle: 3_600_000 });
+        await watcher.ready;
+        writeFileSync(root + "/d", "");
+        console.log(watcher.readEventsSync().length);
+        const other = watch(root, { backend: "${backend}", settle: 1 });
+        await other.ready;
+        writeFileSync(root + "/e", "");
+        console.log((await other.readEvent()).type);
+      `);
+      expect(lines).toEqual(["0", "create"]);
+    });
+
     test("row 16: persistent: false does not keep a module from waiting for ready", async () => {
       const lines = await script(`
         for (let at = 0; at < 1000; at++) mkdirSync(root + "/d" + at);
