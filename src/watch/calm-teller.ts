@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { WatchChangeEvent } from "./event.ts";
+import type { WatchChangeEvent, WatchKind } from "./event.ts";
 import type { Settings } from "./options.ts";
 import type { PathName, Paths } from "./paths.ts";
 import { PlainTeller, type Told } from "./teller.ts";
@@ -14,6 +14,8 @@ interface Pending {
   type: "create" | "change";
   readonly first: number;
   last: number;
+  /** What was told of that is saved by this, if that may be another kind. */
+  readonly saved: WatchKind | undefined;
   /** Who did it last. */
   pid: number | undefined;
 }
@@ -41,8 +43,8 @@ export class CalmTeller extends PlainTeller {
   readonly #renames = new Map<Node, HeldRename>();
   /** By path. */
   readonly #deletes = new Map<string, HeldDelete>();
-  /** Whether what a rename is about to replace was told of. */
-  #replacedKnown = true;
+  /** What a rename is about to replace, as it was told of. */
+  #replaced: WatchKind | undefined;
 
   constructor(tree: Tree, paths: Paths, settings: Settings) {
     super(tree, paths, settings.stat);
@@ -76,8 +78,8 @@ export class CalmTeller extends PlainTeller {
   }
 
   override renamed(node: Node, from: PathName, replaced: boolean): void {
-    const isKnown = replaced && this.#replacedKnown;
-    this.#replacedKnown = true;
+    const known = replaced ? this.#replaced : undefined;
+    this.#replaced = undefined;
     if (this.#tree.isDirectory(node)) {
       this.#releaseHeld(Infinity);
       return super.renamed(node, from, replaced);
@@ -85,18 +87,19 @@ export class CalmTeller extends PlainTeller {
     const path = keyOfPath(this.#paths.shown(node));
     const pending = this.#pending.get(node);
     // What had the name was put aside or deleted a moment ago: this is what is saved.
-    const isSave = this.#deletes.delete(path) || this.#putAside(path, node);
+    const saved = this.#takeSaved(path, node);
     if (pending?.type === "create") {
       // Nobody knows its old name. What was there before now has other contents.
       this.#pending.delete(node);
-      if (isKnown || isSave) this.#changed(node);
+      if (saved !== undefined || known !== undefined) this.#changed(node, saved ?? known);
       else this.#pending.set(node, { ...pending, last: performance.now() });
       return;
     }
     const origin = this.#renames.get(node)?.from ?? from;
     this.#renames.delete(node);
     if (keyOfPath(origin) === path) return;
-    if (this.#atomic === 0 || replaced || isSave) return super.renamed(node, origin, replaced);
+    if (this.#atomic === 0 || replaced || saved !== undefined)
+      return super.renamed(node, origin, replaced);
     const due = performance.now() + this.#atomic;
     this.#renames.set(node, { from: origin, due, pid: this.pid });
   }
@@ -104,13 +107,14 @@ export class CalmTeller extends PlainTeller {
   override forgotten(node: Node): void {
     // What was in it goes before something else has its name.
     if (this.#tree.isDirectory(node)) this.#releaseHeld(Infinity);
-    this.#replacedKnown = this.#pending.get(node)?.type !== "create";
+    const pending = this.#pending.get(node);
+    this.#replaced = pending?.type === "create" ? undefined : (pending?.saved ?? this.kind(node));
     this.#pending.delete(node);
     const held = this.#renames.get(node);
     if (held === undefined) return;
     // Told by its old name, which nothing has any more.
     this.#renames.delete(node);
-    this.#replacedKnown = false;
+    this.#replaced = undefined;
     this.#holdDelete(at(held.from, this.event("delete", node)), held.from);
   }
 
@@ -143,13 +147,13 @@ export class CalmTeller extends PlainTeller {
 
   #made(node: Node): void {
     const path = keyOfPath(this.#paths.shown(node));
-    const isSave = this.#deletes.delete(path) || this.#putAside(path, node);
-    this.#hold(node, isSave ? "change" : "create");
+    const saved = this.#takeSaved(path, node);
+    this.#hold(node, saved === undefined ? "create" : "change", saved);
   }
 
-  #changed(node: Node): void {
+  #changed(node: Node, saved?: WatchKind): void {
     if (this.#pending.has(node) || this.#renames.has(node) || this.#settle !== undefined)
-      return this.#hold(node, "change");
+      return this.#hold(node, "change", saved);
     super.tell("change", node);
   }
 
@@ -159,7 +163,8 @@ export class CalmTeller extends PlainTeller {
     const held = this.#renames.get(node);
     this.#renames.delete(node);
     if (pending?.type === "create") return;
-    const event = this.event("delete", node);
+    const now = this.event("delete", node);
+    const event = pending?.saved === undefined ? now : { ...now, kind: pending.saved };
     const path = held?.from ?? this.#paths.shown(node);
     const told = held === undefined ? event : at(path, event);
     // What is told in parts goes with its directory.
@@ -167,11 +172,11 @@ export class CalmTeller extends PlainTeller {
     else this.emit(told);
   }
 
-  #hold(node: Node, type: Pending["type"]): void {
+  #hold(node: Node, type: Pending["type"], saved?: WatchKind): void {
     const now = performance.now();
     const known = this.#pending.get(node);
     const { pid } = this;
-    if (known === undefined) this.#pending.set(node, { type, first: now, last: now, pid });
+    if (known === undefined) this.#pending.set(node, { type, first: now, last: now, saved, pid });
     else {
       known.last = now;
       known.pid = pid;
@@ -182,16 +187,23 @@ export class CalmTeller extends PlainTeller {
     this.#deletes.set(keyOfPath(path), { event, due: performance.now() + this.#atomic });
   }
 
-  /** Whether what had this name before `by` is a backup now: it is new where it is. */
-  #putAside(path: string, by: Node): boolean {
+  /** What was told of that had this name a moment ago, and comes again as `by`. */
+  #takeSaved(path: string, by: Node): WatchKind | undefined {
+    const deleted = this.#deletes.get(path);
+    this.#deletes.delete(path);
+    return deleted?.event.kind ?? this.#putAside(path, by);
+  }
+
+  /** What had this name before `by`, if it is a backup now: it is new where it is. */
+  #putAside(path: string, by: Node): WatchKind | undefined {
     for (const [node, { from }] of this.#renames) {
       if (keyOfPath(from) !== path || node === by) continue;
       this.#renames.delete(node);
       this.#pending.delete(node);
       this.#hold(node, "create");
-      return true;
+      return this.kind(node);
     }
-    return false;
+    return undefined;
   }
 
   #dueOf({ first, last }: Pending): number {

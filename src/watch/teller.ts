@@ -81,6 +81,10 @@ export class PlainTeller implements Teller {
     return this.#about(type, node);
   }
 
+  protected kind(node: Node): WatchKind {
+    return kinds[this.#tree.kind(node)] ?? "other";
+  }
+
   protected emit(event: WatchEvent): void {
     this.order.add(event);
   }
@@ -115,7 +119,7 @@ export class PlainTeller implements Teller {
 
   #about<Type extends string>(type: Type, node: Node): About<Type> {
     const { text, bytes } = this.#paths.shown(node);
-    const kind = kinds[this.#tree.kind(node)] ?? "other";
+    const kind = this.kind(node);
     const { pid } = this;
     // Most events have no more than this, and a storm has a million of them.
     if (bytes === undefined && !this.#stat)

@@ -527,6 +527,31 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     testRows({ backend, base }, rows);
   });
 
+  test("row 6: with atomic, what is deleted was of the kind that was told, whatever was there for a moment", async () => {
+    const row = {
+      before({ at }: Place): void {
+        symlinkSync("nothing", at("root/linked"));
+        write(at("root/written"));
+      },
+      options: { atomic: 100 },
+    };
+    await within(row, async (watcher, { at }) => {
+      const names = ["linked", "written"].map((name) => at(`root/${name}`));
+      const [linked = "", written = ""] = names;
+      await watcher.indexed;
+      for (const name of names) unlinkSync(name);
+      write(linked);
+      symlinkSync("nothing", written);
+      for (const name of names) unlinkSync(name);
+      const told = new Map<string, string>();
+      for await (const { type, path, kind } of watcher) {
+        if (!told.has(path)) told.set(path, `${type} ${kind}`);
+        if (told.size === 2) break;
+      }
+      expect([told.get(linked), told.get(written)]).toEqual(["delete symlink", "delete file"]);
+    });
+  });
+
   /** What each script begins with: a directory of its own, and the lines of what a watcher tells. */
   const prelude = `
   import { appendFileSync, chmodSync, chownSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
