@@ -19,7 +19,7 @@ import { Recent } from "./recent.ts";
 import { Rules } from "./rules.ts";
 import { type ScanMode, Scanner } from "./scanner.ts";
 import type { Teller } from "./teller.ts";
-import type { Times } from "./times.ts";
+import type { Known, Times } from "./times.ts";
 import { FLAG, KIND, type Kind, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
 import { Watches } from "./watches.ts";
 
@@ -30,7 +30,9 @@ export interface EngineOptions {
   readonly followSymlinks: boolean;
   /** Whether what happens is told before the tree is read. */
   readonly isEarly: boolean;
-  /** Where times of files are kept, if they are compared with the disk again and again. */
+  /** What the user knows of files. */
+  readonly known: Known;
+  /** The same, if they are compared with the disk again and again. */
   readonly times?: Times | undefined;
 }
 
@@ -304,7 +306,7 @@ export class Directories implements Disposable {
     this.#teller.tell("change", node);
   }
 
-  /** Whether a file was changed since then, or since it was told of if that is known. */
+  /** Whether a file was changed since then, and nobody was told. */
   isChanged(node: Node, since: number): boolean {
     return since !== Infinity && this.isNews(node, changedAt(this.#paths.real(node)), since);
   }
@@ -314,9 +316,15 @@ export class Directories implements Disposable {
     this.#times?.note(node, changedAt(this.#paths.real(node)));
   }
 
-  /** Whether that is a change of a file: since it was told of if that is known, or else since then. */
+  /** Whether that is a change of a file since then of which nobody was told. */
   isNews(node: Node, changed: number, since: number): boolean {
-    return this.#times?.differs(node, changed) ?? changed >= since;
+    return this.#options.known.isNews(node, changed, since);
+  }
+
+  /** What happened since then may never be told. */
+  lose(since: number): void {
+    this.endEarly();
+    this.#options.known.lost(since);
   }
 
   /** Reads a directory, or what a followed link leads to, if that is within the tree. */

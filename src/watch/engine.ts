@@ -176,12 +176,13 @@ export class Engine implements Sink, Disposable {
   }
 
   overflow(): void {
-    this.directories.endEarly();
+    const since = this.#emptied - CLOCK_SLACK;
+    this.directories.lose(since);
     this.#teller.overflow();
     this.directories.watches.limits.forgive();
     const { trust } = this.directories.watches;
     const isSure = this.#isClockSteady && this.roots.areInPlace(trust.since);
-    this.roots.establishAll(this.#emptied - CLOCK_SLACK, isSure ? "repair" : "compare");
+    this.roots.establishAll(since, isSure ? "repair" : "compare");
   }
 
   /** Compares all that is watched with the disk. */

@@ -286,7 +286,7 @@ export class Reading implements Reader, Disposable {
         continue;
       }
       const changed = still.changedIn(fd, child);
-      if (changed >= since) this.#directories.tellChanged(child);
+      if (this.#directories.isNews(child, changed, since)) this.#directories.tellChanged(child);
       // It was deleted since we looked.
       if (changed === -Infinity) isSame = false;
     }

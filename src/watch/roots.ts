@@ -9,9 +9,9 @@ import type { RawChange, RawEvent } from "./backend.ts";
 import type { Directories } from "./directories.ts";
 import { type Guarded, Guards } from "./guards.ts";
 import { type Look, look } from "./look.ts";
-import { CLOCK_SLACK } from "./pace.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "./paths.ts";
 import type { ScanMode } from "./scanner.ts";
+import { byNow } from "./times.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
 
 /** One path that is watched. */
@@ -19,14 +19,14 @@ export interface Root extends Guarded {
   /** What `remove` is called with. */
   readonly key: string;
   node: Node;
-  /** When it was compared with the disk last: milliseconds since 1970. */
-  compared: number;
+  /** What was changed before that is not told: milliseconds since 1970. */
+  since: number;
 }
 
 /** A path that is watched because another one is. */
 interface Covered extends Anchor {
-  /** When it was compared with the disk last, beside the other one. */
-  compared: number;
+  /** The same as of a root, which it may have been. */
+  readonly since: number;
 }
 
 const SLASH = 0x2f;
@@ -108,19 +108,20 @@ export class Roots {
   #add(anchor: Anchor, loud: boolean): boolean {
     const key = keyOf(anchor.real);
     const { start } = this.#directories.watches;
-    const now = start?.at ?? Date.now();
     const above = this.#coverOf(anchor);
     if (above !== undefined) {
-      const since = Math.max(above.compared, this.#covered.get(key)?.compared ?? 0);
-      this.#covered.set(key, { ...anchor, compared: now });
+      const { since } = this.#covered.get(key) ?? above;
+      this.#covered.set(key, { ...anchor, since });
       if (start !== undefined) return true;
-      return this.#comparePart(above, anchor, since - CLOCK_SLACK);
+      return this.#comparePart(above, anchor, since);
     }
+    const now = byNow(start?.at);
     const known = this.#roots.get(key);
     const root = known ?? this.#rootOf(anchor, now);
     this.#roots.set(key, root);
-    this.#establish(root, loud, known === undefined ? Infinity : root.compared - CLOCK_SLACK);
-    root.compared = now;
+    const isNew = root.node === NONE;
+    if (isNew) root.since = now;
+    this.#establish(root, loud, isNew ? Infinity : root.since);
     this.#joinAll(root, loud);
     return (
       root.node !== NONE &&
@@ -255,8 +256,8 @@ export class Roots {
     return undefined;
   }
 
-  #rootOf({ shown, real }: Anchor, compared: number): Root {
-    return { shown, real, key: keyOf(real), node: NONE, guards: [], awaited: "", compared };
+  #rootOf({ shown, real }: Anchor, since: number): Root {
+    return { shown, real, key: keyOf(real), node: NONE, guards: [], awaited: "", since };
   }
 
   #drop(root: Root): void {
@@ -292,8 +293,8 @@ export class Roots {
     const names = namesOf(root.real, part.real);
     const last = names.pop();
     const { node } = part;
-    const { shown, real, compared } = part;
-    this.#covered.set(part.key, { shown, real, compared });
+    const { shown, real, since } = part;
+    this.#covered.set(part.key, { shown, real, since });
     if (node === NONE || last === undefined) return this.#drop(part);
     // Watched before the guards are given up, which are the same directories: no event is of nobody.
     const dir = root.node === NONE ? NONE : this.#directories.lead(root.node, names, loud);
@@ -309,8 +310,8 @@ export class Roots {
   }
 
   /** Makes a part of a root a root, with all that is known of it. */
-  #part(root: Root, anchor: Anchor): void {
-    const part = this.#rootOf(anchor, root.compared);
+  #part(root: Root, anchor: Covered): void {
+    const part = this.#rootOf(anchor, anchor.since);
     this.#covered.delete(part.key);
     this.#roots.set(part.key, part);
     const [node, dir] = this.#find(root, anchor);

@@ -122,8 +122,12 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /**
    * Watches another path. One that is watched already is compared with the disk, which finds what the kernel does not tell
-   * of: changes on a network file system, writes through mmap, mounts and unmounts. What could not be watched is tried again. An
-   * absolute path that leads elsewhere than when it was added is watched where it leads now, and no more where it led.
+   * of: changes on a network file system, writes through mmap, mounts and unmounts. A file is changed if its time is later than when it
+   * was told of last, or else than when its path was watched. That time goes in steps of up to 10 ms, and is the server's on a network file
+   * system: what nothing tells of within the same step is not found, unlike with the option `poll`, which compares each file with what it was.
+   *
+   * What could not be watched is tried again. An absolute path that leads elsewhere than when it was added is watched where it leads now,
+   * and no more where it led.
    *
    * @throws {ValueError} `ENOENT`, `ENOTDIR`, `ELOOP`: it is not there. `EBADF`: closed. `EBUSY`: called by a function that ignores.
    * @throws {PermissionError} `EACCES`: a directory above it may not be searched.

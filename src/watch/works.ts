@@ -11,7 +11,7 @@ import { Ignore } from "./ignore.ts";
 import type { Settings } from "./options.ts";
 import { Paths } from "./paths.ts";
 import { PlainTeller } from "./teller.ts";
-import { TimedTeller, Times } from "./times.ts";
+import { NotingTeller, Tellings, Times } from "./times.ts";
 import { Tree } from "./tree.ts";
 
 /** The works of a watcher. */
@@ -32,14 +32,21 @@ export function worksOf(settings: Settings, { make }: Choice, isEarly: boolean):
   const teller = isCalm
     ? new CalmTeller(tree, paths, settings)
     : new PlainTeller(tree, paths, settings.stat);
-  const times = settings.poll === 0 ? undefined : new Times();
-  const timed = times === undefined ? teller : new TimedTeller(tree, paths, times, teller);
+  const times = settings.poll === 0 ? undefined : new Times(paths);
+  const known = times ?? new Tellings();
   const backend = make();
-  const options = { ...settings, times, isEarly };
+  const options = { ...settings, known, times, isEarly };
   return {
     tree,
     backend,
     teller,
-    engine: new Engine(tree, paths, backend, ignore, timed, options),
+    engine: new Engine(
+      tree,
+      paths,
+      backend,
+      ignore,
+      new NotingTeller(tree, known, teller),
+      options,
+    ),
   };
 }

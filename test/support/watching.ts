@@ -10,6 +10,7 @@ import { InotifyBackend } from "../../src/watch/inotify-backend.ts";
 import { Paths } from "../../src/watch/paths.ts";
 import { resolvePath } from "../../src/watch/resolve.ts";
 import { PlainTeller } from "../../src/watch/teller.ts";
+import { Tellings } from "../../src/watch/times.ts";
 import { type Node, NONE, Tree } from "../../src/watch/tree.ts";
 import { Model } from "./watch.ts";
 
@@ -53,7 +54,12 @@ export class Watching implements Disposable {
     this.#root = root;
     this.#backend = new Interrupted(around);
     const ignore = new Ignore([], undefined);
-    const options = { depth: Infinity, followSymlinks: false, isEarly: false };
+    const options = {
+      depth: Infinity,
+      followSymlinks: false,
+      isEarly: false,
+      known: new Tellings(),
+    };
     this.#engine = new Engine(
       this.#tree,
       this.#paths,

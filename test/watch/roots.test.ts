@@ -234,6 +234,42 @@ describe.each(ways)("$backend", (way) => {
     });
   });
 
+  test.each([{}, { initial: true }, { settle: 1 }, { followSymlinks: true }])(
+    "add() of what is watched tells no change that was told, or was before it was watched: %j",
+    async (options) => {
+      const before = ({ at }: Place): void => {
+        mkdirSync(at("root/c/deep"), { recursive: true });
+        for (const path of ["root/old", "root/c/old", "out/alone"]) write(at(path));
+      };
+      const watched = ({ at }: Place): string[] => [at("root"), at("out/alone")];
+      await within(way, { before, watch: watched, options }, async (watcher, place) => {
+        const { at } = place;
+        await watcher.indexed;
+        const isTold = async (lines: readonly string[]): Promise<void> => {
+          for (const path of ["root", "root/c", "root/c/old", "root", "out/alone"]) {
+            watcher.add(at(path));
+            expect(await linesOf(watcher, place)).toEqual([...lines]);
+          }
+        };
+        await linesOf(watcher, place);
+        await isTold([]);
+        for (const path of ["root/new", "root/c/deep/new", "out/alone"]) write(at(path));
+        await linesOf(watcher, place);
+        await isTold([]);
+        chmodSync(at("root/old"), 0o600);
+        renameSync(at("root/c/deep/new"), at("root/moved"));
+        await linesOf(watcher, place);
+        await isTold([]);
+        for (const path of ["root/c/old", "root/moved", "out/alone"]) poke(at(path));
+        watcher.add(at("root"));
+        watcher.add(at("out/alone"));
+        const told = ["change out/alone", "change root/c/old", "change root/moved"];
+        expect((await linesOf(watcher, place)).toSorted()).toEqual(told);
+        await isTold([]);
+      });
+    },
+  );
+
   test("remove() of a link ends what it led to, and add() watches what it leads to now", async () => {
     await using(["out"], async (watcher, place) => {
       const link = place.at("link");

@@ -605,8 +605,7 @@ describe.each(ways)("$backend", ({ backend, base }) => {
         limit(100);
         watcher.add(root);
         await watcher.sync();
-        // What was written since it was watched is told again, and nothing else.
-        console.log(watcher.watched.failed, watcher.readEventsSync().map(({ type }) => type).join());
+        console.log(watcher.watched.failed, watcher.readEventsSync().length);
         for (const name of ["a", "b", "c", "d", "e", "f"]) mkdirSync(root + "/" + name + "/new");
         await tell(watcher);
         `,
@@ -619,7 +618,7 @@ describe.each(ways)("$backend", ({ backend, base }) => {
           "true 7 7 0",
           "create root/file",
           "change root/file",
-          "0 change",
+          "0 0",
           ...["a", "b", "c", "d", "e", "f"].map((name) => `create root/${name}/new`),
         ]);
       },
