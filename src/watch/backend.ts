@@ -136,10 +136,6 @@ export interface Past {
   readOn(): void;
   /** Tells something of what an event said that was handed out last. */
   during(tell: () => void): void;
-  /** All that is to be read of directories by now was read: what has happened up to now is read before any of it is told, and nothing that happens later. */
-  mark(): void;
-  /** Whether all that had happened when that was called last is told. */
-  readonly isMarkTold: boolean;
   /** Whether anything has happened that is not told yet. */
   readonly hasMore: boolean;
   /** Whether directories come or go in what is still to be told. */
@@ -201,6 +197,13 @@ export interface Backend {
    * @returns Whether that was all: else it goes on with the next read.
    */
   decode(buffer: Pinned, length: number, sink: Sink): boolean;
+  /**
+   * All that is to be read of directories by now was read: what has happened up to now may have been before that, and nothing that
+   * happens later. As long as what was in them can be told, all of it is read before any of it is told.
+   */
+  mark(): void;
+  /** Whether all that had happened when that was called last is told, but for what is told now if that is later. */
+  readonly isMarkTold: boolean;
   /** What was in directories before, if that can be told. */
   readonly past: Past | undefined;
   /** Nothing is left to read: hands out what was held back. */

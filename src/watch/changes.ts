@@ -251,8 +251,7 @@ export class Changes {
 
   /** Whether what is known of a directory's entries may be newer than what is told now. An inode alone says little: a file that is deleted leaves its own to the next. */
   #isMet(dir: Node): boolean {
-    const { isExact, met } = this.#directories;
-    return !isExact || met.has(dir) || this.#ahead.isFresh(dir);
+    return this.#directories.isMet(dir) || this.#ahead.isFresh(dir);
   }
 
   /** Whether an entry may have that inode: not of all it is known. */

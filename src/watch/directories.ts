@@ -44,6 +44,7 @@ export class Directories implements Disposable {
   readonly #reading: Reading;
   readonly #tree: Tree;
   readonly #paths: Paths;
+  readonly #backend: Backend;
   readonly #ignore: Ignore;
   readonly #rules: Rules;
   readonly #teller: Teller;
@@ -66,6 +67,8 @@ export class Directories implements Disposable {
   recall: Recall | undefined;
   /** Whether what was read quietly was read before what is told next. */
   #isSettled = false;
+  /** Whether nothing was read since the backend's mark. */
+  #isMarked = false;
   /** Whether an entry left, and may come back elsewhere. */
   isHeld: () => boolean = () => false;
   /** Called for each entry that goes. */
@@ -93,6 +96,7 @@ export class Directories implements Disposable {
   ) {
     this.#tree = tree;
     this.#paths = paths;
+    this.#backend = backend;
     this.watches = new Watches(tree, paths, backend, teller);
     this.#ignore = ignore;
     this.#rules = new Rules(tree, paths, ignore, teller);
@@ -129,9 +133,39 @@ export class Directories implements Disposable {
     return this.#options.depth;
   }
 
-  /** Whether what is known, and nobody was told of, was there before what is told next. */
+  /** Whether what is known, and nobody was told of, was there before what is told now. */
   get isExact(): boolean {
-    return this.recall !== undefined || this.#isSettled;
+    return this.recall !== undefined || this.#isSettled || this.isPast;
+  }
+
+  /** Whether what is known of a directory may be newer than what is told now, because that was read a moment ago. */
+  isMet(dir: Node): boolean {
+    return !this.isExact || (this.met.has(dir) && !this.isPast);
+  }
+
+  /** Whether all that was read was read before what is told now, whatever has happened since. */
+  get isPast(): boolean {
+    return this.#isMarked && this.#backend.isMarkTold;
+  }
+
+  /** All that is to be read by now was read. */
+  mark(): void {
+    if (this.isClosed) return;
+    this.#backend.mark();
+    this.#isMarked = this.lost.size === 0;
+  }
+
+  /** Something is read. */
+  #unmark(): void {
+    this.#isSettled ||= this.isPast;
+    this.#isMarked = false;
+  }
+
+  /** Some of a directory is read, which may be newer than what is told next. */
+  meet(dir: Node, loud: boolean): void {
+    this.#unmark();
+    if (loud) this.met.add(dir);
+    else if (this.isEarly) this.fresh.add(dir);
   }
 
   /** Nothing is left to read: what was read of directories is known, and not only met. */
@@ -335,7 +369,7 @@ export class Directories implements Disposable {
     if (mode === "check" && this.#reading.isCertain(node)) return;
     const isLate = mode === "new" && loud && this.recall !== undefined && this.#isUnknown(node);
     if (isLate) this.recall?.postpone(node);
-    if (!loud) this.#isSettled = false;
+    if (!loud) this.#isSettled = this.#isMarked = false;
     this.scanner.push(node, mode, loud && !isLate, since);
   }
 

@@ -219,7 +219,7 @@ export class Engine implements Sink, Disposable {
     const { scanner } = this.directories;
     if (scanner.idle) return;
     scanner.run(limit, least);
-    if (scanner.idle && this.isEarly) this.#past?.mark();
+    if (scanner.idle) this.directories.mark();
   }
 
   get isClosed(): boolean {
@@ -300,7 +300,8 @@ export class Engine implements Sink, Disposable {
 
   /** Whether all that happened before directories were read is told, whatever has happened since. */
   get isCaughtUp(): boolean {
-    return this.isEarly && !this.isReading && this.#past?.isMarkTold === true;
+    if (this.isReading) return false;
+    return this.isEarly ? this.#backend.isMarkTold : this.directories.isPast;
   }
 
   /** All that happened before directories were read is told. */

@@ -165,6 +165,7 @@ export class FanotifyBackend implements Backend {
         if (sink.isBusy) this.#isHeld = true;
         else this.#decode(records, end, mask, pid, sink);
         if (this.#isHeld) stopped = at;
+        else this.#backlog.passed();
       },
     );
     this.#isHeld = false;
@@ -186,6 +187,14 @@ export class FanotifyBackend implements Backend {
       this.#settle(child, sink);
     }
     this.#table.recycle();
+  }
+
+  mark(): void {
+    this.past.mark();
+  }
+
+  get isMarkTold(): boolean {
+    return this.past.isMarkTold;
   }
 
   end(): void {

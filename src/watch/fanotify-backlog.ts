@@ -56,7 +56,7 @@ export class FanotifyBacklog {
   readonly #renamedIn = new Set<string>();
   #expected = 0;
 
-  /** How many events are still to be read ahead. */
+  /** How many events are still to be read of those that were there at some time. */
   get expected(): number {
     return this.#expected;
   }
@@ -64,6 +64,11 @@ export class FanotifyBacklog {
   /** So many are, of what the kernel has. */
   expect(events: number): void {
     this.#expected = events;
+  }
+
+  /** One was told without being kept here. */
+  passed(): void {
+    if (this.#expected > 0) this.#expected--;
   }
 
   get isEmpty(): boolean {
@@ -110,7 +115,7 @@ export class FanotifyBacklog {
     this.#size += length;
     this.#end += length;
     read_fanotify_events(block, length, (offset, next, records, mask) => {
-      if (this.#expected > 0) this.#expected--;
+      this.passed();
       if ((mask & DIR) !== 0 && (mask & COMES_OR_GOES) !== 0)
         this.#note(block, at, offset, next, records, mask);
     });

@@ -6,7 +6,7 @@
 import { OSError } from "../errors.ts";
 import { LONGEST_RECORD } from "../events/intake.ts";
 import { type Pinned, pinned, PinnedString } from "../libc.ts";
-import { read_nonblock } from "../syscalls/fd.ts";
+import { ioctl_fionread, read_nonblock } from "../syscalls/fd.ts";
 import {
   IN,
   IN_REPORTED,
@@ -95,6 +95,9 @@ export class InotifyBackend implements Backend {
   readonly #leaving = new Map<number, number>();
   /** What was read and is not handed out yet. */
   #rest = NOTHING;
+  /** Where in what was read is what is handed out now, and where what happened begins that is later than the mark. */
+  #at = 0;
+  #markAt = 0;
 
   /**
    * @param modify Whether each write is of interest, and not only that a writer closed a file.
@@ -172,8 +175,10 @@ export class InotifyBackend implements Backend {
     for (let at = 0; at + INOTIFY_EVENT_SIZE <= length;) {
       if (sink.isBusy) {
         this.#rest = bytes.slice(at, length);
+        this.#pass(at);
         return false;
       }
+      this.#at = at;
       const record = at >>> 2;
       const handle = words[record] ?? 0;
       const mask = words[record + 1] ?? 0;
@@ -201,7 +206,22 @@ export class InotifyBackend implements Backend {
         change === "create" && !event.isDirectory ? nextOf(words, record, length >>> 2) : undefined;
       sink.entry(event);
     }
+    this.#pass(length);
     return true;
+  }
+
+  mark(): void {
+    this.#markAt = this.#rest.length + ioctl_fionread(this.fd);
+  }
+
+  get isMarkTold(): boolean {
+    return this.#at >= this.#markAt;
+  }
+
+  /** So much of what was read is handed out. */
+  #pass(length: number): void {
+    this.#at = 0;
+    this.#markAt = Math.max(0, this.#markAt - length);
   }
 
   /** Whether an event is of an entry of a directory that is watched. If it is of something else, that is told. */

@@ -297,8 +297,7 @@ export class Reading implements Reader, Disposable {
   found(scan: Scan, portion: Portion, length: number): void {
     if (!this.#tree.isEmpty(scan.node)) this.#directories.recall?.expose(scan.node);
     const { node: dir, mode, loud } = scan;
-    if (loud) this.#directories.met.add(dir);
-    else if (this.#directories.isEarly) this.#directories.fresh.add(dir);
+    this.#directories.meet(dir, loud);
     // Nobody wants to know of each, and nobody counts them.
     const isLinked = this.#tree.has(dir, FLAG.LINKED | FLAG.FOLLOWED);
     const isKept = isLinked || this.#ignore.active || this.#times !== undefined;

@@ -5,7 +5,7 @@ import { InotifyBackend } from "../../src/watch/inotify-backend.ts";
 import { Paths } from "../../src/watch/paths.ts";
 import { Reading } from "../../src/watch/reading.ts";
 import { Roots } from "../../src/watch/roots.ts";
-import type { Scan } from "../../src/watch/scanner.ts";
+import { type Scan, Scanner } from "../../src/watch/scanner.ts";
 
 type Method = (this: unknown, ...args: never[]) => unknown;
 
@@ -66,4 +66,22 @@ export function aroundReading(mode: Scan["mode"], act: () => void, later: () => 
     before(Reading.prototype, "open", open as Method),
     before(Reading.prototype, "end", end as Method),
   ]);
+}
+
+/** Calls `act` when all directories of a watcher were read for the first time, and before anything else is done. */
+export function afterReading(act: () => void): Disposable {
+  const { prototype } = Scanner;
+  const { run } = prototype;
+  let isOver = false;
+  prototype.run = function (limit, least) {
+    run.call(this, limit, least);
+    if (isOver || !this.idle) return;
+    isOver = true;
+    act();
+  };
+  return {
+    [Symbol.dispose]() {
+      prototype.run = run;
+    },
+  };
 }

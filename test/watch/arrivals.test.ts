@@ -1,0 +1,127 @@
+/** What comes from outside to names of a tree that was read a moment ago, while events of before that are still to be told. */
+import { describe, expect, test } from "bun:test";
+import { linkSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+
+import { watch, type WatchOptions } from "bun-butter";
+
+import { afterReading } from "../support/between.ts";
+import { tempDir } from "../support/temp.ts";
+import { line, ways } from "../support/watch.ts";
+
+type At = (name: string) => string;
+
+interface Case {
+  readonly what: string;
+  readonly act: (at: At) => void;
+  readonly events: readonly string[];
+  /** The same with `settle`. */
+  readonly settled?: readonly string[];
+  /** The same with `atomic`. */
+  readonly atomic?: readonly string[];
+}
+
+function replace(at: At): void {
+  writeFileSync(at("out/new"), "");
+  renameSync(at("out/new"), at("root/d/file"));
+}
+
+const cases: readonly Case[] = [
+  {
+    what: "a file that is replaced and deleted",
+    act: (at) => {
+      replace(at);
+      unlinkSync(at("root/d/file"));
+    },
+    events: ["change d/file", "delete d/file"],
+    settled: ["delete d/file"],
+  },
+  {
+    what: "a file that is replaced twice and deleted",
+    act: (at) => {
+      replace(at);
+      replace(at);
+      unlinkSync(at("root/d/file"));
+    },
+    events: ["change d/file", "delete d/file"],
+    settled: ["delete d/file"],
+  },
+  {
+    what: "a file that is replaced",
+    act: replace,
+    events: ["change d/file"],
+  },
+  {
+    what: "a file that is replaced twice, and has its first inode again",
+    act: (at) => {
+      replace(at);
+      renameSync(at("out/same"), at("root/d/file"));
+    },
+    events: ["change d/file"],
+  },
+  {
+    what: "a file that is deleted, and another one that comes and goes",
+    act: (at) => {
+      unlinkSync(at("root/d/file"));
+      replace(at);
+      unlinkSync(at("root/d/file"));
+    },
+    events: ["delete d/file", "create d/file", "delete d/file"],
+    settled: ["delete d/file"],
+    atomic: ["delete d/file"],
+  },
+  {
+    what: "a new file that goes again",
+    act: (at) => {
+      writeFileSync(at("out/new"), "");
+      renameSync(at("out/new"), at("root/d/new"));
+      unlinkSync(at("root/d/new"));
+    },
+    events: ["create d/new", "delete d/new"],
+    settled: [],
+    atomic: [],
+  },
+];
+
+/** Some of these need the tree. */
+const options: readonly WatchOptions[] = [
+  {},
+  { depth: 8 },
+  { initial: true },
+  { depth: 8, settle: 1 },
+  { depth: 8, atomic: 1 },
+];
+
+/** Files with names so long that a read of what happens to them returns some hundred. */
+const amounts = [0, 10, 400] as const;
+
+describe.each(ways)("$backend tells exactly of", ({ backend, base }) => {
+  describe.each(options)("with %p", (option) => {
+    test.each(cases)("$what", async ({ act, events, settled = events, atomic = events }) => {
+      for (const amount of amounts) {
+        using dir = tempDir(base);
+        for (const name of ["root/d", "root/noise", "out"])
+          mkdirSync(dir.at(name), { recursive: true });
+        writeFileSync(dir.at("root/d/file"), "");
+        linkSync(dir.at("root/d/file"), dir.at("out/same"));
+        using _ = afterReading(() => {
+          for (let at = 0; at < amount; at++)
+            writeFileSync(dir.at(`root/noise/${"x".repeat(200)}${at}`), "");
+        });
+        await using watcher = watch(dir.at("root"), { backend, ...option });
+        await watcher.ready;
+        act((name) => dir.at(name));
+        await watcher.sync();
+        const told = watcher
+          .readEventsSync()
+          .map((event) => line(event, dir.at("root")))
+          .filter((text) => text.includes(" d/"));
+        const before = option.initial === true ? ["create d/", "create d/file"] : [];
+        const expected =
+          option.settle === undefined ? (option.atomic === undefined ? events : atomic) : settled;
+        // Two changes, one after the other, are as good as one.
+        const once = told.filter((text, at) => text !== told[at - 1]);
+        expect([amount, once]).toEqual([amount, [...before, ...expected]]);
+      }
+    });
+  });
+});
