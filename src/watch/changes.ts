@@ -8,7 +8,7 @@ import type { RawEvent } from "./backend.ts";
 import type { Directories } from "./directories.ts";
 import type { Doubts } from "./doubts.ts";
 import type { Hindsight } from "./hindsight.ts";
-import { look } from "./look.ts";
+import { type Look, look } from "./look.ts";
 import type { Held, Moves } from "./moves.ts";
 import type { Paths } from "./paths.ts";
 import type { Roots } from "./roots.ts";
@@ -254,6 +254,12 @@ export class Changes {
     return this.#directories.isMet(dir) || this.#ahead.isFresh(dir);
   }
 
+  /** Whether an entry is what has its name by now. Of what is gone that can't be known: it may have been there before, and if it were told as made, it might never be told that it is gone. */
+  #isWhatCame(node: Node, now: Look | undefined): boolean {
+    if (now === undefined) return this.#tree.has(node, FLAG.TOLD);
+    return now.ino === this.#tree.ino(node) && now.kind === this.#tree.kind(node);
+  }
+
   /** Whether an entry may have that inode: not of all it is known. */
   #maySame(ino: number, node: Node): boolean {
     return [0, ino].includes(this.#tree.ino(node)) || ino === 0;
@@ -287,17 +293,17 @@ export class Changes {
       this.#directories.drop(known, true);
       return this.#moves.replaced(this.#makeCome(dir, name, true, child));
     }
-    const isSame =
-      !isBefore &&
-      this.#isMet(dir) &&
-      (now === undefined ||
-        (now.ino === this.#tree.ino(known) && now.kind === this.#tree.kind(known)));
+    const isSame = !isBefore && this.#isMet(dir) && this.#isWhatCame(known, now);
     if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory)
       this.#directories.become(known, now);
     this.#moves.replaced(known);
     // A scan has met it, or it took the place of what a scan has met.
     if (isSame || (isDirectory && !isBefore)) this.#directories.tellMade(known);
-    else if (!isDirectory) this.#teller.tell("change", known);
+    else if (!isDirectory) {
+      this.#teller.tell("change", known);
+      // It is not made by what comes next.
+      if (!isBefore) this.#tree.set(known, FLAG.TOLD);
+    }
     this.#hindsight.remember(known, now);
     this.#directories.enter(known, "check", true);
   }

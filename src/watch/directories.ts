@@ -152,7 +152,8 @@ export class Directories implements Disposable {
   mark(): void {
     if (this.isClosed) return;
     this.#backend.mark();
-    this.#isMarked = this.lost.size === 0;
+    // What happened to an entry that left is told when it is known where to.
+    this.#isMarked = this.lost.size === 0 && !this.isHeld();
   }
 
   /** Something is read. */

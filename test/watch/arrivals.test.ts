@@ -82,6 +82,28 @@ const cases: readonly Case[] = [
   },
 ];
 
+/** What happens when the tree was read, and may have happened before that: what is told last of it, and that nothing was made. */
+const early = [
+  {
+    what: "the end of a file that is replaced and deleted when it was read",
+    act: (at: At): void => {
+      replace(at);
+      unlinkSync(at("root/d/file"));
+    },
+    last: "delete d/file",
+  },
+  {
+    what: "a change of a file that is replaced twice when it was read",
+    act: (at: At): void => {
+      replace(at);
+      // The kernel makes one event of two that are the same, one after the other.
+      writeFileSync(at("root/d/other"), "");
+      replace(at);
+    },
+    last: "change d/file",
+  },
+];
+
 /** Some of these need the tree. */
 const options: readonly WatchOptions[] = [
   {},
@@ -122,6 +144,22 @@ describe.each(ways)("$backend tells exactly of", ({ backend, base }) => {
         const once = told.filter((text, at) => text !== told[at - 1]);
         expect([amount, once]).toEqual([amount, [...before, ...expected]]);
       }
+    });
+
+    test.each(early)("$what", async ({ act, last }) => {
+      using dir = tempDir(base);
+      for (const name of ["root/d", "out"]) mkdirSync(dir.at(name), { recursive: true });
+      writeFileSync(dir.at("root/d/file"), "");
+      // What comes has another inode than what was there.
+      linkSync(dir.at("root/d/file"), dir.at("out/same"));
+      using _ = afterReading(() => act((name) => dir.at(name)));
+      await using watcher = watch(dir.at("root"), { backend, ...option });
+      await watcher.sync();
+      const told = watcher.readEventsSync().map((event) => line(event, dir.at("root")));
+      const ofFile = told.filter((text) => text.endsWith(" d/file"));
+      expect(ofFile.at(-1)).toBe(last);
+      const creates = ofFile.filter((text) => text.startsWith("create "));
+      expect(creates.length).toBe(option.initial === true ? 1 : 0);
     });
   });
 });
