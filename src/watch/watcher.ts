@@ -391,42 +391,53 @@ export class Watcher extends EventSource<WatchEvent> {
   readonly #slice = (): void => {
     // It was closed behind our back.
     if (this.closed) return this.unread();
-    if (this.#isHeldUp || this.#engine.isBusy) return this.#readOn();
+    if (this.#isHeldUp || this.#engine.isBusy) {
+      this.#readOn();
+      return;
+    }
     this.#scan();
     this.push(this.#take());
   };
 
-  /** What was read is told before more is read of directories, also if nobody reads it. */
-  #readOn(): void {
+  /** What was read is told before more is read of directories, also if nobody reads it. @returns Whether something is left. */
+  #readOn(): boolean {
     try {
-      const { events, after } = this.receive();
+      const { events, more, after } = this.receive();
       this.push(events);
       after?.();
+      return more !== false;
     } catch {
       // Whoever reads next hears of it.
+      return false;
     }
   }
 
   /** Compares with the disk when the time has come, and when who reads has caught up. It does not hold the process: a pending read does. */
-  #pollLater(): void {
+  #pollLater(time: number = this.#settings.poll, unread?: number): void {
     if (this.#poll !== undefined || this.closed) return;
     // Who forgets to close it is not to be kept by a timer that comes again and again.
     const weak = new WeakRef(this);
     this.#poll = setTimeout(() => {
       const watcher = weak.deref();
-      if (watcher !== undefined) watcher.#compare();
-    }, this.#settings.poll);
+      if (watcher !== undefined) watcher.#compare(unread);
+    }, time);
     this.#poll.unref();
   }
 
   /** What is known by now is told first: whoever waits for it goes on one turn of promises later. */
   readonly #after = (): void => queueMicrotask(this.#soonLookBack);
 
-  #compare(): void {
-    this.#poll = undefined;
+  /** @param unread Bytes that the kernel had when the time had come, and has still: there may be ever more. */
+  #compare(unread: number | undefined): void {
     if (this.closed) return this.unread();
-    if (this.queued >= MOST_UNREAD) return this.#pollLater();
-    this.#readOn();
+    const isLate = this.queued >= MOST_UNREAD;
+    const left = unread ?? ioctl_fionread(this) * MOST_LONGER;
+    // What the kernel tells is told first: what is on the disk is later.
+    const isMore = !isLate && this.#readOn();
+    this.#poll = undefined;
+    if (isLate) return this.#pollLater();
+    if (isMore && (left > 0 || this.#engine.isBusy))
+      return this.#pollLater(0, left - (readBuffer().byteLength - LONGEST_RECORD));
     if (this.closed) return;
     this.#engine.compare();
     this.#slice();
