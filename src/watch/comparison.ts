@@ -25,10 +25,21 @@ function joined(path: Uint8Array, key: string): Uint8Array {
   return Buffer.concat([path, Buffer.from(slash), name]);
 }
 
-/** An entry of one of the trees that the other one has not by that name. */
-interface Odd {
+/** An entry that came. */
+interface Come {
   readonly tree: SnapshotTree;
   readonly path: Uint8Array;
+}
+
+/** An entry that is gone from where it was, or is in one that is. */
+interface Gone {
+  readonly tree: SnapshotTree;
+  /** Where it is, unless that is its name in what it was in. */
+  path: Uint8Array | undefined;
+  readonly above: Gone | undefined;
+  readonly name: string;
+  /** Another one with its inode. */
+  next: Gone | undefined;
 }
 
 /** Entries that are compared without a stop. */
@@ -38,11 +49,17 @@ const STEP = 64;
 export class Comparison {
   readonly #events: WatchEvent[] = [];
   #steps = 0;
-  /** Gone from where they were, by inode. */
-  readonly #gone = new Map<string, Odd[]>();
-  readonly #come: Odd[] = [];
+  /** Gone from where they were. */
+  readonly #tops: Gone[] = [];
+  /** The same, and later on what was in them as well, by inode. */
+  readonly #gone = new Map<string, Gone>();
+  /** Whether it is later on. */
+  #isDeep = false;
+  /** What is known to be somewhere. */
+  readonly #met = new Set<SnapshotTree>();
+  #come: Come[] = [];
   /** What has the name of something of another kind, which goes first. */
-  readonly #late: Odd[] = [];
+  readonly #late: Come[] = [];
 
   /** Compares them, and stops again and again, so that others may do something meanwhile. */
   *compare(
@@ -53,12 +70,16 @@ export class Comparison {
     const bytes = Buffer.from(path);
     const isDirectory = this.#compareOne(bytes, before, after);
     if (isDirectory && before && after) yield* this.#compareEntries(bytes, before, after);
-    // What comes can be in what came, and what it was can be in what went.
+    // A directory that is renamed takes with it what was in it: only of what is left it matters where that was.
+    const rest = yield* this.#arriveAll();
+    this.#isDeep = true;
+    if (rest.length > 0) yield* this.#lookInto();
+    this.#come = rest;
     yield* this.#arriveAll();
-    for (const odds of this.#gone.values())
-      for (const { tree, path: at } of odds) yield* this.#delete(tree, at);
+    for (const top of this.#tops)
+      if (!this.#met.has(top.tree)) yield* this.#delete(top.tree, placeOf(top));
     this.#gone.clear();
-    for (const odd of this.#late) this.#come.push(odd);
+    this.#come = this.#late;
     yield* this.#arriveAll();
     return this.#events;
   }
@@ -75,6 +96,7 @@ export class Comparison {
         (before === undefined ? this.#come : this.#late).push({ tree: after, path });
       return false;
     }
+    if (this.#isDeep) this.#met.add(before);
     const [kind, inode, size, mtime, ctime] = before.stat;
     const [, inodeNow, sizeNow, mtimeNow, ctimeNow] = after.stat;
     if (kind !== "directory") {
@@ -100,7 +122,9 @@ export class Comparison {
     }
     for (const key of Object.keys(is)) {
       if (this.#isStep()) yield;
-      const [then, now] = [Object.hasOwn(was, key) ? was[key] : undefined, is[key]];
+      const [known, now] = [Object.hasOwn(was, key) ? was[key] : undefined, is[key]];
+      // It is somewhere else.
+      const then = known !== undefined && this.#met.has(known) ? undefined : known;
       const inner = joined(path, key);
       const isDirectory = this.#compareOne(inner, then, now);
       if (isDirectory && then && now) yield* this.#compareEntries(inner, then, now);
@@ -113,24 +137,60 @@ export class Comparison {
   }
 
   #leave(tree: SnapshotTree, path: Uint8Array): void {
-    const key = `${tree.stat[0]} ${tree.stat[1]}`;
-    // Several names of one file have one inode.
-    this.#gone.set(key, [...(this.#gone.get(key) ?? []), { tree, path }]);
+    if (this.#met.has(tree)) return;
+    const key = inodeOf(tree);
+    // It was in one that is gone, perhaps.
+    let gone = this.#gone.get(key);
+    while (gone !== undefined && gone.tree !== tree) gone = gone.next;
+    if (gone === undefined) this.#add(key, (gone = goneFrom(tree, path)));
+    gone.path = path;
+    this.#tops.push(gone);
   }
 
-  *#arriveAll(): Generator<void, void, void> {
-    // What comes grows while it is looked through.
-    for (const odd of this.#come) {
-      if (this.#isStep()) yield;
-      const gone = this.#arrive(odd);
-      if (gone !== undefined) yield* this.#compareEntries(odd.path, gone, odd.tree);
-      else yield* this.#comeWith(odd);
+  /** Several names of one file have one inode. */
+  #add(key: string, gone: Gone): void {
+    gone.next = this.#gone.get(key);
+    this.#gone.set(key, gone);
+  }
+
+  /** Finds what was in what is gone. */
+  *#lookInto(): Generator<void, void, void> {
+    const dirs = this.#tops.filter(({ tree }) => !this.#met.has(tree));
+    for (let above = dirs.pop(); above !== undefined; above = dirs.pop()) {
+      const { entries = {} } = above.tree;
+      for (const name of Object.keys(entries)) {
+        if (this.#isStep()) yield;
+        const tree = entries[name];
+        if (tree === undefined) continue;
+        const gone: Gone = { tree, path: undefined, above, name, next: undefined };
+        this.#add(inodeOf(tree), gone);
+        if (tree.entries !== undefined) dirs.push(gone);
+      }
     }
-    this.#come.length = 0;
+  }
+
+  /** @returns What is to be looked for in what is gone, before that is looked into. */
+  *#arriveAll(): Generator<void, Come[], void> {
+    const rest: Come[] = [];
+    // What comes grows while it is looked through.
+    for (const come of this.#come) {
+      if (this.#isStep()) yield;
+      const { tree, path } = come;
+      const gone = this.#take(tree);
+      if (gone !== undefined) {
+        this.#rename(gone, come);
+        if (tree.stat[0] === "directory") yield* this.#compareEntries(path, gone.tree, tree);
+      } else if (this.#isDeep) {
+        this.#tell("create", path, tree.stat[0]);
+        yield* this.#comeWith(come);
+      } else rest.push(come);
+    }
+    this.#come = [];
+    return rest;
   }
 
   /** What is in what came, came as well. */
-  *#comeWith({ tree: { entries = {} }, path }: Odd): Generator<void, void, void> {
+  *#comeWith({ tree: { entries = {} }, path }: Come): Generator<void, void, void> {
     for (const key of Object.keys(entries)) {
       if (this.#isStep()) yield;
       const tree = entries[key];
@@ -138,32 +198,37 @@ export class Comparison {
     }
   }
 
-  /** @returns What a directory was that has another name. */
-  #arrive({ tree, path }: Odd): SnapshotTree | undefined {
-    const [kind, inode, , mtime] = tree.stat;
-    const key = `${kind} ${inode}`;
-    const [gone, ...others] = this.#gone.get(key) ?? [];
-    // Inodes are used again: a file that has other contents as well is another one.
-    if (gone === undefined || (kind !== "directory" && gone.tree.stat[3] !== mtime)) {
-      this.#tell("create", path, kind);
-      return undefined;
-    }
-    this.#gone.set(key, others);
-    const from = pathOf(gone.path);
+  /** @returns What it was by another name, which it is no more. */
+  #take(tree: SnapshotTree): Gone | undefined {
+    const key = inodeOf(tree);
+    let gone = this.#gone.get(key);
+    while (gone !== undefined && this.#met.has(gone.tree)) gone = gone.next;
+    // The others stay behind it.
+    if (gone === undefined) this.#gone.delete(key);
+    else this.#gone.set(key, gone);
+    while (gone !== undefined && (this.#met.has(gone.tree) || !isSame(gone, tree)))
+      gone = gone.next;
+    if (gone !== undefined) this.#met.add(gone.tree);
+    return gone;
+  }
+
+  #rename(gone: Gone, { tree, path }: Come): void {
+    const from = pathOf(placeOf(gone));
+    gone.path = path;
     const rename: WatchRenameEvent = {
       type: "rename",
       ...pathOf(path),
-      kind,
+      kind: tree.stat[0],
       from: from.path,
       ...(from.pathBytes && { fromBytes: from.pathBytes }),
     };
     this.#events.push(rename);
-    return kind === "directory" ? gone.tree : undefined;
   }
 
   *#delete(tree: SnapshotTree, path: Uint8Array): Generator<void, void, void> {
     for (const [key, entry] of Object.entries(tree.entries ?? {})) {
       if (this.#isStep()) yield;
+      if (this.#met.has(entry)) continue;
       if (entry.entries === undefined) this.#tell("delete", joined(path, key), entry.stat[0]);
       else yield* this.#delete(entry, joined(path, key));
     }
@@ -173,4 +238,24 @@ export class Comparison {
   #tell(type: WatchChangeEvent["type"], path: Uint8Array, kind: WatchKind): void {
     this.#events.push({ type, ...pathOf(path), kind });
   }
+}
+
+function goneFrom(tree: SnapshotTree, path: Uint8Array): Gone {
+  return { tree, path, above: undefined, name: "", next: undefined };
+}
+
+/** Where it is by now. */
+function placeOf({ path, above, name }: Gone): Uint8Array {
+  if (path !== undefined) return path;
+  return above === undefined ? Buffer.from(name) : joined(placeOf(above), name);
+}
+
+function inodeOf({ stat: [kind, inode] }: SnapshotTree): string {
+  return `${kind} ${inode}`;
+}
+
+/** Inodes are used again: what has another size or time as well is another one. Of a directory both change with what is in it. */
+function isSame(gone: Gone, { stat: [kind, , size, mtime] }: SnapshotTree): boolean {
+  if (kind === "directory" && gone.path !== undefined) return true;
+  return gone.tree.stat[2] === size && gone.tree.stat[3] === mtime;
 }

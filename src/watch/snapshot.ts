@@ -101,7 +101,7 @@ export async function snapshot(path: PathLike, options: SnapshotOptions = {}): P
 
 /**
  * What is different from a snapshot, as events: renames are recognised by their inodes, a file that has other times or another size was
- * changed. Directories come before what is in them, and what was deleted comes from the bottom up.
+ * changed. One that was renamed and changed is told as deleted and made, as inodes are used again. Directories come before what is in them, and what was deleted comes from the bottom up.
  *
  * @param before What {@linkcode snapshot} returned, taken with the same options.
  * @throws {TypeError} It is no snapshot, or one that was changed or cut off: the message says where.
