@@ -240,7 +240,9 @@ export class Changes {
     const isLoud = this.#directories.meets(node) !== false;
     // It was to be read where it was before.
     const isUnread = this.#directories.lost.delete(node) || handle === 0;
-    const mode = isUnread ? "new" : this.#directories.afterMove;
+    const { afterMove } = this.#directories;
+    // What is known to be in it already may be left out where it is now.
+    const mode = isUnread && afterMove === "check" ? "new" : afterMove;
     if (mode !== "check" || handle !== child || !isLoud) this.#enter(node, name, mode, isLoud);
   }
 

@@ -4,12 +4,12 @@ import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 
 import { watch } from "bun-butter";
 
-import { aroundReading, beforeAdding } from "../support/between.ts";
+import { aroundReading, beforeAdding, between } from "../support/between.ts";
 import { exchange } from "../support/exchange.ts";
 import { parallel } from "../support/parallel.ts";
 import { amid, right, seeds } from "../support/replay.ts";
 import { tempDir } from "../support/temp.ts";
-import { line, listed, Model, treeOf, ways } from "../support/watch.ts";
+import { line, listed, Model, treeOf, type Way, ways } from "../support/watch.ts";
 
 describe.each(ways)("$backend tells what is there when, before a directory is read,", (way) => {
   test("one above it is exchanged with another one, which leaves", async () => {
@@ -52,6 +52,35 @@ describe.each(ways)("$backend tells what is there when, before a directory is re
     model.apply(watcher.readEventsSync());
     expect([model.wrong, listed(model.entries)]).toEqual([[], listed(treeOf(dir.at("root")))]);
   });
+});
+
+/** What a directory that was exchanged takes below the depth, if it is renamed before some look. */
+async function sunk({ backend, base }: Way, look: number): Promise<readonly string[] | undefined> {
+  using dir = tempDir(base);
+  for (const name of ["a/c", "b", "d"]) mkdirSync(dir.at(name), { recursive: true });
+  writeFileSync(dir.at("a/c/file"), "");
+  using watcher = watch(dir.path, { backend, initial: true, depth: 2 });
+  await watcher.ready;
+  watcher.readEventsSync();
+  exchange(dir.at("a"), dir.at("b"));
+  let looks = 0;
+  {
+    using _ = between(() => {
+      if (looks++ === look) renameSync(dir.at("b"), dir.at("d/b"));
+    });
+    await watcher.sync();
+  }
+  if (looks <= look) return undefined;
+  await watcher.sync();
+  const told = watcher.readEventsSync().map((event) => line(event, dir.path));
+  return told.filter((text) => text.endsWith("file"));
+}
+
+test.each(ways)("what a rename puts below the depth is deleted, whenever: $backend", async (way) => {
+  let look = 0;
+  for (let told = await sunk(way, look); told !== undefined; told = await sunk(way, ++look))
+    expect([look, told]).toEqual([look, [expect.stringMatching(/^delete .*c\/file$/)]]);
+  expect(look).toBeGreaterThan(2);
 });
 
 /** Makes paths in a directory. */
