@@ -76,12 +76,15 @@ async function sunk({ backend, base }: Way, look: number): Promise<readonly stri
   return told.filter((text) => text.endsWith("file"));
 }
 
-test.each(ways)("what a rename puts below the depth is deleted, whenever: $backend", async (way) => {
-  let look = 0;
-  for (let told = await sunk(way, look); told !== undefined; told = await sunk(way, ++look))
-    expect([look, told]).toEqual([look, [expect.stringMatching(/^delete .*c\/file$/)]]);
-  expect(look).toBeGreaterThan(2);
-});
+test.each(ways)(
+  "what a rename puts below the depth is deleted, whenever: $backend",
+  async (way) => {
+    let look = 0;
+    for (let told = await sunk(way, look); told !== undefined; told = await sunk(way, ++look))
+      expect([look, told]).toEqual([look, [expect.stringMatching(/^delete .*c\/file$/)]]);
+    expect(look).toBeGreaterThan(2);
+  },
+);
 
 /** Makes paths in a directory. */
 type At = (...names: string[]) => string;

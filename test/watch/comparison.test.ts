@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 
-import { changesSince, snapshot, type Snapshot } from "bun-butter";
+import { changesSince, type Snapshot, snapshot } from "bun-butter";
 
 import { FileProgram } from "../support/file-program.ts";
 import { place, seeds } from "../support/replay.ts";
