@@ -140,7 +140,7 @@ export class Comparison {
     if (this.#met.has(tree)) return;
     const key = inodeOf(tree);
     // It was in one that is gone, perhaps.
-    let gone = this.#gone.get(key);
+    let gone = this.#isDeep ? this.#gone.get(key) : undefined;
     while (gone !== undefined && gone.tree !== tree) gone = gone.next;
     if (gone === undefined) this.#add(key, (gone = goneFrom(tree, path)));
     gone.path = path;
