@@ -18,6 +18,8 @@ const FILES = 50;
 const FLAT = 300_000;
 /** Those of a directory that leaves. */
 const LEAVING = 100_000;
+/** Files that are made before a tree is read: the kernel keeps some more events. */
+const QUEUED = 10_000;
 /** Entries of the tree, the root not counted. */
 const ENTRIES = DIRECTORIES * (FILES + 1) - 1;
 /** Watches of other programs of this user. */
@@ -38,7 +40,7 @@ export function watchStall(): Benchmark {
     ...(can("CAP_SYS_ADMIN") ? [FANOTIFY] : []),
   ];
   return {
-    title: `turns of the event loop while ${ENTRIES.toLocaleString("en")} entries are read, or one directory of ${FLAT.toLocaleString("en")}, or one of ${LEAVING.toLocaleString("en")} leaves`,
+    title: `turns of the event loop while ${ENTRIES.toLocaleString("en")} entries are read, or one directory of ${FLAT.toLocaleString("en")}, or one of ${LEAVING.toLocaleString("en")} leaves, or ${QUEUED.toLocaleString("en")} files are made before that`,
     sides: [
       { name: IDLE, run: () => measure<Sample>(...script("turns.ts", "3000")) },
       ...backends.flatMap((backend) => [
@@ -48,11 +50,14 @@ export function watchStall(): Benchmark {
         side(`${backend}, one directory, initial`, backend, flat, FLAT),
         departure(`${backend}, departure`, backend, leaving),
       ]),
-      ...backends
-        .filter((backend) => backend === FANOTIFY)
-        .map((backend) =>
-          departure(`${backend}, departure before it is read`, backend, leaving, "unread"),
-        ),
+      ...backends.flatMap((backend) =>
+        backend === FANOTIFY
+          ? [
+              departure(`${backend}, departure before it is read`, backend, leaving, "unread"),
+              queued(`${backend}, much happens before it is read`, backend, parent),
+            ]
+          : [],
+      ),
     ],
     metrics: [
       { key: "p50", label: "p50 of all turns, ms" },
@@ -102,6 +107,12 @@ function departure(name: string, backend: string, dir: string, ...how: readonly 
     name,
     run: () => measure<Sample>(...script("watch.ts", "departure", backend, dir, ...how)),
   };
+}
+
+/** Files are made before the tree is read. */
+function queued(name: string, backend: string, dir: string): Side {
+  const cmd = script("watch.ts", "backlog", backend, dir, `${QUEUED}`);
+  return { name, run: () => measure<Sample>(...cmd) };
 }
 
 const target = (name: string): Target => ({ side: name, metric: "own", atMost: 0, as: "value" });

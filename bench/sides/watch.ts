@@ -1,5 +1,13 @@
-/** watch.ts start|latency|storm|race|stall|departure inotify|fanotify[+busyPoll] DIR [EVENTS]: `watch()` and what it costs. */
-import { mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+/** watch.ts start|latency|storm|race|stall|departure|backlog inotify|fanotify[+busyPoll] DIR [EVENTS]: `watch()` and what it costs. */
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -16,6 +24,8 @@ const busyPoll = option === undefined ? 0 : 20;
 const options = { backend: backend as "inotify", busyPoll };
 const empty = way === "start" ? await resident() : 0;
 const { watch } = await import("bun-butter/watch");
+/** Directories of files that are made before they are read. */
+const QUEUED_IN = 200;
 const print = (result: object): void => console.log(JSON.stringify(result));
 
 /** User and system time in ms. */
@@ -150,5 +160,22 @@ async function departure(): Promise<void> {
   renameSync(out, join(dir, "full"));
 }
 
-await { start, latency, storm, race, stall, departure }[way as "start"]();
+/** The same until all is told of so many files that were made before the tree was read. */
+async function backlog(): Promise<void> {
+  await warm();
+  const root = mkdtempSync(join(dir, "queued-"));
+  for (let at = 0; at < QUEUED_IN; at++) mkdirSync(join(root, `${at}`));
+  using watcher = watch(root, options);
+  let left = Number(count);
+  for (let at = 0; at < left; at++) writeFileSync(join(root, `${at % QUEUED_IN}`, `${at}`), "");
+  const turns = new Turns();
+  for await (const batch of watcher.batches()) {
+    left -= batch.filter(({ type }) => type === "create").length;
+    if (left <= 0) break;
+  }
+  print(turns.end());
+  rmSync(root, { recursive: true });
+}
+
+await { start, latency, storm, race, stall, departure, backlog }[way as "start"]();
 process.exit();

@@ -79,8 +79,13 @@ export interface Sink {
     names: readonly Uint8Array[],
     ids: readonly Uint8Array[],
   ): boolean;
-  /** All that happened before directories were read is read, and nothing of it is told yet. */
-  rectify(): void;
+  /**
+   * All that happened before directories were read is read, and nothing of it is told yet.
+   *
+   * @param limit As `performance.now()` has it.
+   * @returns Whether what was read of directories is set right: else it goes on the next time.
+   */
+  rectify(limit: number): boolean;
   /** Whether a path may be within the tree. */
   covers(path: Uint8Array): boolean;
   /** Whether anything is known by a handle. */
@@ -142,6 +147,13 @@ export interface Past {
   readonly hasSteps: boolean;
   /** What happens first to a directory itself. */
   step(id: Uint8Array): Step | undefined;
+  /**
+   * Looks for what happens to names, before somebody asks.
+   *
+   * @param limit As `performance.now()` has it.
+   * @returns Whether all of it is known: else it goes on the next time.
+   */
+  name(limit: number): boolean;
   /** What happens first to each name in a directory: by the bytes of the names as text. */
   sequel(id: Uint8Array): ReadonlyMap<string, Sequel>;
   /** The same of one name. */
@@ -194,9 +206,10 @@ export interface Backend {
   /**
    * Hands what one read returned to the sink, in order, as long as that is not busy.
    *
+   * @param limit As `performance.now()` has it: what was read ahead is handed out until then, and a few events in any case.
    * @returns Whether that was all: else it goes on with the next read.
    */
-  decode(buffer: Pinned, length: number, sink: Sink): boolean;
+  decode(buffer: Pinned, length: number, sink: Sink, limit?: number): boolean;
   /**
    * All that is to be read of directories by now was read: what has happened up to now may have been before that, and nothing that
    * happens later. As long as what was in them can be told, all of it is read before any of it is told.

@@ -261,8 +261,8 @@ export class Engine implements Sink, Disposable {
     return this.roots.above(path) !== undefined;
   }
 
-  rectify(): void {
-    this.directories.recall?.rectify();
+  rectify(limit: number): boolean {
+    return this.directories.recall?.rectify(limit) !== false;
   }
 
   knows(handle: number): boolean {

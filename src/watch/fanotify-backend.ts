@@ -7,9 +7,7 @@
  *
  * @module
  */
-import { OSError } from "../errors.ts";
-import { linkOf } from "../events/fanotify-link.ts";
-import { closeQuietly, readBuffer } from "../events/intake.ts";
+import { readBuffer } from "../events/intake.ts";
 import type { Pinned } from "../libc.ts";
 import { FANOTIFY_FSID_OFFSET, read_fanotify_handle_end } from "../syscalls/fanotify-info.ts";
 import {
@@ -32,6 +30,7 @@ import { brief } from "./brief.ts";
 import { FanotifyBacklog } from "./fanotify-backlog.ts";
 import type { FanotifyMarks } from "./fanotify-marks.ts";
 import { FanotifyPast } from "./fanotify-past.ts";
+import { FanotifyWhereabouts } from "./fanotify-whereabouts.ts";
 import { HandleTable } from "./handle-table.ts";
 import { keyOf, nameOf } from "./paths.ts";
 import type { NameBytes } from "./tree.ts";
@@ -48,16 +47,27 @@ const DIR = Number(FAN.ONDIR);
 const OVERFLOW = Number(FAN_REPORTED.Q_OVERFLOW);
 
 const DOT = 0x2e;
-const SLASH = 0x2f;
 
 /** Milliseconds for which the deletion of a directory that is gone is waited for. */
 const PATIENCE = 50;
 
-/** How often a directory is looked for that is renamed meanwhile, or one above it. */
-const MOST_LOOKS = 16;
+/** Events that were read ahead, and are told in one turn of the event loop before others wait. */
+const AT_ONCE = 64;
 
-/** Directories between one and its root: more than a path can have. */
-const MOST_LEVELS = 4096;
+/** Events between two looks at the time. */
+const STEP = 8;
+
+/** Events that may wait in the kernel until what was read ahead is told: many fewer than it keeps by default. */
+const MOST_QUEUED = 4096;
+
+/** How often more than that is read ahead, so that it comes to an end whatever others do. */
+const MOST_LATER = 4;
+
+/** Milliseconds of the last step before the time is up, which may be a large directory. */
+const LAST = 1.5;
+
+/** What it takes to find out what was in a directory, in events. */
+const READ = 64;
 
 /** A place in an event. */
 interface Spot {
@@ -72,14 +82,6 @@ interface Late {
   readonly name: NameBytes;
   readonly child: number;
   readonly pid: number | undefined;
-}
-
-/** Where a directory is: below another one, or a path. */
-interface Whereabouts {
-  readonly above: number | Uint8Array;
-  readonly names: readonly Uint8Array[];
-  /** What those are, if that is known. */
-  readonly ids: readonly Uint8Array[];
 }
 
 function spot(): Spot {
@@ -99,10 +101,20 @@ export class FanotifyBackend implements Backend {
   readonly #renamed = new Set<string>();
   readonly #backlog = new FanotifyBacklog();
   readonly past: FanotifyPast;
+  readonly #whereabouts: FanotifyWhereabouts;
   /** Since when the event that is decoded now can't be told. */
   #heldSince = 0;
   #isHeld = false;
   #cookie = 0;
+  /** Until when what was read ahead is told, as `performance.now()` has it. */
+  #limit = Infinity;
+  /** Events that may be told before the time is looked at. */
+  #left = 0;
+  #laterMarks = 0;
+  /** Whether the time was up before anything was told of what was read ahead. */
+  #isUnsorted = false;
+  /** Whether it was before all of that was told. */
+  #isOnward = false;
   /** What is decoded now: where something is, from where it came, and where the handle of itself is. */
   #buffer: Pinned | undefined;
   #sink: Sink | undefined;
@@ -128,6 +140,7 @@ export class FanotifyBackend implements Backend {
     this.#marks = marks;
     brief(marks.add, name_to_handle_at_into);
     this.past = new FanotifyPast(this.#table, marks, this.#backlog, this.fd, this.#readAll);
+    this.#whereabouts = new FanotifyWhereabouts(this.#table, marks, this.#backlog, this.past);
   }
 
   watch(dirfd: number, interest: Interest): number {
@@ -142,6 +155,8 @@ export class FanotifyBackend implements Backend {
   }
 
   read(buffer: Pinned): number {
+    // What comes meanwhile waits until what was read ahead is told.
+    if (this.#isUnsorted || this.#isOnward) return 0;
     return Math.max(0, read_nonblock(this.fd, buffer));
   }
 
@@ -150,8 +165,9 @@ export class FanotifyBackend implements Backend {
     return length;
   }
 
-  decode(buffer: Pinned, length: number, sink: Sink): boolean {
+  decode(buffer: Pinned, length: number, sink: Sink, limit: number = Infinity): boolean {
     this.#sink = sink;
+    this.#limit = limit - LAST;
     if (sink.isIncomplete || !this.#backlog.isEmpty)
       return this.#decodeAhead(buffer, 0, length, sink);
     this.#outside = undefined;
@@ -271,11 +287,9 @@ export class FanotifyBackend implements Backend {
     this.#outside ??= new HandleTable();
     if (length > first) this.#backlog.add(buffer, first, length);
     if (sink.isBusy) return false;
-    // What happened after the directories were read that there are is no part of what they are set right by.
-    if (sink.isReading) this.#readAll();
-    else this.#readAhead();
-    this.past.at = this.#backlog.told;
-    if (sink.isEarly) sink.rectify();
+    if (!this.#sort(sink)) return false;
+    this.#left = performance.now() < this.#limit ? AT_ONCE : STEP;
+    this.#isOnward = false;
     return this.#backlog.take((block, from, at) => {
       this.#buffer = block;
       let stopped: number | undefined;
@@ -284,10 +298,13 @@ export class FanotifyBackend implements Backend {
         block.byteLength,
         (offset, end, records, mask, _high, _fd, pid) => {
           if (offset < from || stopped !== undefined) return;
-          if (sink.isBusy) {
+          if (this.#left <= 0 && performance.now() >= this.#limit) this.#isOnward = true;
+          else if (this.#left <= 0) this.#left = STEP;
+          if (sink.isBusy || this.#isOnward) {
             stopped = offset;
             return;
           }
+          this.#left--;
           this.past.at = at + offset;
           // More than can be looked through before it is told.
           if (sink.isEarly && this.#backlog.isFull) this.#overflow(sink);
@@ -302,39 +319,56 @@ export class FanotifyBackend implements Backend {
     });
   }
 
+  /** Reads all that was there when directories were read, and sets those right. @returns Whether that is done: else it goes on the next time. */
+  #sort(sink: Sink): boolean {
+    // What happened after the directories were read that there are is no part of what they are set right by.
+    const isBegun = this.#isUnsorted || this.#isOnward;
+    if (!isBegun) this.#laterMarks = 0;
+    const isLater = isBegun && this.#laterMarks < MOST_LATER && this.past.queued > MOST_QUEUED;
+    if (isLater) this.#laterMarks++;
+    if (sink.isEarly && (isLater || (!isBegun && sink.isReading))) this.past.mark();
+    this.#isUnsorted = true;
+    if (!this.#readAhead(this.#limit)) return false;
+    if (sink.isEarly && sink.isReading && !this.past.name(this.#limit)) return false;
+    this.past.at = this.#backlog.told;
+    if (sink.isEarly && !sink.rectify(this.#limit)) return false;
+    this.#isUnsorted = false;
+    return true;
+  }
+
   /** Reads all that is there by now, if what was there when it happened matters. */
   readonly #readAll = (): void => {
     if (this.#sink?.isEarly !== true || !this.past.isTold) return;
+    this.#left -= READ;
     this.past.mark();
     this.#readAhead();
   };
 
-  /** Reads what is still to be read ahead. */
-  #readAhead(): void {
+  /** Reads what is still to be read ahead. @returns Whether the time was not up before that. */
+  #readAhead(limit: number = Infinity): boolean {
     const sink = this.#sink;
-    if (sink?.isEarly !== true) return;
+    if (sink?.isEarly !== true) return true;
     const buffer = readBuffer();
     while (this.#backlog.expected > 0 && !this.#backlog.isFull && !sink.isClosed) {
       const length = read_nonblock(this.fd, buffer);
       if (length <= 0) this.#backlog.expect(0);
       else this.#backlog.add(buffer, 0, length);
+      if (this.#backlog.expected > 0 && performance.now() >= limit) return false;
     }
-  }
-
-  #idOf(key: string): number {
-    const bytes = Buffer.from(key, "latin1");
-    return this.#table.find(bytes, 0, bytes.length);
+    return true;
   }
 
   /** Looks where a directory is that nobody knows. @returns Its number, or 0 if it is not within the tree. */
   #discover(key: Uint8Array): number {
-    const outside = this.#outside;
+    const [outside, sink] = [this.#outside, this.#sink];
     const { length } = key;
-    if (outside === undefined || outside.find(key, 0, length) !== 0) return 0;
-    if (this.#isOutside(keyOf(key))) return 0;
-    const where = this.#whereabouts(keyOf(key));
+    if (outside === undefined || sink === undefined) return 0;
+    if (outside.find(key, 0, length) !== 0) return 0;
+    const text = keyOf(key);
+    if (this.#whereabouts.isOutside(text, sink)) return 0;
+    const where = this.#whereabouts.of(text, sink, outside);
     if (where === "gone") {
-      if (this.#backlog.isFull && this.#sink?.isEarly === true) this.#overflow(this.#sink);
+      if (this.#backlog.isFull && sink.isEarly) this.#overflow(sink);
       else if (this.#mayWait()) {
         this.#isHeld = true;
         return 0;
@@ -343,79 +377,11 @@ export class FanotifyBackend implements Backend {
     if (typeof where === "object") {
       const id = this.#table.add(key, 0, length);
       this.#table.raise(id, RANK.tree);
-      if (this.#sink?.discover(id, where.above, where.names, where.ids) === true) return id;
+      if (sink.discover(id, where.above, where.names, where.ids)) return id;
       this.#table.remove(id);
     }
     outside.add(key, 0, length);
     return 0;
-  }
-
-  /** Whether a directory that nobody knows can't have been within the tree: all that are there are known, and none leaves it in what was read. */
-  #isOutside(key: string): boolean {
-    const sink = this.#sink;
-    if (sink?.isEarly !== true || sink.isReading) return false;
-    if (this.#backlog.next(key, this.past.at) !== undefined) return false;
-    for (const dir of this.#backlog.renamedIn) if (this.#isKnown(dir)) return false;
-    return true;
-  }
-
-  #isKnown(key: string): boolean {
-    const id = this.#idOf(key);
-    return id !== 0 && this.#sink?.knows(id) === true;
-  }
-
-  /** Where a directory was at the time of the event. */
-  #whereabouts(key: string): Whereabouts | "gone" | undefined {
-    let found = this.#look(key);
-    for (let looks = 1; looks < MOST_LOOKS; looks++) {
-      const { count } = this.#backlog;
-      this.#readAll();
-      // What is on the disk may be later than what was read before.
-      if (this.#backlog.count === count) break;
-      found = this.#look(key);
-    }
-    return found;
-  }
-
-  #look(key: string): Whereabouts | "gone" | undefined {
-    const names: Uint8Array[] = [];
-    const ids: Uint8Array[] = [];
-    let at = key;
-    while (names.length < MOST_LEVELS) {
-      const above = this.#idOf(at);
-      if (above !== 0 && this.#sink?.knows(above) === true) return { above, names, ids };
-      const step = this.#backlog.next(at, this.past.at);
-      ids.unshift(Buffer.from(at, "latin1"));
-      if (step !== undefined) {
-        names.unshift(step.name);
-        at = step.parent;
-        continue;
-      }
-      const bytes = Buffer.from(at, "latin1");
-      if (this.#outside?.find(bytes, 0, bytes.length) !== 0) return undefined;
-      const fd = this.#marks.open(bytes);
-      if (fd === -1) return "gone";
-      if (fd === undefined) return undefined;
-      try {
-        const link = linkOf(fd);
-        if (link === undefined) return undefined;
-        const path = link.bytes ?? Buffer.from(link.text);
-        const isSure = !this.#backlog.hasRenames;
-        if (isSure && this.#sink?.covers(path) !== true) return undefined;
-        if (isSure && this.#sink?.isEarly !== true) return { above: path, names, ids: [] };
-        // One above it may be somewhere else than it was.
-        const name = path.subarray(path.lastIndexOf(SLASH) + 1);
-        if (name.length === 0) return undefined;
-        names.unshift(name);
-        at = keyOf(this.#marks.above(fd));
-      } catch (error) {
-        if (error instanceof OSError) return "gone";
-        throw error;
-      } finally {
-        closeQuietly(fd);
-      }
-    }
-    return undefined;
   }
 
   /** Whether what deletes a directory that is gone may still be read. */

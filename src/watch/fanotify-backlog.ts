@@ -157,9 +157,24 @@ export class FanotifyBacklog {
 
   /** What happens to names. */
   get names(): FanotifyNames {
-    for (const { block, at } of this.#chunks) if (at >= this.#named) this.#names.add(block, at);
-    this.#named = this.#end;
+    this.name(Infinity);
     return this.#names;
+  }
+
+  /**
+   * Looks for what happens to names, before somebody asks.
+   *
+   * @param limit As `performance.now()` has it.
+   * @returns Whether it is known of all that is there.
+   */
+  name(limit: number): boolean {
+    for (const { block, at } of this.#chunks) {
+      if (at + block.byteLength <= this.#named) continue;
+      const from = Math.max(0, this.#named - at);
+      this.#named = at + this.#names.add(block, at, from, limit);
+      if (this.#named < at + block.byteLength) return false;
+    }
+    return true;
   }
 
   clear(): void {

@@ -40,6 +40,9 @@ interface About {
   readonly names: { readonly directory: string; readonly name: string; readonly comes: boolean }[];
 }
 
+/** Events between two looks at the time. */
+const AT_ONCE = 64;
+
 /** Names, by the directories that they are in. */
 export class FanotifyNames {
   readonly #names = new Map<string, Map<string, Placed[]>>();
@@ -54,14 +57,28 @@ export class FanotifyNames {
    * Takes events.
    *
    * @param at Where they are among what was read.
+   * @param from The first of them that was not taken.
+   * @param limit As `performance.now()` has it.
+   * @returns Where it stopped, or else the end.
    */
-  add(block: Pinned, at: number): void {
+  add(block: Pinned, at: number, from: number, limit: number): number {
+    let stopped = block.byteLength;
+    let left = AT_ONCE;
     read_fanotify_events(block, block.byteLength, (offset, end, records, mask, _high, _fd, pid) => {
+      if (offset < from || offset >= stopped) return;
+      if (left-- <= 0) {
+        if (performance.now() >= limit) {
+          stopped = offset;
+          return;
+        }
+        left = AT_ONCE;
+      }
       const isNamed = (mask & (CREATE | RENAME | DELETE)) !== 0;
       if (isNamed || (mask & ATTRIB) !== 0)
         this.#take(aboutOf(block, records, end, mask), at + offset, mask, pid);
       else this.#renamed.delete(pid);
     });
+    return stopped;
   }
 
   /** What happens first to each name of a directory from some place on. */

@@ -61,8 +61,13 @@ export class FanotifyPast implements Past {
   }
 
   mark(): void {
-    // The kernel counts events without what follows their heads.
-    this.#backlog.expect(ioctl_fionread(this.#fd) / FAN_EVENT_METADATA_LEN);
+    this.#backlog.expect(this.queued);
+  }
+
+  /** How many events the kernel has. */
+  get queued(): number {
+    // It counts them without what follows their heads.
+    return ioctl_fionread(this.#fd) / FAN_EVENT_METADATA_LEN;
   }
 
   get isMarkTold(): boolean {
@@ -111,6 +116,10 @@ export class FanotifyPast implements Past {
 
   step(id: Uint8Array): Step | undefined {
     return this.#backlog.step(keyOf(id), this.at);
+  }
+
+  name(limit: number): boolean {
+    return this.#backlog.name(limit);
   }
 
   sequel(id: Uint8Array): ReadonlyMap<string, Sequel> {

@@ -18,6 +18,12 @@ import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "./tree.t
 /** What is not told of quietly: it was told of, is a root, or left and may come back. */
 const CERTAIN = FLAG.TOLD | FLAG.ANCHOR | FLAG.GUARD | FLAG.HELD;
 
+/** Directories, or names in one, that are set right in a step. */
+const STEP = 32;
+
+/** Steps in one turn of the event loop before others wait. */
+const AT_ONCE = 4;
+
 /** Reads directories as they were. */
 export class Recall {
   readonly #tree: Tree;
@@ -27,6 +33,8 @@ export class Recall {
   /** Directories whose entries are told as made when they are known: they came from somewhere else. */
   readonly #late = new Set<Node>();
   #isReading = false;
+  /** What is set right a step at a time. */
+  #steps: Generator<void, void, void> | undefined;
 
   constructor(tree: Tree, directories: Directories, backend: Backend, past: Past) {
     this.#tree = tree;
@@ -56,7 +64,7 @@ export class Recall {
     // It is gone by now.
     lost.delete(dir);
     this.#past.readOn();
-    this.#correct(dir);
+    for (const _ of this.#correct(dir));
     fresh.delete(dir);
     this.#tell(dir);
   }
@@ -110,25 +118,26 @@ export class Recall {
     }
   }
 
-  /** Sets right what was read a moment ago: what happened up to then is read, and is told next. */
-  rectify(): void {
-    const { fresh } = this.#directories;
-    if (fresh.size === 0) return;
-    const parents = this.#past.hasSteps ? this.#parents() : undefined;
-    for (const node of fresh.nodes) {
-      if (!fresh.has(node)) continue;
-      if (parents !== undefined && !this.#isPlaced(node, parents.get(node)))
-        this.#directories.reset(node);
-      else this.#correct(node);
-    }
-    this.settle();
+  /**
+   * Sets right what was read a moment ago: what happened up to then is read, and is told next.
+   *
+   * @param limit As `performance.now()` has it.
+   * @returns Whether all of it is: else it goes on the next time.
+   */
+  rectify(limit: number): boolean {
+    if (this.#directories.fresh.size === 0) return true;
+    if (!this.#past.name(limit)) return false;
+    this.#steps ??= this.#rectify();
+    for (let left = AT_ONCE; this.#steps.next().done !== true; left--)
+      if (left <= 0 && performance.now() >= limit) return false;
+    this.#steps = undefined;
+    return true;
   }
 
   /** What was read is what was there. */
   settle(): void {
-    const { fresh } = this.#directories;
-    for (const node of fresh.nodes) if (fresh.has(node)) this.#tell(node);
-    fresh.clear();
+    this.#steps = undefined;
+    for (const _ of this.#settle());
   }
 
   /** Nothing is set right any more: what is still to be read is told of at once. */
@@ -162,6 +171,32 @@ export class Recall {
     // They were met where they are by now.
     for (const other of others) this.#directories.reset(other);
     return true;
+  }
+
+  /** Sets right what was read a moment ago, and stops again and again. Nothing else may be told or read meanwhile. */
+  *#rectify(): Generator<void, void, void> {
+    const { fresh } = this.#directories;
+    for (let from = 0; from < fresh.size; from += STEP) {
+      const nodes = fresh.nodes.slice(from, from + STEP);
+      const parents = this.#past.hasSteps ? this.#parents(nodes) : undefined;
+      for (const node of nodes) {
+        if (!fresh.has(node)) continue;
+        if (parents !== undefined && !this.#isPlaced(node, parents.get(node)))
+          this.#directories.reset(node);
+        else yield* this.#correct(node);
+      }
+      yield;
+    }
+    yield* this.#settle();
+  }
+
+  *#settle(): Generator<void, void, void> {
+    const { fresh } = this.#directories;
+    for (const [at, node] of fresh.nodes.entries()) {
+      if (fresh.has(node)) this.#tell(node);
+      if (at % STEP === STEP - 1) yield;
+    }
+    fresh.clear();
   }
 
   #exactly<T>(read: () => T): T {
@@ -205,10 +240,10 @@ export class Recall {
     return this.#past.idOf(this.#tree.handle(node));
   }
 
-  /** What the directories that were read a moment ago are in by now, but for roots, which are where they are. */
-  #parents(): Map<Node, string> {
+  /** What directories are in by now, but for roots, which are where they are. */
+  #parents(nodes: readonly Node[]): Map<Node, string> {
     const parents = new Map<Node, string>();
-    for (const node of this.#directories.fresh.nodes) {
+    for (const node of nodes) {
       if (this.#tree.handle(node) === 0 || this.#tree.has(node, FLAG.ANCHOR)) continue;
       const above = this.#past.above(this.#idOf(node));
       if (above !== undefined) parents.set(node, keyOf(above));
@@ -233,10 +268,12 @@ export class Recall {
     return !step.isMade && step.parent === above && isName;
   }
 
-  /** Sets right what is in a directory. */
-  #correct(dir: Node): void {
+  /** Sets right what is in a directory, and stops again and again. */
+  *#correct(dir: Node): Generator<void, void, void> {
     if (this.#tree.handle(dir) === 0) return;
+    let steps = 0;
     for (const [key, { comes, isDirectory, id }] of this.#past.sequel(this.#idOf(dir))) {
+      if (++steps % STEP === 0) yield;
       const name = nameOf(Buffer.from(key, "latin1"));
       let node = this.#tree.find(dir, name);
       const isOther = node !== NONE && (comes || this.#tree.isDirectory(node) !== isDirectory);

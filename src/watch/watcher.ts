@@ -53,6 +53,8 @@ export class Watcher extends EventSource<WatchEvent> {
   readonly #pace: Pace;
   /** Whether events were read that can't be told yet. */
   #isHeldUp = false;
+  /** Whether all that was read is told in the same turn of the event loop. */
+  #isHasty = false;
   /** Whether functions that ignore may be asked. */
   #isAsking = false;
   #timer: NodeJS.Timeout | undefined;
@@ -216,9 +218,13 @@ export class Watcher extends EventSource<WatchEvent> {
 
   readonly #receive = (buffer: Pinned): Batch<WatchEvent> => {
     const { backend, engine } = this.#works;
+    // It goes on in a moment: one slice is enough for one turn of the event loop.
+    const isSoon = this.#isHeldUp && this.#pace.isComing && !this.#isHasty;
+    if (isSoon) return { events: this.#take(), more: "later" };
     const wasHeldUp = this.#isHeldUp || engine.isBusy;
     const slice = this.#pace.isComing ? SHORT : SLICE;
-    engine.goOn(performance.now() + slice);
+    const limit = this.#isHasty ? Infinity : performance.now() + slice;
+    engine.goOn(limit);
     if (engine.isBusy) return { events: this.#take(), more: "later" };
     if (engine.isBehind) engine.lookBack();
     let began: number;
@@ -228,18 +234,22 @@ export class Watcher extends EventSource<WatchEvent> {
       began = Date.now();
       length = backend.read(buffer);
       length = backend.follow(buffer, length, engine);
-      this.#isHeldUp = !backend.decode(buffer, length, engine);
+      this.#isHeldUp = !backend.decode(buffer, length, engine, limit);
     } while (engine.handed() && !engine.isBusy && ++turns < TURNS);
-    const isMore = this.#isHeldUp || length > buffer.byteLength - LONGEST_RECORD;
+    // What came while that was told is still to be read.
+    const isNext = wasHeldUp && length === 0 && ioctl_fionread(this) > 0;
+    const isMore = this.#isHeldUp || isNext || length > buffer.byteLength - LONGEST_RECORD;
     if (!isMore && !engine.isBusy) backend.emptied(engine);
     if (!isMore && !engine.isBusy) engine.emptied(began, length === 0 && !wasHeldUp);
     const { scanner, watches } = engine.directories;
     if (watches.limits.retryAt !== Infinity) watches.limits.retry(performance.now());
     // In a new directory things happen that nothing tells of until it is watched: the next one is not to wait.
     const burst = scanner.idle && length > LONE;
-    this.#scan(0, slice);
+    // What was told took some of the time.
+    const rest = this.#isHasty ? slice : limit - performance.now();
+    this.#scan(0, Math.max(SHORT, rest));
     const events = this.#take();
-    const more = engine.isBusy ? "later" : isMore;
+    const more = engine.isBusy || this.#isHeldUp || isNext ? "later" : isMore;
     return { events, more, burst, after: engine.isBehind ? this.#after : undefined };
   };
 
@@ -327,18 +337,25 @@ export class Watcher extends EventSource<WatchEvent> {
     const wasIdle = scanner.idle;
     // No more than there is: somebody may be faster than this.
     let left = ioctl_fionread(this) * MOST_LONGER;
+    // What was read before that is told without a look at the descriptor.
+    if (this.#isHeldUp) left += readBuffer().byteLength;
     let isAll = false;
-    for (
-      ;
-      !isAll && (left >= 0 || this.#engine.isBusy);
-      left -= readBuffer().byteLength - LONGEST_RECORD
-    ) {
-      this.#engine.goOn(Infinity);
-      const { events, more } = this.receive();
-      this.push(events);
-      // A function that ignores may have closed it.
-      this.fileno();
-      isAll = more === false;
+    this.#isHasty = true;
+    try {
+      for (
+        ;
+        !isAll && (left >= 0 || this.#engine.isBusy);
+        left -= readBuffer().byteLength - LONGEST_RECORD
+      ) {
+        this.#engine.goOn(Infinity);
+        const { events, more } = this.receive();
+        this.push(events);
+        // A function that ignores may have closed it.
+        this.fileno();
+        isAll = more === false;
+      }
+    } finally {
+      this.#isHasty = false;
     }
     if (!isAll) return;
     this.#ask(() => {
@@ -370,13 +387,13 @@ export class Watcher extends EventSource<WatchEvent> {
     const { scanner } = this.#engine.directories;
     this.#ask(() => {
       if (!scanner.idle && !this.#isHeldUp) this.#engine.read(performance.now() + time, least);
-      if (!this.#engine.isBusy) this.#engine.settle();
+      if (!this.#engine.isBusy && !this.#isHeldUp) this.#engine.settle();
     });
     const isHeldUp = this.#isHeldUp || this.#engine.isBusy;
     // All of what was read of directories is what has been told: nothing can be older.
     const isFresh = this.#engine.isFresh && !isHeldUp && !this.closed;
     if (isFresh && (this.#engine.isCaughtUp || ioctl_fionread(this) === 0)) this.#engine.caughtUp();
-    if (!scanner.idle || this.#engine.isBusy) {
+    if (!scanner.idle || isHeldUp) {
       if (!this.closed) this.#pace.later();
       return;
     }
@@ -453,7 +470,8 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /** What is to be told now. The rest is told by a timer. */
   #take(): WatchEvent[] {
-    if (this.#engine.isBusy && !this.closed) this.#pace.later();
+    const isHeldUp = this.#isHeldUp || this.#engine.isBusy;
+    if (isHeldUp && !this.closed) this.#pace.later();
     // Nothing is held back, and nothing comes by itself: no time is of interest.
     const isPlain = this.#settings.batch === 0 && this.#works.teller.due === Infinity;
     if (
@@ -464,7 +482,7 @@ export class Watcher extends EventSource<WatchEvent> {
     )
       return this.#works.teller.take();
     const now = performance.now();
-    if (!this.#engine.isBusy) this.#works.teller.release(now);
+    if (!isHeldUp) this.#works.teller.release(now);
     const { batch } = this.#settings;
     if (batch > 0 && this.#works.teller.size > 0) this.#batchDue ??= now + batch;
     const isDue = this.#batchDue === undefined || this.#batchDue <= now;

@@ -5,7 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { watch, type Watcher, type WatchEvent } from "bun-butter";
 
-import { FanotifyBacklog } from "../../src/watch/fanotify-backlog.ts";
+import { backlogs, heard as hear } from "../support/slices.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { canFanotify, line, memory, ways } from "../support/watch.ts";
 
@@ -36,18 +36,7 @@ function exchange(dir: TempDir): void {
 const isOfEntry = ({ type }: WatchEvent): boolean => type !== "overflow" && type !== "change";
 
 /** All that is told, and in how many turns of the event loop. */
-async function heard(watcher: Watcher): Promise<{ told: WatchEvent[]; turns: number }> {
-  const told: WatchEvent[] = [];
-  let turns = 0;
-  const synced = watcher.sync().then(() => "synced");
-  do {
-    const events = watcher.readEventsSync().filter(isOfEntry);
-    told.push(...events);
-    if (events.length > 0) turns++;
-  } while ((await Promise.race([synced, turn()])) !== "synced");
-  told.push(...watcher.readEventsSync().filter(isOfEntry));
-  return { told, turns };
-}
+const heard = (watcher: Watcher): ReturnType<typeof hear> => hear(watcher, isOfEntry);
 
 /** That the old ones are gone before the new ones come. */
 function expectInOrder(told: readonly WatchEvent[], dir: TempDir, many: number): void {
@@ -190,18 +179,6 @@ test.skipIf(!canFanotify)(
   },
   30_000,
 );
-
-/** Those that something was put into, until it is disposed. */
-function backlogs(): { readonly used: ReadonlySet<FanotifyBacklog> } & Disposable {
-  const used = new Set<FanotifyBacklog>();
-  const { prototype } = FanotifyBacklog;
-  const { add } = prototype;
-  prototype.add = function (...args): void {
-    used.add(this);
-    add.apply(this, args);
-  };
-  return { used, [Symbol.dispose]: () => (prototype.add = add) };
-}
 
 test.skipIf(!canFanotify)("fanotify: close() gives back what was read ahead", async () => {
   using dir = tempDir(memory);

@@ -2,10 +2,15 @@
 import { describe, expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 
+import { tmpfs } from "bun-butter";
+
 import { slowness } from "../support/capabilities.ts";
 import { unread } from "../support/early.ts";
+import { canMount } from "../support/mounts.ts";
 import { parallel } from "../support/parallel.ts";
 import { right, seeds } from "../support/replay.ts";
+import { hurried } from "../support/slices.ts";
+import { tempDir } from "../support/temp.ts";
 import { canFanotify, memory, undisturbed } from "../support/watch.ts";
 
 // More of them by hand: `BUTTER_SEEDS=500 bun test test/watch/early.test.ts`. These went wrong once.
@@ -22,6 +27,29 @@ describe.skipIf(!canFanotify)(
       "when a program runs before that was read, with %p",
       async (option) => {
         const way = { backend: "fanotify", base: memory } as const;
+        const outcomes = await parallel(
+          some,
+          (seed) => undisturbed((model) => unread(seed, way, model, option)),
+          1,
+        );
+        expect(outcomes).toEqual(some.map(right));
+      },
+      60_000 * slowness,
+    );
+  },
+);
+
+describe.skipIf(!canFanotify || !canMount)(
+  "replaying what is told in slices makes the tree (needs CAP_SYS_ADMIN, Linux 5.17)",
+  () => {
+    test.each(options)(
+      "when a program runs before that was read, and between two slices, with %p",
+      async (option) => {
+        using dir = tempDir();
+        // So little is told at once that nobody else may be told of.
+        using _alone = tmpfs({ target: dir.path });
+        using _ = hurried();
+        const way = { backend: "fanotify", base: dir.path } as const;
         const outcomes = await parallel(
           some,
           (seed) => undisturbed((model) => unread(seed, way, model, option)),

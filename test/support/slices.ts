@@ -1,0 +1,51 @@
+/** What is told in slices, between which the event loop turns. */
+import { setImmediate as turn } from "node:timers/promises";
+
+import type { Watcher, WatchEvent } from "bun-butter";
+
+import { FanotifyBackend } from "../../src/watch/fanotify-backend.ts";
+import { FanotifyBacklog } from "../../src/watch/fanotify-backlog.ts";
+
+/** All that is told, and in how many turns of the event loop. */
+export async function heard(
+  watcher: Watcher,
+  isMeant: (event: WatchEvent) => boolean = () => true,
+): Promise<{ told: WatchEvent[]; turns: number }> {
+  const told: WatchEvent[] = [];
+  let turns = 0;
+  const synced = watcher.sync().then(() => "synced");
+  do {
+    const events = watcher.readEventsSync().filter(isMeant);
+    told.push(...events);
+    if (events.length > 0) turns++;
+  } while ((await Promise.race([synced, turn()])) !== "synced");
+  told.push(...watcher.readEventsSync().filter(isMeant));
+  return { told, turns };
+}
+
+/** Those that something was put into, until it is disposed. */
+export function backlogs(): { readonly used: ReadonlySet<FanotifyBacklog> } & Disposable {
+  const used = new Set<FanotifyBacklog>();
+  const { prototype } = FanotifyBacklog;
+  const { add } = prototype;
+  prototype.add = function (...args): void {
+    used.add(this);
+    add.apply(this, args);
+  };
+  return { used, [Symbol.dispose]: () => (prototype.add = add) };
+}
+
+/** Lets the time for what was read ahead be always up, until it is disposed. */
+export function hurried(): Disposable {
+  const { prototype } = FanotifyBackend;
+  const { decode } = prototype;
+  prototype.decode = function (buffer, length, sink, limit): boolean {
+    // Who wants all of it has no limit.
+    return decode.call(this, buffer, length, sink, limit === Infinity ? Infinity : -Infinity);
+  };
+  return {
+    [Symbol.dispose]() {
+      prototype.decode = decode;
+    },
+  };
+}
