@@ -81,15 +81,19 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     events?: number,
     companion?: Disposable,
   ) {
-    this.#intake = new Intake(this, fd, () => this.receive(), events, options, companion);
+    this.#intake = new Intake(this, fd, (whole) => this.receive(whole), events, options, companion);
     if (options.signal !== undefined) this.#heed(options.signal);
   }
 
   /** Decodes what one read returned. The buffer is used again afterwards: copy what stays. */
   protected abstract decode(buffer: Pinned, length: number): E[];
 
-  /** Looks once, without waiting. */
-  protected receive(): Batch<E> {
+  /**
+   * Looks once, without waiting.
+   *
+   * @param _whole Whether who asks wants all that can be had at once, and not only what one turn of the event loop has time for.
+   */
+  protected receive(_whole?: boolean): Batch<E> {
     const buffer = readBuffer();
     const length = read_nonblock(this.#intake.fd, buffer);
     if (length <= 0) return { events: [], more: false };
@@ -168,7 +172,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
   /** Waits for at least one event, and takes all that are there. Rejects as {@linkcode wait} does. */
   readEvents(options: WaitOptions = {}): Promise<E[]> {
     return this.#readOnce("readEvents()", options, () =>
-      this.#intake.takeAll().concat(this.#intake.drain()),
+      this.#intake.takeAll().concat(this.#intake.drain(false)),
     );
   }
 
@@ -180,7 +184,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
   readEventsSync(): E[] {
     this.#assertOpen("readEventsSync()");
     this.#assertFree("readEventsSync()");
-    return this.#intake.drain();
+    return this.#intake.drain(true);
   }
 
   /**
@@ -191,7 +195,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
    */
   truncate(): number {
     this.#assertOpen("truncate()");
-    const events = this.#intake.drain();
+    const events = this.#intake.drain(true);
     this.discard(events);
     return events.length;
   }

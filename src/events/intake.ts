@@ -122,7 +122,7 @@ function lose(handle: Handle): void {
 /** The descriptor and the queue of one source. */
 export class Intake<E> {
   readonly #handle: Handle;
-  readonly #receive: () => Batch<E>;
+  readonly #receive: (whole: boolean) => Batch<E>;
   readonly #latency: number;
   readonly #busyPoll: number;
   /** {@linkcode EPOLL} members. */
@@ -150,14 +150,14 @@ export class Intake<E> {
   /**
    * @param owner The source. When it is collected, the descriptor is closed.
    * @param fd Owned from here on.
-   * @param receive Looks once, without waiting.
+   * @param receive Looks once, without waiting. `whole`: who asks wants all that can be had at once.
    * @param events What the poller waits for: {@linkcode EPOLL} members. 0 if events come by {@linkcode Intake.add} alone.
    * @param companion Disposed with the descriptor, in whatever way that goes. It must not refer to the owner.
    */
   constructor(
     owner: object,
     fd: number,
-    receive: () => Batch<E>,
+    receive: (whole: boolean) => Batch<E>,
     events: number = EPOLL.IN,
     { latency = 1, busyPoll = 0 }: Timing = {},
     companion?: Disposable,
@@ -217,12 +217,16 @@ export class Intake<E> {
     waiter.ready();
   }
 
-  /** Looks until nothing more is there, {@linkcode MOST_LOOKS} times at most, and takes everything. */
-  drain(): E[] {
+  /**
+   * Looks until nothing more is there, {@linkcode MOST_LOOKS} times at most, and takes everything.
+   *
+   * @param whole Whether who asks can't ask again in a later turn of the event loop.
+   */
+  drain(whole: boolean): E[] {
     const batches: E[][] = [this.takeAll()];
     do {
       try {
-        this.#look();
+        this.#look(whole);
       } catch (error) {
         // What was there before is not lost; the next read meets the error again.
         if (batches.some((batch) => batch.length > 0)) break;
@@ -310,10 +314,10 @@ export class Intake<E> {
     this.#next = 0;
   }
 
-  #look(): void {
+  #look(whole: boolean = false): void {
     let batch: Batch<E>;
     try {
-      batch = this.#receive();
+      batch = this.#receive(whole);
     } catch (error) {
       this.#examine(error);
       throw error;

@@ -67,7 +67,7 @@ const MOST_LATER = 4;
 const LAST = 1.5;
 
 /** What it takes to find out what was in a directory, in events. */
-const READ = 64;
+const READ = 16;
 
 /** A place in an event. */
 interface Spot {
@@ -288,7 +288,7 @@ export class FanotifyBackend implements Backend {
     if (length > first) this.#backlog.add(buffer, first, length);
     if (sink.isBusy) return false;
     if (!this.#sort(sink)) return false;
-    this.#left = performance.now() < this.#limit ? AT_ONCE : STEP;
+    this.#left = AT_ONCE;
     this.#isOnward = false;
     return this.#backlog.take((block, from, at) => {
       this.#buffer = block;

@@ -53,8 +53,6 @@ export class Watcher extends EventSource<WatchEvent> {
   readonly #pace: Pace;
   /** Whether events were read that can't be told yet. */
   #isHeldUp = false;
-  /** Whether all that was read is told in the same turn of the event loop. */
-  #isHasty = false;
   /** Whether functions that ignore may be asked. */
   #isAsking = false;
   #timer: NodeJS.Timeout | undefined;
@@ -210,20 +208,20 @@ export class Watcher extends EventSource<WatchEvent> {
     return { paths, backend, directories, entries, ...(failed > 0 && { failed }) };
   }
 
-  protected override receive(): Batch<WatchEvent> {
+  protected override receive(whole: boolean = false): Batch<WatchEvent> {
     // A function that ignores wants to know: it comes after what that is asked about.
     if (this.#isAsking) return { events: [], more: "later" };
-    return this.#ask(() => lendBuffer(this.#receive));
+    return this.#ask(() => lendBuffer((buffer) => this.#receive(buffer, whole)));
   }
 
-  readonly #receive = (buffer: Pinned): Batch<WatchEvent> => {
+  #receive(buffer: Pinned, whole: boolean): Batch<WatchEvent> {
     const { backend, engine } = this.#works;
     // It goes on in a moment: one slice is enough for one turn of the event loop.
-    const isSoon = this.#isHeldUp && this.#pace.isComing && !this.#isHasty;
+    const isSoon = this.#isHeldUp && this.#pace.isComing && !whole;
     if (isSoon) return { events: this.#take(), more: "later" };
     const wasHeldUp = this.#isHeldUp || engine.isBusy;
     const slice = this.#pace.isComing ? SHORT : SLICE;
-    const limit = this.#isHasty ? Infinity : performance.now() + slice;
+    const limit = performance.now() + slice;
     engine.goOn(limit);
     if (engine.isBusy) return { events: this.#take(), more: "later" };
     if (engine.isBehind) engine.lookBack();
@@ -234,7 +232,7 @@ export class Watcher extends EventSource<WatchEvent> {
       began = Date.now();
       length = backend.read(buffer);
       length = backend.follow(buffer, length, engine);
-      this.#isHeldUp = !backend.decode(buffer, length, engine, limit);
+      this.#isHeldUp = !backend.decode(buffer, length, engine, whole ? Infinity : limit);
     } while (engine.handed() && !engine.isBusy && ++turns < TURNS);
     // What came while that was told is still to be read.
     const isNext = wasHeldUp && length === 0 && ioctl_fionread(this) > 0;
@@ -246,12 +244,11 @@ export class Watcher extends EventSource<WatchEvent> {
     // In a new directory things happen that nothing tells of until it is watched: the next one is not to wait.
     const burst = scanner.idle && length > LONE;
     // What was told took some of the time.
-    const rest = this.#isHasty ? slice : limit - performance.now();
-    this.#scan(0, Math.max(SHORT, rest));
+    this.#scan(0, Math.max(SHORT, limit - performance.now()));
     const events = this.#take();
     const more = engine.isBusy || this.#isHeldUp || isNext ? "later" : isMore;
     return { events, more, burst, after: engine.isBehind ? this.#after : undefined };
-  };
+  }
 
   /** `receive` does all of it: what a read says can need more than its bytes. */
   protected decode(): WatchEvent[] {
@@ -340,22 +337,17 @@ export class Watcher extends EventSource<WatchEvent> {
     // What was read before that is told without a look at the descriptor.
     if (this.#isHeldUp) left += readBuffer().byteLength;
     let isAll = false;
-    this.#isHasty = true;
-    try {
-      for (
-        ;
-        !isAll && (left >= 0 || this.#engine.isBusy);
-        left -= readBuffer().byteLength - LONGEST_RECORD
-      ) {
-        this.#engine.goOn(Infinity);
-        const { events, more } = this.receive();
-        this.push(events);
-        // A function that ignores may have closed it.
-        this.fileno();
-        isAll = more === false;
-      }
-    } finally {
-      this.#isHasty = false;
+    for (
+      ;
+      !isAll && (left >= 0 || this.#engine.isBusy);
+      left -= readBuffer().byteLength - LONGEST_RECORD
+    ) {
+      this.#engine.goOn(Infinity);
+      const { events, more } = this.receive(true);
+      this.push(events);
+      // A function that ignores may have closed it.
+      this.fileno();
+      isAll = more === false;
     }
     if (!isAll) return;
     this.#ask(() => {

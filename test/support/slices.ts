@@ -6,6 +6,11 @@ import type { Watcher, WatchEvent } from "bun-butter";
 import { FanotifyBackend } from "../../src/watch/fanotify-backend.ts";
 import { FanotifyBacklog } from "../../src/watch/fanotify-backlog.ts";
 
+/** What is told by now, without a look at what else is there. */
+export async function toldBy(watcher: Watcher): Promise<WatchEvent[]> {
+  return watcher.queued === 0 ? [] : await watcher.readEvents();
+}
+
 /** All that is told, and in how many turns of the event loop. */
 export async function heard(
   watcher: Watcher,
@@ -15,7 +20,7 @@ export async function heard(
   let turns = 0;
   const synced = watcher.sync().then(() => "synced");
   do {
-    const events = watcher.readEventsSync().filter(isMeant);
+    const events = (await toldBy(watcher)).filter(isMeant);
     told.push(...events);
     if (events.length > 0) turns++;
   } while ((await Promise.race([synced, turn()])) !== "synced");
@@ -35,13 +40,18 @@ export function backlogs(): { readonly used: ReadonlySet<FanotifyBacklog> } & Di
   return { used, [Symbol.dispose]: () => (prototype.add = add) };
 }
 
-/** Lets the time for what was read ahead be always up, until it is disposed. */
-export function hurried(): Disposable {
+/**
+ * Lets the time for what was read ahead be always up, until it is disposed.
+ *
+ * @param always Also for who wants all of it.
+ */
+export function hurried(always: boolean = false): Disposable {
   const { prototype } = FanotifyBackend;
   const { decode } = prototype;
   prototype.decode = function (buffer, length, sink, limit): boolean {
     // Who wants all of it has no limit.
-    return decode.call(this, buffer, length, sink, limit === Infinity ? Infinity : -Infinity);
+    const isWhole = limit === Infinity && !always;
+    return decode.call(this, buffer, length, sink, isWhole ? Infinity : -Infinity);
   };
   return {
     [Symbol.dispose]() {

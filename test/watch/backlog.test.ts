@@ -6,7 +6,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { tmpfs, watch, type Watcher, type WatchOptions } from "bun-butter";
 
 import { canMount } from "../support/mounts.ts";
-import { backlogs, heard, hurried } from "../support/slices.ts";
+import { backlogs, heard, hurried, toldBy } from "../support/slices.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { canFanotify, line } from "../support/watch.ts";
 
@@ -85,14 +85,14 @@ describe.skipIf(!canFanotify || !canMount)(
       using _ = hurried();
       await using watcher = open(dir);
       const expected = flood(dir, SOME);
-      const told = watcher.readEventsSync();
+      const told = await watcher.readEvents();
       for (let at = 0; at < SOME; at++) {
         const path = `root/${at % DIRECTORIES}/${at + SOME}`;
         writeFileSync(dir.at(path), "");
         expected.push(`create ${path}`, `change ${path}`);
         if (at % 10 > 0) continue;
         await turn();
-        told.push(...watcher.readEventsSync());
+        told.push(...(await toldBy(watcher)));
       }
       const rest = await heard(watcher);
       const lines = [...told, ...rest.told].map((event) => line(event, dir.path));
@@ -111,6 +111,17 @@ describe.skipIf(!canFanotify || !canMount)(
         if (left <= 0) break;
       }
       expect(left).toBe(0);
+    });
+
+    test("who does not wait gets all that there is at once", async () => {
+      using dir = tempDir();
+      using _alone = tmpfs({ target: dir.path });
+      using _ = hurried();
+      await using watcher = open(dir);
+      const expected = flood(dir, SOME);
+      const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
+      expect(byName(lines)).toEqual(byName(expected));
+      expect(watcher.truncate()).toBe(0);
     });
 
     test("what belongs together is not torn apart by a slice", async () => {
@@ -139,12 +150,16 @@ describe.skipIf(!canFanotify || !canMount)(
       write(0, SOME);
       writeFileSync(dir.at("root/file"), "");
       const told: string[] = [];
+      const reading = (async (): Promise<void> => {
+        while (told.length < 2)
+          told.push(...(await watcher.readEvents()).map((event) => line(event, dir.path)));
+      })();
       for (let turns = 1; told.length < 2 && turns < 1000; turns++) {
         write(turns * SOME, 100);
-        told.push(...watcher.readEventsSync().map((event) => line(event, dir.path)));
         await turn();
       }
       expect(told).toEqual(["create root/file", "change root/file"]);
+      await reading;
     });
 
     test.each(["add", "remove"] as const)(
@@ -156,7 +171,7 @@ describe.skipIf(!canFanotify || !canMount)(
         using _ = hurried();
         await using watcher = open(dir);
         const expected = flood(dir, SOME);
-        const told = watcher.readEventsSync();
+        const told = await watcher.readEvents();
         expect(told.length).toBeLessThan(expected.length);
         if (what === "add") watcher.add(dir.at("beside"));
         else expect(watcher.remove(dir.at("root"))).toBe(true);
@@ -175,7 +190,7 @@ describe.skipIf(!canFanotify || !canMount)(
         using each = tempDir(dir.path);
         const watcher = open(each);
         flood(each, SOME);
-        watcher.readEventsSync();
+        await watcher.readEvents();
         for (let left = turns; left > 0; left--) await turn();
         const backlog = [...all.used].at(-1);
         expect(backlog?.isEmpty).toBe(false);

@@ -48,7 +48,7 @@ describe.skipIf(!canFanotify || !canMount)(
         using dir = tempDir();
         // So little is told at once that nobody else may be told of.
         using _alone = tmpfs({ target: dir.path });
-        using _ = hurried();
+        using _ = hurried(true);
         const way = { backend: "fanotify", base: dir.path } as const;
         const outcomes = await parallel(
           some,
