@@ -86,18 +86,21 @@ describe.skipIf(!canFanotify || !canMount)(
       await using watcher = open(dir);
       const expected = flood(dir, SOME);
       const told = await watcher.readEvents();
+      let slices = 1;
       for (let at = 0; at < SOME; at++) {
         const path = `root/${at % DIRECTORIES}/${at + SOME}`;
         writeFileSync(dir.at(path), "");
         expected.push(`create ${path}`, `change ${path}`);
         if (at % 10 > 0) continue;
         await turn();
-        told.push(...(await toldBy(watcher)));
+        const some = await toldBy(watcher);
+        if (some.length > 0) slices++;
+        told.push(...some);
       }
       const rest = await heard(watcher);
       const lines = [...told, ...rest.told].map((event) => line(event, dir.path));
       expect(byName(lines)).toEqual(byName(expected));
-      expect(rest.turns).toBeGreaterThan(4);
+      expect(slices + rest.turns).toBeGreaterThan(4);
     });
 
     test("who waits for events gets all of them, though nothing more happens", async () => {
