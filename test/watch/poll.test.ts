@@ -190,7 +190,8 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     const synced = watcher.sync();
     watcher.close();
     await expect(synced).rejects.toThrow("it is closed");
-    expect(await descriptorsBackTo(before)).toBe(before);
+    // One that was forgotten before may be collected meanwhile.
+    expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
   });
 });
 
