@@ -238,9 +238,14 @@ export class Intake<E> {
     return batches.flat();
   }
 
-  /** Looks, and tells whether the queue is not empty. */
+  /** Looks, for who does not look again, and tells whether the queue is not empty. */
   fill(): boolean {
-    if (this.queued === 0) this.#look();
+    let looks = 0;
+    while (this.queued === 0 && (looks === 0 || (this.#more === true && looks < MOST_LOOKS))) {
+      this.#look(true);
+      this.#finish();
+      looks++;
+    }
     this.#finish();
     return this.queued > 0;
   }

@@ -246,7 +246,9 @@ export class Watcher extends EventSource<WatchEvent> {
     // What was told took some of the time.
     this.#scan(0, Math.max(SHORT, limit - performance.now()));
     const events = this.#take();
-    const more = engine.isBusy || this.#isHeldUp || isNext ? "later" : isMore;
+    // Who wants the whole looks again at once.
+    const isLater = engine.isBusy || ((this.#isHeldUp || isNext) && !whole);
+    const more = isLater ? "later" : isMore;
     return { events, more, burst, after: engine.isBehind ? this.#after : undefined };
   }
 

@@ -127,6 +127,19 @@ describe.skipIf(!canFanotify || !canMount)(
       expect(watcher.truncate()).toBe(0);
     });
 
+    test("who does not wait gets what comes after a directory that nobody finds any more", async () => {
+      using dir = tempDir();
+      using _alone = tmpfs({ target: dir.path });
+      await using watcher = open(dir);
+      expect(watcher.readEventsSync()).toEqual([]);
+      mkdirSync(dir.at("beside/gone"), { recursive: true });
+      writeFileSync(dir.at("beside/gone/file"), "");
+      rmSync(dir.at("beside"), { recursive: true });
+      writeFileSync(dir.at("root/file"), "");
+      const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
+      expect(lines).toEqual(["create root/file", "change root/file"]);
+    });
+
     test("what belongs together is not torn apart by a slice", async () => {
       using dir = tempDir();
       using _alone = tmpfs({ target: dir.path });
