@@ -6,10 +6,10 @@
 import { type ErrnoName, OSError } from "../errors.ts";
 import { closeQuietly } from "../events/intake.ts";
 import type { Backend, Start } from "./backend.ts";
+import { isLimit } from "./error-path.ts";
 import { FanotifyBackend } from "./fanotify-backend.ts";
 import { FanotifyMarks } from "./fanotify-marks.ts";
 import { InotifyBackend } from "./inotify-backend.ts";
-import { isLimit } from "./limits.ts";
 import { look } from "./look.ts";
 import type { Settings } from "./options.ts";
 import { type Anchor, keyOf } from "./paths.ts";

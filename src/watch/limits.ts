@@ -6,16 +6,8 @@
  */
 import { type Node, NONE } from "./tree.ts";
 
-/** Errors of a limit, which are told once and not for each directory. */
-const LIMITS = new Set(["ENOSPC", "EMFILE", "ENFILE", "ENOMEM"]);
-
 /** Milliseconds after which what met a limit is tried again. */
 const RETRY = 1000;
-
-/** Whether an error is that of a limit. */
-export function isLimit(code: string): boolean {
-  return LIMITS.has(code);
-}
 
 /** What met a limit. */
 export class Limits {

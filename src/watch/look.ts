@@ -27,6 +27,9 @@ export interface Look {
   readonly ino: number;
 }
 
+/** Milliseconds by which the clock of file systems may be behind. */
+export const CLOCK_SLACK = 20;
+
 let shared: Pinned | undefined;
 
 const IDENTITY = STATX.TYPE | STATX.INO;

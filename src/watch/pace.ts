@@ -5,9 +5,6 @@
  * @module
  */
 
-/** Milliseconds by which the clock of file systems may be behind. */
-export const CLOCK_SLACK = 20;
-
 /** Milliseconds of a slice. */
 export const SLICE = 4;
 

@@ -5,10 +5,9 @@
  * @module
  */
 import { OSError } from "../errors.ts";
-import { withPath } from "./error-path.ts";
+import { isLimit, withPath } from "./error-path.ts";
 import type { Gitignore } from "./gitignore.ts";
 import type { Ignore, RuleFiles } from "./ignore.ts";
-import { isLimit } from "./limits.ts";
 import { type Anchor, nameOfText, pathName, type Paths, reach } from "./paths.ts";
 import { readRules } from "./rule-file.ts";
 import type { Teller } from "./teller.ts";

@@ -4,9 +4,8 @@
  * @module
  */
 import type { OSError } from "../errors.ts";
-import { changedAt } from "./look.ts";
+import { changedAt, CLOCK_SLACK } from "./look.ts";
 import type { Order } from "./order.ts";
-import { CLOCK_SLACK } from "./pace.ts";
 import type { PathName, Paths } from "./paths.ts";
 import type { Teller, Told } from "./teller.ts";
 import type { Kind, Node, Tree } from "./tree.ts";

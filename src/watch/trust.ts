@@ -14,8 +14,7 @@
  *
  * @module
  */
-
-import { CLOCK_SLACK } from "./pace.ts";
+import { CLOCK_SLACK } from "./look.ts";
 
 /** Milliseconds after which the event of a change is queued: the kernel makes the change first. */
 const GRACE = 10_000;
