@@ -23,7 +23,7 @@ import {
   type WatchEvent,
   type WatchStats,
 } from "../index.ts";
-import { faultsOf } from "../watch/snapshot-faults.ts";
+import { faultsOf } from "../watch/snapshot/faults.ts";
 import { FileError, UsageError } from "./command.ts";
 import { Busy } from "./progress.ts";
 

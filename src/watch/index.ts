@@ -16,7 +16,7 @@ export type {
   WatchRenameEvent,
   WatchStats,
 } from "./event.ts";
-export type { IgnoreRule } from "./ignore.ts";
+export type { IgnoreRule } from "./ignore/ignore.ts";
 export type { WatchBackend, WatchOptions, WatchSettle } from "./options.ts";
 export {
   changesSince,
@@ -25,7 +25,7 @@ export {
   type SnapshotOptions,
   type SnapshotStat,
   type SnapshotTree,
-} from "./snapshot.ts";
+} from "./snapshot/snapshot.ts";
 export { watch } from "./watch.ts";
 export type { Watched } from "./watched.ts";
 export { Watcher } from "./watcher.ts";

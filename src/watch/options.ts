@@ -5,7 +5,7 @@
  */
 import { checkOptions, type EventSourceOptions, sourceNames } from "../events/event-source.ts";
 import { checkNames, type OptionNames } from "../events/options.ts";
-import { checkRule, type IgnoreRule, looksAtPaths } from "./ignore.ts";
+import { checkRule, type IgnoreRule, looksAtPaths } from "./ignore/ignore.ts";
 
 /** How long a file must be left alone before its event comes. */
 export interface WatchSettle {

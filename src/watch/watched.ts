@@ -4,8 +4,8 @@
  * @module
  */
 import { userLimit } from "../libc.ts";
-import { pathName } from "./paths.ts";
-import { unheardOf } from "./unheard.ts";
+import { unheardOf } from "./disk/unheard.ts";
+import { pathName } from "./tree/paths.ts";
 import type { Works } from "./works.ts";
 
 /** What a watcher watches. */

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import type { Backend } from "./backend.ts";
-import { CalmTeller } from "./calm-teller.ts";
-import type { Choice } from "./choose.ts";
-import { Engine } from "./engine.ts";
-import { Ignore } from "./ignore.ts";
+import type { Backend } from "./backend/backend.ts";
+import type { Choice } from "./backend/choose.ts";
+import { Engine } from "./engine/engine.ts";
+import { Ignore } from "./ignore/ignore.ts";
 import type { Settings } from "./options.ts";
-import { Paths } from "./paths.ts";
-import { PlainTeller } from "./teller.ts";
-import { NotingTeller, Tellings, Times } from "./times.ts";
-import { Tree } from "./tree.ts";
+import { CalmTeller } from "./teller/calm.ts";
+import { PlainTeller } from "./teller/teller.ts";
+import { NotingTeller, Tellings, Times } from "./teller/times.ts";
+import { Paths } from "./tree/paths.ts";
+import { Tree } from "./tree/tree.ts";
 
 /** The works of a watcher. */
 export interface Works {

@@ -16,6 +16,20 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   index: ["errors", "libc", "syscalls", "events", "system", "watch", "testing", "index"],
 };
 
+/** Rows are folders of the watcher, and files beside them: what each may import of the others. */
+const parts: Readonly<Record<string, readonly string[]>> = {
+  event: [],
+  tree: [],
+  disk: ["event", "tree"],
+  ignore: ["tree"],
+  options: ["ignore"],
+  backend: ["options", "tree", "disk"],
+  teller: ["event", "options", "tree", "disk"],
+  directories: ["tree", "disk", "ignore", "backend", "teller"],
+  engine: ["tree", "disk", "ignore", "backend", "teller", "directories"],
+  snapshot: ["event", "options", "tree", "disk", "ignore"],
+};
+
 const files = filesOf("src/**/*.ts");
 
 /** `src/events/poll.ts` is of the layer `events`; a layer's own index is of `index`. */
@@ -40,8 +54,22 @@ function wrongImports(file: string): readonly string[] {
         .map((name) => `${file} imports ${name} of ${target}: no call is made of another`);
     if (!(layers[layer] ?? []).includes(theirs))
       return [`${file} imports ${target}: ${layer} may not import ${theirs}`];
-    return wrongNeighbour(file, target);
+    return wrongNeighbour(file, target).concat(wrongPart(file, target));
   });
+}
+
+/** `src/watch/disk/look.ts` is of the part `disk`; files that may import all of them are of none. */
+function partOf(file: string): string | undefined {
+  const [, part = ""] = /^src\/watch\/([^/.]+)/.exec(file) ?? [];
+  return part in parts ? part : undefined;
+}
+
+function wrongPart(file: string, target: string): readonly string[] {
+  const part = partOf(file);
+  const theirs = partOf(target);
+  if (part === undefined || layerOf(target) !== "watch" || theirs === part) return [];
+  if (theirs !== undefined && parts[part]?.includes(theirs) === true) return [];
+  return [`${file} imports ${target}: ${part} may not import ${theirs ?? "what is beside it"}`];
 }
 
 /** Classes of `events/` that are a source: they know the base, and not each other. */
@@ -71,6 +99,26 @@ describe("layers", () => {
   test.each(files)("%s is of a layer, and imports only what that may", (file) => {
     expect(Object.keys(layers)).toContain(layerOf(file));
     expect(wrongImports(file)).toEqual([]);
+  });
+
+  test("each folder of watch/ is a part, which imports what is above it in the table", () => {
+    const folders = files.flatMap((file) => /^src\/watch\/([^/]+)\//.exec(file)?.[1] ?? []);
+    expect(Object.keys(parts)).toEqual(expect.arrayContaining([...new Set(folders)]));
+    const order = Object.keys(parts);
+    for (const [part, allowed] of Object.entries(parts))
+      for (const theirs of allowed) expect(order.indexOf(theirs)).toBeLessThan(order.indexOf(part));
+  });
+
+  test("what is imported of a part is what its row allows, and all of that", () => {
+    const imported = new Map(Object.keys(parts).map((part) => [part, new Set<string>()]));
+    for (const file of files.filter((one) => layerOf(one) === "watch"))
+      for (const { specifier } of importsOf(textOf(file))) {
+        const theirs = partOf(resolveFrom(file, specifier));
+        const part = partOf(file);
+        if (theirs !== undefined && part !== theirs) imported.get(part ?? "")?.add(theirs);
+      }
+    for (const [part, allowed] of Object.entries(parts))
+      expect([...(imported.get(part) ?? [])].toSorted()).toEqual(allowed.toSorted());
   });
 
   test("the table is the order of its rows: nobody imports what comes later", () => {

@@ -6,7 +6,7 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { watch, type Watcher, type WatchOptions } from "bun-butter";
 
-import { Scanner } from "../../src/watch/scanner.ts";
+import { Scanner } from "../../src/watch/directories/scanner.ts";
 import { FileProgram, NAMES } from "./file-program.ts";
 import { type Outcome, outcome, place } from "./replay.ts";
 import { type Model, seeded, treeOf, type Way } from "./watch.ts";

@@ -3,8 +3,8 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import type { Watcher, WatchEvent } from "bun-butter";
 
-import { FanotifyBackend } from "../../src/watch/fanotify-backend.ts";
-import { FanotifyBacklog } from "../../src/watch/fanotify-backlog.ts";
+import { FanotifyBacklog } from "../../src/watch/backend/fanotify-backlog.ts";
+import { FanotifyBackend } from "../../src/watch/backend/fanotify.ts";
 
 /** What is told by now, without a look at what else is there. */
 export async function toldBy(watcher: Watcher): Promise<WatchEvent[]> {

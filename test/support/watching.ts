@@ -3,15 +3,15 @@ import { close } from "bun-butter/syscalls";
 
 import { type Pinned, pinned, type PinnedString } from "../../src/libc.ts";
 import { read_nonblock } from "../../src/syscalls/fd.ts";
-import type { Interest } from "../../src/watch/backend.ts";
-import { Engine } from "../../src/watch/engine.ts";
-import { Ignore } from "../../src/watch/ignore.ts";
-import { InotifyBackend } from "../../src/watch/inotify-backend.ts";
-import { Paths } from "../../src/watch/paths.ts";
-import { resolvePath } from "../../src/watch/resolve.ts";
-import { PlainTeller } from "../../src/watch/teller.ts";
-import { Tellings } from "../../src/watch/times.ts";
-import { type Node, NONE, Tree } from "../../src/watch/tree.ts";
+import type { Interest } from "../../src/watch/backend/backend.ts";
+import { InotifyBackend } from "../../src/watch/backend/inotify.ts";
+import { resolvePath } from "../../src/watch/disk/resolve.ts";
+import { Engine } from "../../src/watch/engine/engine.ts";
+import { Ignore } from "../../src/watch/ignore/ignore.ts";
+import { PlainTeller } from "../../src/watch/teller/teller.ts";
+import { Tellings } from "../../src/watch/teller/times.ts";
+import { Paths } from "../../src/watch/tree/paths.ts";
+import { type Node, NONE, Tree } from "../../src/watch/tree/tree.ts";
 import { Model } from "./watch.ts";
 
 /** Called around the call that watches a path. */

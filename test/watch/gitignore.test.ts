@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { Gitignore } from "../../src/watch/gitignore.ts";
+import { Gitignore } from "../../src/watch/ignore/gitignore.ts";
 import { tempDir } from "../support/temp.ts";
 import { seeded } from "../support/watch.ts";
 

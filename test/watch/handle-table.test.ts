@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 
 import fc from "fast-check";
 
-import { HandleTable } from "../../src/watch/handle-table.ts";
+import { HandleTable } from "../../src/watch/backend/handle-table.ts";
 
 /** Few enough that the same ones come again, as short and as long as file systems make them. */
 const handle = fc

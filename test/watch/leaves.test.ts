@@ -14,9 +14,9 @@ import {
   KINDS_WITHOUT_LINKS,
   LEAF_KINDS,
   LEAF_KINDS_WITHOUT_LINKS,
-} from "../../src/watch/look.ts";
-import { keyOf, nameOf, nameOfText } from "../../src/watch/paths.ts";
-import { identity, KIND, type Kind, type Node, NONE, Tree } from "../../src/watch/tree.ts";
+} from "../../src/watch/disk/look.ts";
+import { keyOf, nameOf, nameOfText } from "../../src/watch/tree/paths.ts";
+import { identity, KIND, type Kind, type Node, NONE, Tree } from "../../src/watch/tree/tree.ts";
 
 const TYPES = { [KIND.FILE]: 8, [KIND.DIRECTORY]: 4, [KIND.SYMLINK]: 10, [KIND.OTHER]: 1 };
 

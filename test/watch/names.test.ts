@@ -7,9 +7,9 @@ import fc from "fast-check";
 
 import { close, O } from "../../src/syscalls/fd.ts";
 import { AT, openat } from "../../src/syscalls/open.ts";
-import { listed } from "../../src/watch/listing.ts";
-import { NameSet } from "../../src/watch/name-set.ts";
-import { keyOf, nameOf } from "../../src/watch/paths.ts";
+import { listed } from "../../src/watch/disk/listing.ts";
+import { NameSet } from "../../src/watch/tree/name-set.ts";
+import { keyOf, nameOf } from "../../src/watch/tree/paths.ts";
 import { tempDir } from "../support/temp.ts";
 import { memory, ways } from "../support/watch.ts";
 

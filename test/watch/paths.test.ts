@@ -3,8 +3,8 @@ import { expect, test } from "bun:test";
 
 import fc from "fast-check";
 
-import { nameOfText, Paths } from "../../src/watch/paths.ts";
-import { KIND, type Node, NONE, Tree } from "../../src/watch/tree.ts";
+import { nameOfText, Paths } from "../../src/watch/tree/paths.ts";
+import { KIND, type Node, NONE, Tree } from "../../src/watch/tree/tree.ts";
 
 function anchored(paths: Paths, node: Node, path: string): void {
   const bytes = Buffer.from(path);

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 
-import { resolvePath } from "../../src/watch/resolve.ts";
+import { resolvePath } from "../../src/watch/disk/resolve.ts";
 import { bun } from "../support/child.ts";
 import { tempDir } from "../support/temp.ts";
 

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 
 import { O, openat, read_linux_dirents64_rows } from "bun-butter/syscalls";
 
-import { type Portion, Scanner } from "../../src/watch/scanner.ts";
+import { type Portion, Scanner } from "../../src/watch/directories/scanner.ts";
 import { descriptorCount } from "../support/descriptors.ts";
 import { tempDir } from "../support/temp.ts";
 

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 
 import { changesSince, type Snapshot, snapshot, type SnapshotTree } from "bun-butter";
 
-import { Comparison } from "../../src/watch/comparison.ts";
+import { Comparison } from "../../src/watch/snapshot/comparison.ts";
 import { can, emulated } from "../support/capabilities.ts";
 import { bun, run } from "../support/child.ts";
 import { tempDir } from "../support/temp.ts";

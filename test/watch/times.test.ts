@@ -1,8 +1,8 @@
 /** What is told from what was told before by a time. */
 import { expect, test } from "bun:test";
 
-import { CLOCK_SLACK } from "../../src/watch/look.ts";
-import { byNow, Tellings } from "../../src/watch/times.ts";
+import { CLOCK_SLACK } from "../../src/watch/disk/look.ts";
+import { byNow, Tellings } from "../../src/watch/teller/times.ts";
 
 test("Tellings: what was changed before it was told is no news, and what was changed later is", () => {
   const tellings = new Tellings();

@@ -1,9 +1,9 @@
 /** What is known of a tree, in memory. */
 import { expect, test } from "bun:test";
 
-import { KINDS } from "../../src/watch/look.ts";
-import { nameOfText } from "../../src/watch/paths.ts";
-import { KIND, type Node, NONE, ROW, Tree } from "../../src/watch/tree.ts";
+import { KINDS } from "../../src/watch/disk/look.ts";
+import { nameOfText } from "../../src/watch/tree/paths.ts";
+import { KIND, type Node, NONE, ROW, Tree } from "../../src/watch/tree/tree.ts";
 
 const DT_DIR = 4;
 const DT_REG = 8;

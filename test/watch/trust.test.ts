@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { Trust } from "../../src/watch/trust.ts";
+import { Trust } from "../../src/watch/directories/trust.ts";
 import { exchange } from "../support/exchange.ts";
 import { tempDir } from "../support/temp.ts";
 import { listed, memory, seeded, treeOf } from "../support/watch.ts";

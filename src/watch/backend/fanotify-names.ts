@@ -1,0 +1,173 @@
+/**
+ * What happens to the names in directories, in events that are read and not told yet: whoever reads a directory that late knows by
+ * the first event of each name what was there before.
+ *
+ * What a rename takes the place of is no part of its event. But the kernel tells next of a link of it that is gone, without
+ * a name; and so it does before a name is deleted, or made as a link.
+ *
+ * @module
+ */
+import type { Pinned } from "../../libc.ts";
+import { FANOTIFY_FSID_OFFSET, read_fanotify_handle_end } from "../../syscalls/fanotify-info.ts";
+import {
+  FAN_EVENT_INFO_TYPE,
+  read_fanotify_event_infos,
+  read_fanotify_events,
+} from "../../syscalls/fanotify-records.ts";
+import { FAN } from "../../syscalls/fanotify.ts";
+import { keyOf } from "../tree/paths.ts";
+import type { Sequel } from "./backend.ts";
+
+const { FID, DFID_NAME, OLD_DFID_NAME, NEW_DFID_NAME } = FAN_EVENT_INFO_TYPE;
+
+const CREATE = Number(FAN.CREATE);
+const RENAME = Number(FAN.RENAME);
+const DELETE = Number(FAN.DELETE);
+const ATTRIB = Number(FAN.ATTRIB);
+const DIR = Number(FAN.ONDIR);
+
+interface Placed extends Sequel {
+  /** Where it is among what was read. */
+  readonly at: number;
+  /** The file that had the name before, if there was one. */
+  victim?: Sequel | undefined;
+}
+
+/** What one event is about. */
+interface About {
+  /** The identity of what it is about. */
+  id: Uint8Array;
+  readonly names: { readonly directory: string; readonly name: string; readonly comes: boolean }[];
+}
+
+/** Events between two looks at the time. */
+const AT_ONCE = 64;
+
+/** Names, by the directories that they are in. */
+export class FanotifyNames {
+  readonly #names = new Map<string, Map<string, Placed[]>>();
+  /** What was renamed last, by who did it, if nothing else of that one came since. */
+  readonly #renamed = new Map<number, Placed>();
+  /** What renames have taken the place of, or so it seems, by what that is. */
+  readonly #victims = new Map<string, Placed>();
+  /** Files of which a link is gone, which the kernel may tell earlier than it was: with what it tells of that link before. */
+  readonly #unlinked = new Set<string>();
+
+  /**
+   * Takes events.
+   *
+   * @param at Where they are among what was read.
+   * @param from The first of them that was not taken.
+   * @param limit As `performance.now()` has it.
+   * @returns Where it stopped, or else the end.
+   */
+  add(block: Pinned, at: number, from: number, limit: number): number {
+    let stopped = block.byteLength;
+    let left = AT_ONCE;
+    read_fanotify_events(block, block.byteLength, (offset, end, records, mask, _high, _fd, pid) => {
+      if (offset < from || offset >= stopped) return;
+      if (left-- <= 0) {
+        if (performance.now() >= limit) {
+          stopped = offset;
+          return;
+        }
+        left = AT_ONCE;
+      }
+      const isNamed = (mask & (CREATE | RENAME | DELETE)) !== 0;
+      if (isNamed || (mask & ATTRIB) !== 0)
+        this.#take(aboutOf(block, records, end, mask), at + offset, mask, pid);
+      else this.#renamed.delete(pid);
+    });
+    return stopped;
+  }
+
+  /** What happens first to each name of a directory from some place on. */
+  sequel(directory: string, from: number): ReadonlyMap<string, Sequel> {
+    const firsts = new Map<string, Sequel>();
+    for (const [name, all] of this.#names.get(directory) ?? []) {
+      const first = firstOf(all, from);
+      if (first !== undefined) firsts.set(name, first);
+    }
+    return firsts;
+  }
+
+  /** The same of one name. */
+  first(directory: string, name: string, from: number): Sequel | undefined {
+    return firstOf(this.#names.get(directory)?.get(name) ?? [], from);
+  }
+
+  clear(): void {
+    this.#names.clear();
+    this.#renamed.clear();
+    this.#victims.clear();
+    this.#unlinked.clear();
+  }
+
+  #take({ id, names }: About, at: number, mask: number, pid: number): void {
+    const isDirectory = (mask & DIR) !== 0;
+    const renamed = this.#renamed.get(pid);
+    this.#renamed.delete(pid);
+    for (const { directory, name, comes } of names) {
+      const placed = { at, comes, isDirectory, id };
+      const all = this.#names.get(directory) ?? new Map<string, Placed[]>();
+      this.#names.set(directory, all);
+      const before = all.get(name);
+      if (before === undefined) all.set(name, [placed]);
+      else before.push(placed);
+      if ((mask & RENAME) !== 0 && comes) this.#renamed.set(pid, placed);
+    }
+    // Of directories the same is told for other reasons.
+    if (isDirectory) return;
+    const key = keyOf(id);
+    if (names.length === 0) {
+      this.#victims.delete(key);
+      if (renamed === undefined || renamed.isDirectory || id.length === 0) return;
+      if (this.#unlinked.has(key)) return;
+      renamed.victim = { comes: false, isDirectory, id };
+      this.#victims.set(key, renamed);
+    } else if ((mask & (CREATE | DELETE)) !== 0) {
+      if ((mask & DELETE) !== 0) this.#unlinked.add(key);
+      // It was a link of this that is gone, or was made.
+      const other = this.#victims.get(key);
+      if (other === undefined) return;
+      other.victim = undefined;
+      this.#victims.delete(key);
+    }
+  }
+}
+
+function aboutOf(block: Pinned, records: number, end: number, mask: number): About {
+  const { bytes } = block;
+  const about: About = { id: new Uint8Array(0), names: [] };
+  read_fanotify_event_infos(block, records, end, (type, at, next) => {
+    const to = read_fanotify_handle_end(block, at, next);
+    if (to === -1) return;
+    const from = at + FANOTIFY_FSID_OFFSET;
+    if (type === FID) about.id = bytes.slice(from, to);
+    else if (type === DFID_NAME || type === OLD_DFID_NAME || type === NEW_DFID_NAME) {
+      const comes = (mask & CREATE) !== 0 || type === NEW_DFID_NAME;
+      const name = keyOf(bytes, to, nameEnd(bytes, to, next));
+      about.names.push({ directory: keyOf(bytes, from, to), name, comes });
+    }
+  });
+  // What is only changed stays where it is.
+  if ((mask & (CREATE | RENAME | DELETE)) === 0 && about.names.length > 0)
+    return { ...about, id: new Uint8Array(0), names: [] };
+  return about;
+}
+
+function firstOf(all: readonly Placed[], from: number): Sequel | undefined {
+  const at = all.findIndex((one) => one.at >= from);
+  const [first, next] = at === -1 ? [] : all.slice(at, at + 2);
+  if (first?.victim !== undefined) return first.victim;
+  if (first === undefined || next === undefined || !first.comes || next.comes) return first;
+  // What leaves is not what came: they change places, and it was there before.
+  return Buffer.compare(first.id, next.id) === 0 ? first : next;
+}
+
+/** Where a name ends. */
+export function nameEnd(bytes: Uint8Array, start: number, end: number): number {
+  let nul = start;
+  while (nul < end && bytes[nul] !== 0) nul++;
+  return nul;
+}

@@ -1,0 +1,423 @@
+/**
+ * What reads of directories make of what they find: how one is opened, what is known of it already, and what is told of.
+ *
+ * @module
+ */
+import { closeQuietly } from "../../events/intake.ts";
+import { read_linux_dirents64_rows } from "../../syscalls/dirent.ts";
+import { close } from "../../syscalls/fd.ts";
+import { openat } from "../../syscalls/open.ts";
+import type { Backend } from "../backend/backend.ts";
+import {
+  changedIn,
+  kindOfType,
+  KINDS,
+  KINDS_WITHOUT_LINKS,
+  LEAF_KINDS,
+  LEAF_KINDS_WITHOUT_LINKS,
+  lookIn,
+} from "../disk/look.ts";
+import type { Ignore } from "../ignore/ignore.ts";
+import type { Times } from "../teller/times.ts";
+import { brief } from "../tree/brief.ts";
+import { nameOf } from "../tree/paths.ts";
+import {
+  FLAG,
+  identity,
+  KIND,
+  type Kind,
+  type NameBytes,
+  type Node,
+  NONE,
+  ROW,
+  type Tree,
+} from "../tree/tree.ts";
+import type { Directories } from "./directories.ts";
+import type { Links } from "./links.ts";
+import type { Rules } from "./rules.ts";
+import type { Portion, Reader, Scan } from "./scanner.ts";
+import { Still } from "./still.ts";
+import { OPEN, type Watches } from "./watches.ts";
+
+/** What it takes to read directories. */
+interface Parts {
+  readonly tree: Tree;
+  readonly backend: Backend;
+  readonly ignore: Ignore;
+  readonly rules: Rules;
+  /** If any are followed. */
+  readonly links: Links | undefined;
+  readonly times: Times | undefined;
+}
+
+/** Entries of a directory that are looked at in one go. */
+const MOST_CHILDREN = 2000;
+
+/** Entries that are missing, and are looked at in one go. */
+const MOST_UNSEEN = 128;
+
+/** Takes what is read. */
+export class Reading implements Reader, Disposable {
+  readonly #directories: Directories;
+  readonly #watches: Watches;
+  readonly #tree: Tree;
+  readonly #backend: Backend;
+  readonly #ignore: Ignore;
+  readonly #rules: Rules;
+  readonly #links: Links | undefined;
+  readonly #times: Times | undefined;
+  /** Directories that a read has found. */
+  readonly #met: Node[] = [];
+  /** What is made of types that reads tell of, and the same without directories. */
+  readonly #kinds: Int8Array;
+  readonly #leafKinds: Int8Array;
+  /** Whether new directories are read without a look at what is in them. */
+  readonly #maySweep: boolean;
+  /** The directory that could not be entered so a moment ago. */
+  #refused: Node = NONE;
+  #still: Still | undefined;
+
+  constructor(directories: Directories, { tree, backend, ignore, rules, links, times }: Parts) {
+    this.#directories = directories;
+    this.#watches = directories.watches;
+    this.#tree = tree;
+    this.#backend = backend;
+    this.#ignore = ignore;
+    this.#rules = rules;
+    this.#links = links;
+    this.#times = times;
+    this.#kinds = links === undefined ? KINDS : KINDS_WITHOUT_LINKS;
+    this.#leafKinds = links === undefined ? LEAF_KINDS : LEAF_KINDS_WITHOUT_LINKS;
+    this.#maySweep = links === undefined && !ignore.active && times === undefined;
+    brief(
+      this.open,
+      this.sweep,
+      this.take,
+      this.found,
+      this.#repair,
+      this.#foundOne,
+      this.#meetAgain,
+      this.end,
+      closeQuietly,
+      close,
+    );
+  }
+
+  /** Whether events have said what a directory is, and not its path. */
+  isCertain(node: Node): boolean {
+    const { recall } = this.#directories;
+    if (recall === undefined || this.#tree.handle(node) === 0) return false;
+    return recall.isReading || !this.#tree.has(node, FLAG.ANCHOR);
+  }
+
+  get isBusy(): boolean {
+    return this.#directories.departures.isUnderWay;
+  }
+
+  [Symbol.dispose](): void {
+    this.#still?.[Symbol.dispose]();
+    this.#still = undefined;
+  }
+
+  sweep(node: Node): number {
+    const isSimple = this.#maySweep && this.#watches.limits.retryAt === Infinity;
+    if (!isSimple || this.#directories.isHeld() || !this.#tree.isEmpty(node)) return -1;
+    const fd = this.#watches.enterNew(node);
+    if (fd === -1) {
+      this.#refused = node;
+      return -1;
+    }
+    this.#directories.onOpen(node);
+    if (this.#directories.isEarly) this.#directories.fresh.add(node);
+    return fd;
+  }
+
+  take(dir: Node, { buffer, rows }: Portion, length: number): boolean {
+    const kinds = this.#kinds;
+    const leafKinds = this.#leafKinds;
+    const isKept = this.#tree.keep(dir, buffer, length, kinds, leafKinds, rows, this.#met);
+    if (isKept) this.#pushMet();
+    return isKept;
+  }
+
+  open(scan: Scan): number {
+    const { node } = scan;
+    // A root shows whether the file system is still the one that is watched.
+    const mayBeStill = scan.mode === "repair" && !this.#tree.has(node, FLAG.ANCHOR);
+    const isSimple = !this.#ignore.active && this.#times === undefined;
+    if (mayBeStill && isSimple) {
+      if (this.#repair(scan)) return -1;
+      // It was renamed, perhaps, and what was read of what is below it is of others.
+      if (this.#watches.trust.since !== Infinity) scan.mode = "compare";
+    }
+    if (this.isCertain(node)) return this.#openExact(scan);
+    const isUntried = scan.mode === "new" && node !== this.#refused;
+    this.#refused = NONE;
+    const watched = isUntried ? this.#watches.watchNew(node) : this.#watches.watch(node, "tree");
+    const { fd, handle } = watched;
+    const unread = fd === -1 ? undefined : this.#rules.load(node, fd);
+    const error = watched.error ?? unread;
+    if (error !== undefined) this.#watches.fail(node, error, fd !== -1, scan.loud);
+    else {
+      const since = this.#watches.recover(node);
+      // Nobody told what happened in it meanwhile, whatever it is entered for.
+      if (since !== Infinity) scan.mode = "compare";
+      scan.since = Math.min(scan.since, since);
+    }
+    if (fd === -1) return -1;
+    if (handle !== 0) {
+      const { length } = this.#links === undefined ? [] : this.#watches.handles.of(handle);
+      if (this.#tree.handle(node) !== handle && this.#links?.admitsPath(node, length) === false) {
+        close(fd);
+        return -1;
+      }
+      const known = this.#tree.handle(node);
+      if (this.#isLater(scan, fd, handle)) {
+        close(fd);
+        if (this.#watches.handles.of(handle).length === 0) this.#backend.unwatch(handle);
+        const isEntered = known !== 0 && scan.mode !== "new";
+        if (!isEntered) this.#directories.lost.set(node, scan.loud);
+        else this.#directories.onDoubt(node);
+        return -1;
+      }
+      const isQuiet = this.#directories.isEarly && !scan.loud;
+      if (isQuiet && known !== 0 && known !== handle) {
+        // Of a root nobody else tells.
+        close(fd);
+        this.#succeed(node);
+        return -1;
+      }
+      if (isQuiet && known === 0 && this.#watches.inTree(handle).length > 0) {
+        // It left and another one came, and neither is told yet.
+        this.#directories.lost.set(node, false);
+        close(fd);
+        return -1;
+      }
+      const { since } = this.#watches.trust;
+      const wasAnother = known !== 0 && known !== handle;
+      const bound = this.#watches.bind(node, handle);
+      // It may be what it was, and what was read be of another one.
+      const isSame = bound === "same" && scan.mode === "check" && since === Infinity;
+      if (wasAnother) scan.since = Math.min(scan.since, since);
+      if (bound === "loop") this.#directories.leave(node);
+      if (bound === "loop" || isSame) {
+        close(fd);
+        return -1;
+      }
+      // It is another one, or was mounted again: of what is below it nothing is known to be watched.
+      if (bound === "new" && scan.mode === "repair") scan.mode = "compare";
+      // What is known to be in it may have been in another one.
+      if (bound === "new" && scan.mode === "new" && this.#tree.first(node) !== NONE)
+        scan.mode = "check";
+      if (bound === "new") this.#directories.onOpen(node);
+    }
+    if (this.#ignore.readsFiles) this.#directories.onRules(node, scan.loud || scan.mode !== "new");
+    // What of it is left out is not known: it is tried again.
+    if (unread !== undefined || scan.cancelled) {
+      close(fd);
+      return -1;
+    }
+    this.#expect(scan);
+    return fd;
+  }
+
+  /** Whether a path led to what is told later. If events were lost that may never be told. */
+  #isLater({ node, mode, cancelled }: Scan, fd: number, handle: number): boolean {
+    const isLoss = mode === "compare" || mode === "repair";
+    if (isLoss || cancelled || this.#directories.recall !== undefined) return false;
+    return this.#directories.foresight.isLater(node, fd, handle);
+  }
+
+  /** What is known to be in a directory is to be met when that is read. */
+  #expect(scan: Scan): void {
+    const { node } = scan;
+    scan.hasUnseen = this.#tree.first(node) !== NONE;
+    if (scan.hasUnseen) this.#eachChild(node, (child) => this.#tree.set(child, FLAG.UNSEEN));
+  }
+
+  /** Opens a directory that is known by its handle, wherever it is by now. */
+  #openExact(scan: Scan): number {
+    const { node } = scan;
+    const { past } = this.#backend;
+    const path = past?.open(past.idOf(this.#tree.handle(node))) ?? -1;
+    if (path === -1) {
+      // It is gone, which is still to be told.
+      this.#directories.lost.set(node, scan.loud);
+      return -1;
+    }
+    try {
+      const fd = openat(path, ".", OPEN);
+      this.#watches.recover(node);
+      this.#expect(scan);
+      return fd;
+    } catch (error) {
+      this.#watches.fail(node, error, true, false);
+      return -1;
+    } finally {
+      closeQuietly(path);
+    }
+  }
+
+  /** Another directory is where a root was: what was in that is read, and compared with what is in this. */
+  #succeed(root: Node): void {
+    this.#directories.scanner.cancel(root);
+    this.#directories.enter(root, "new", false);
+    this.#directories.recall?.readBelow(root);
+    this.#directories.enter(root, "compare", true);
+  }
+
+  /** Looks at what is in a directory whose entries are the same as before. @returns Whether they are. */
+  #repair(scan: Scan): boolean {
+    const { node: dir, since } = scan;
+    let left = MOST_CHILDREN;
+    for (let child = this.#tree.firstNumbered(dir); child !== NONE; child = this.#tree.next(child))
+      if (left-- === 0) return false;
+    const fd = this.#watches.locate(dir);
+    if (fd === -1) return false;
+    const still = (this.#still ??= new Still(this.#tree));
+    let isSame = still.isStill(dir, fd, Math.min(since, this.#watches.trust.since));
+    // What is told of needs a number.
+    const needsAll = isSame && !still.areLeavesStill(dir, fd, since);
+    const first = needsAll ? this.#tree.first(dir) : this.#tree.firstNumbered(dir);
+    for (let child = isSame ? first : NONE; child !== NONE; child = this.#tree.next(child)) {
+      if (this.#tree.has(child, FLAG.HELD)) continue;
+      if (this.#tree.isDirectory(child) || this.#tree.has(child, FLAG.FOLLOWED)) {
+        this.#meetAgain(scan, child);
+        continue;
+      }
+      const changed = still.changedIn(fd, child);
+      if (this.#directories.isNews(child, changed, since)) this.#directories.tellChanged(child);
+      // It was deleted since we looked.
+      if (changed === -Infinity) isSame = false;
+    }
+    closeQuietly(fd);
+    return isSame;
+  }
+
+  found(scan: Scan, portion: Portion, length: number): void {
+    if (!this.#tree.isEmpty(scan.node)) this.#directories.recall?.expose(scan.node);
+    const { node: dir, mode, loud } = scan;
+    this.#directories.meet(dir, loud);
+    // Nobody wants to know of each, and nobody counts them.
+    const isLinked = this.#tree.has(dir, FLAG.LINKED | FLAG.FOLLOWED);
+    const isKept = isLinked || this.#ignore.active || this.#times !== undefined;
+    const isPlain = mode === "new" && !loud && !isKept && !this.#directories.isHeld();
+    if (isPlain && this.#tree.isEmpty(dir) && this.take(dir, portion, length)) return;
+    const { rows } = portion;
+    const { bytes } = portion.buffer;
+    const count = read_linux_dirents64_rows(portion.buffer, length, rows);
+    for (let at = 0; at < count && !scan.cancelled; at++) {
+      if (isPlain) at = this.#tree.fill(dir, bytes, rows, at, count, this.#kinds, this.#met);
+      if (at < count) this.#foundOne(scan, bytes, rows, at * ROW.LENGTH);
+    }
+    if (scan.cancelled) this.#met.length = 0;
+    else this.#pushMet();
+  }
+
+  /** Wishes for the directories to be read that a read has found. */
+  #pushMet(): void {
+    const directories = this.#met;
+    if (directories.length === 0) return;
+    // All of them are as deep.
+    if (!this.#directories.isTooDeep(directories[0] ?? NONE))
+      for (const node of directories) this.#directories.scanner.push(node, "new", false);
+    directories.length = 0;
+  }
+
+  #foundOne(scan: Scan, bytes: Uint8Array, rows: Int32Array, row: number): void {
+    const { node: dir } = scan;
+    const start = rows[row + ROW.NAME] ?? 0;
+    const name = { bytes, start, end: start + (rows[row + ROW.BYTES] ?? 0) };
+    const low = (rows[row + ROW.INO_LOW] ?? 0) >>> 0;
+    const ino = identity(low, (rows[row + ROW.INO_HIGH] ?? 0) >>> 0);
+    const kind = kindOfType(rows[row + ROW.TYPE] ?? 0) ?? lookIn(scan.fd, name)?.kind;
+    if (kind === undefined) return;
+    let node = this.#tree.find(dir, name);
+    if (this.#directories.isIgnored(dir, name, kind === KIND.DIRECTORY)) {
+      // It was told of, by another path or before there was a rule.
+      if (node !== NONE) this.#directories.drop(node, true);
+      return;
+    }
+    if (node !== NONE && (this.#tree.kind(node) === KIND.DIRECTORY) !== (kind === KIND.DIRECTORY)) {
+      this.#directories.drop(node, true);
+      node = NONE;
+    }
+    if (node === NONE) return this.#meet(scan, name, kind, ino);
+    this.#tree.clear(node, FLAG.UNSEEN);
+    if (kind === KIND.DIRECTORY) {
+      this.#tree.setIno(node, ino);
+      return this.#meetAgain(scan, node);
+    }
+    const isOfAnotherKind = this.#tree.kind(node) !== kind;
+    const isAnother = isOfAnotherKind || ![0, ino].includes(this.#tree.ino(node));
+    this.#directories.become(node, { kind, ino });
+    // What made it another one is still to be read, unless it is lost; and then nothing else tells its kind.
+    if (scan.mode === "new" && !isOfAnotherKind) return;
+    const isLoss = scan.since !== Infinity;
+    if (
+      isAnother ||
+      (isLoss && this.#directories.isNews(node, changedIn(scan.fd, name), scan.since))
+    )
+      this.#directories.tellChanged(node);
+    if (kind === KIND.SYMLINK) this.#meetAgain(scan, node);
+  }
+
+  end(scan: Scan): boolean {
+    const { node, loud, hasUnseen } = scan;
+    if (this.#directories.isEarly && !loud) this.#directories.fresh.add(node);
+    if (!hasUnseen) return true;
+    const unseen = (scan.unseen ??= this.#unseenIn(node));
+    for (let left = MOST_UNSEEN; left > 0 && !scan.cancelled; left--) {
+      const child = unseen.pop();
+      if (child === undefined) return true;
+      this.#missed(scan, child);
+    }
+    return unseen.length === 0;
+  }
+
+  /** What a read did not meet, the first of it last. */
+  #unseenIn(dir: Node): Node[] {
+    const unseen: Node[] = [];
+    this.#eachChild(dir, (child) => {
+      if (this.#tree.has(child, FLAG.UNSEEN)) unseen.push(child);
+    });
+    return unseen.toReversed();
+  }
+
+  /** A name that changed while the directory was read can be missing: only what is really gone goes. */
+  #missed({ node: dir, mode, fd, since }: Scan, child: Node): void {
+    // It is gone by now, or somewhere else.
+    if (this.#tree.parent(child) !== dir || !this.#tree.has(child, FLAG.UNSEEN)) return;
+    // What left for somewhere else is waited for there.
+    if (this.#tree.has(child, FLAG.HELD)) return;
+    this.#tree.clear(child, FLAG.UNSEEN);
+    const now = lookIn(fd, nameOf(this.#tree.name(child)));
+    if (now === undefined) this.#directories.drop(child, true);
+    else if (mode !== "new") this.#directories.enter(child, mode, true, since);
+  }
+
+  #meet(scan: Scan, name: NameBytes, kind: Kind, ino: number): void {
+    this.#directories.onMeet(scan.node, name);
+    const node = this.#directories.make(scan.node, name, kind, ino);
+    if (kind !== KIND.DIRECTORY) this.#times?.note(node, changedIn(scan.fd, name));
+    if (scan.loud) this.#directories.tellMade(node);
+    this.#directories.enter(node, "new", scan.loud);
+  }
+
+  #meetAgain(scan: Scan, node: Node): void {
+    const isWatched = this.#tree.handle(node) !== 0;
+    if (scan.mode === "new") {
+      if (!isWatched && !this.#tree.has(node, FLAG.FAILED))
+        this.#directories.enter(node, "new", scan.loud);
+      return;
+    }
+    const isLoss = scan.mode === "compare" || scan.mode === "repair";
+    if (isWatched || isLoss) this.#directories.enter(node, scan.mode, true, scan.since);
+    else this.#directories.enter(node, "new", scan.loud, scan.since);
+  }
+
+  #eachChild(node: Node, visit: (child: Node) => void): void {
+    for (let child = this.#tree.first(node); child !== NONE; child = this.#tree.next(child))
+      visit(child);
+  }
+}

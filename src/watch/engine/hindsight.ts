@@ -1,0 +1,149 @@
+/**
+ * What was looked at by paths, while events of renames above it were perhaps still to be read: what the events of files do not
+ * say, such as their kind, is looked for again when nothing is left to read, and directories are opened again.
+ *
+ * @module
+ */
+import type { Directories } from "../directories/directories.ts";
+import { type Look, look } from "../disk/look.ts";
+import type { Teller } from "../teller/teller.ts";
+import type { Paths } from "../tree/paths.ts";
+import { KIND, type Node, NONE, type Tree } from "../tree/tree.ts";
+
+/** What is to be looked at, later or again. */
+export class Hindsight {
+  readonly #tree: Tree;
+  readonly #paths: Paths;
+  readonly #teller: Teller;
+  readonly #directories: Directories;
+  /** Looked at by their path since nothing was left to read. */
+  #looked = new Set<Node>();
+  /** The same before that: what was read since then may say that directories were renamed when it was looked at. */
+  #before = new Set<Node>();
+  /** Files that were made and written to a moment ago, and are looked at when that is told. */
+  readonly #unseen = new Set<Node>();
+  /** Whether those paths may have led elsewhere: directories were renamed meanwhile. */
+  #isConfused = false;
+
+  /** Directories that were opened by their path since nothing was left to read. Their numbers may be others' by now. */
+  #opened: Node[] = [];
+  /** The same before that. */
+  #openedBefore: Node[] = [];
+  /** Directories that were renamed since then. */
+  readonly #renamed = new Set<Node>();
+
+  constructor(tree: Tree, paths: Paths, teller: Teller, directories: Directories) {
+    this.#tree = tree;
+    this.#paths = paths;
+    this.#teller = teller;
+    this.#directories = directories;
+  }
+
+  /** Whether there are files that {@linkcode Hindsight.lookBack} is to look at. */
+  get isBehind(): boolean {
+    return this.#unseen.size > 0;
+  }
+
+  /** A directory is about to be renamed. */
+  confuse(): void {
+    this.#isConfused = true;
+  }
+
+  /** A directory was renamed. What was opened below it may have been what another one had in it, which had its path. */
+  renamed(node: Node): void {
+    if (this.#opened.length + this.#openedBefore.length > 0) this.#renamed.add(node);
+  }
+
+  /** A directory was opened by its path, and is watched as what that led to. */
+  opened(node: Node): void {
+    this.#opened.push(node);
+  }
+
+  /** A file is looked at when what is known of it has been told. */
+  postpone(node: Node): void {
+    this.#unseen.add(node);
+  }
+
+  /** Its kind was looked for, and is what it was said to be if no directory was renamed since the event. */
+  remember(node: Node, now: Look | undefined): void {
+    if (this.#tree.isDirectory(node)) return;
+    this.#looked.add(node);
+    if (now === undefined) this.#isConfused = true;
+  }
+
+  /** An entry is gone. */
+  forget(node: Node): void {
+    this.#looked.delete(node);
+    this.#before.delete(node);
+    this.#unseen.delete(node);
+    this.#renamed.delete(node);
+  }
+
+  /** Looks at files that were told of before that. */
+  lookBack(): void {
+    for (const node of this.#unseen) {
+      this.#unseen.delete(node);
+      this.#looked.add(node);
+      this.#ascertain(node);
+    }
+  }
+
+  /** Nothing is left to read: looks again at what was looked at by paths that may have led elsewhere. */
+  emptied(): void {
+    if (this.#opened.length + this.#openedBefore.length > 0) this.#openAgain();
+    const looked = this.#looked;
+    const before = this.#before;
+    const isConfused = this.#isConfused;
+    this.#isConfused = false;
+    if (looked.size + before.size === 0) return;
+    if (!isConfused) {
+      before.clear();
+      this.#looked = before;
+      this.#before = looked;
+      return;
+    }
+    for (const node of before) looked.add(node);
+    before.clear();
+    for (const node of looked) {
+      // What is not there has been renamed, which is still to be read.
+      if (!this.#ascertain(node)) continue;
+      looked.delete(node);
+      before.add(node);
+    }
+  }
+
+  /** Opens directories again whose paths may have led elsewhere. */
+  #openAgain(): void {
+    const opened = this.#opened;
+    const before = this.#openedBefore;
+    this.#openedBefore = opened;
+    this.#opened = [];
+    if (this.#renamed.size === 0) return;
+    for (const nodes of [before, opened])
+      for (const node of nodes)
+        if (this.#tree.handle(node) !== 0 && this.#isBelowRenamed(node))
+          this.#directories.enter(node, "check", true);
+    this.#renamed.clear();
+  }
+
+  #isBelowRenamed(node: Node): boolean {
+    let at = node;
+    while (at !== NONE && !this.#renamed.has(at)) at = this.#tree.parent(at);
+    return at !== NONE;
+  }
+
+  /** Looks again, when paths are what they are said to be. @returns Whether it is there. */
+  #ascertain(node: Node): boolean {
+    const now = look(this.#paths.place(node));
+    if (now === undefined || now.kind === KIND.DIRECTORY) {
+      this.#isConfused = true;
+      return false;
+    }
+    const isSame = now.kind === this.#tree.kind(node);
+    this.#directories.become(node, now);
+    if (isSame) return true;
+    this.#teller.tell("change", node);
+    this.#directories.enter(node, "new", true);
+    return true;
+  }
+}

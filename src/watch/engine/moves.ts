@@ -1,0 +1,133 @@
+/**
+ * Halves of renames. The kernel reports that an entry left one directory, and that it came to another, one after the
+ * other, but not always in one read; and nothing follows if it left for a place that is not watched.
+ * Two that change places at once are two renames, and the second one is of what seemed to be gone.
+ *
+ * @module
+ */
+import type { RawEvent } from "../backend/backend.ts";
+import { FLAG, type NameBytes, type Node, NONE, type Tree } from "../tree/tree.ts";
+
+/** Milliseconds for which an entry that left is waited for elsewhere. */
+export const HOLD = 40;
+
+/** An entry that left, and may come back elsewhere. */
+export interface Held {
+  readonly node: Node;
+  /** When it left, as `performance.now()` has it. */
+  readonly at: number;
+  /** What happened below it meanwhile. */
+  readonly deferred: { readonly dir: Node; readonly event: RawEvent }[];
+}
+
+/** The halves that wait for their others. */
+export class Moves {
+  readonly #tree: Tree;
+  /** More than one for a cookie, if several paths lead to the directory. */
+  readonly #held = new Map<number, Held[]>();
+  /** What took the place of another one a moment ago, or so it seemed, and when: what an exchange does is two events. */
+  readonly #replacing = new Map<Node, number>();
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Keeps an entry until it is taken. It stays where it was, but no name leads to it. */
+  hold(cookie: number, node: Node): void {
+    this.#tree.conceal(node);
+    const held = { node, at: performance.now(), deferred: [] };
+    const others = this.#held.get(cookie);
+    if (others === undefined) this.#held.set(cookie, [held]);
+    else others.push(held);
+  }
+
+  /**
+   * The half that waits for this one: the first of the same kind, if there are more.
+   *
+   * @param dir The directory that it came to, or in which nobody wants it: in one above roots, what left such a one is of the same kind.
+   * @param isShared Whether that directory is known as something else as well, which takes the others.
+   */
+  take(cookie: number, dir: Node, isShared: boolean): Held | undefined {
+    if (this.#held.size === 0) return undefined;
+    const all = this.#held.get(cookie) ?? [];
+    const isAbove = this.#tree.has(dir, FLAG.GUARD);
+    const isSame = ({ node }: Held): boolean =>
+      this.#tree.has(this.#tree.parent(node), FLAG.GUARD) === isAbove;
+    let at = all.findIndex(isSame);
+    if (at === -1 && !(isAbove && isShared)) at = 0;
+    const [held] = at === -1 ? [] : all.splice(at, 1);
+    if (all.length === 0) this.#held.delete(cookie);
+    return held;
+  }
+
+  /** Something has the place of another one: if what left it comes to be told, that is the other one. */
+  replaced(node: Node): void {
+    this.#replacing.delete(node);
+    this.#replacing.set(node, performance.now());
+  }
+
+  /** Whether an entry took the place of another one a moment ago. */
+  hasReplaced(node: Node): boolean {
+    return this.#replacing.has(node);
+  }
+
+  /** Nothing is left to read: of an exchange long ago both halves were. */
+  emptied(): void {
+    if (this.#replacing.size === 0) return;
+    const limit = performance.now() - HOLD;
+    for (const [node, since] of this.#replacing) {
+      if (since > limit) return;
+      this.#replacing.delete(node);
+    }
+  }
+
+  /** Forgets an entry. */
+  forget(node: Node): void {
+    this.#replacing.delete(node);
+    if (!this.#tree.has(node, FLAG.HELD)) return;
+    for (const [cookie, all] of this.#held) {
+      const at = all.findIndex((held) => held.node === node);
+      if (at === -1) continue;
+      all.splice(at, 1);
+      if (all.length === 0) this.#held.delete(cookie);
+    }
+  }
+
+  /** An entry that left long before that, the first one first, or `NONE`. */
+  expired(now: number): Node {
+    const limit = now - HOLD;
+    for (const [first] of this.#held.values())
+      return first !== undefined && first.at <= limit ? first.node : NONE;
+    return NONE;
+  }
+
+  /** An entry that left, and whose name is used again: its other half does not come. */
+  at(dir: Node, { bytes, start, end }: NameBytes): Node {
+    for (const all of this.#held.values()) {
+      for (const { node } of all) {
+        if (this.#tree.parent(node) !== dir) continue;
+        const name = this.#tree.name(node);
+        if (Buffer.compare(name, bytes.subarray(start, end)) === 0) return node;
+      }
+    }
+    return NONE;
+  }
+
+  /** Keeps an event of a directory whose place is not known now. */
+  defer(dir: Node, event: RawEvent): boolean {
+    if (this.#held.size === 0) return false;
+    let top = dir;
+    while (top !== NONE && !this.#tree.has(top, FLAG.HELD)) top = this.#tree.parent(top);
+    if (top === NONE) return false;
+    const { bytes, start, end } = event.name;
+    const name = { bytes: bytes.slice(start, end), start: 0, end: end - start };
+    for (const all of this.#held.values())
+      for (const held of all)
+        if (held.node === top) held.deferred.push({ dir, event: { ...event, name } });
+    return true;
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * What is known of when files were changed: a comparison with the disk tells of what has happened since.
+ *
+ * @module
+ */
+import type { OSError } from "../../errors.ts";
+import { changedAt, CLOCK_SLACK } from "../disk/look.ts";
+import type { PathName, Paths } from "../tree/paths.ts";
+import type { Kind, Node, Tree } from "../tree/tree.ts";
+import type { Order } from "./order.ts";
+import type { Teller, Told } from "./teller.ts";
+
+/** What the user knows of each entry that is no directory. */
+export interface Known {
+  /** Something is told of a file in a moment: what the user does then has seen all that happened to it before. */
+  telling(node: Node): void;
+  /** Whether that is a change of a file that the user does not know, and since then if there is no other way to tell. */
+  isNews(node: Node, changed: number, since: number): boolean;
+  /** What happened since then may never be told. */
+  lost(since: number): void;
+  /** The entry is gone. */
+  forget(node: Node): void;
+}
+
+/** Milliseconds since 1970 that what has happened has an earlier time than: `Date.now()` has no fraction, and the clock of file systems is behind. */
+export function byNow(now: number = Date.now()): number {
+  return now + 1;
+}
+
+/** Entries of a page, as a power of two. */
+const PAGE = 10;
+
+/** A time for each of some entries, 0 for the others. Nothing is copied when there are more. */
+class TimeTable {
+  readonly #pages: (Float64Array | undefined)[] = [];
+
+  get(node: Node): number {
+    return this.#pages[node >>> PAGE]?.[node & ((1 << PAGE) - 1)] ?? 0;
+  }
+
+  set(node: Node, time: number): void {
+    const page = (this.#pages[node >>> PAGE] ??= new Float64Array(1 << PAGE));
+    page[node & ((1 << PAGE) - 1)] = time;
+  }
+
+  delete(node: Node): void {
+    const page = this.#pages[node >>> PAGE];
+    if (page !== undefined) page[node & ((1 << PAGE) - 1)] = 0;
+  }
+
+  /** Replaces each time that is later than that. */
+  replaceAfter(limit: number, by: (time: number) => number): void {
+    for (const page of this.#pages)
+      page?.forEach((time, at) => {
+        if (time > limit) page[at] = by(time);
+      });
+  }
+}
+
+/**
+ * When each file was changed, as far as the user was told: what a comparison finds different is news. Times are compared with those of the
+ * same file alone, because another machine's clock may be any other.
+ */
+export class Times implements Known {
+  readonly #paths: Paths;
+  readonly #changed = new TimeTable();
+
+  constructor(paths: Paths) {
+    this.#paths = paths;
+  }
+
+  /** What is told of a file from now on is known up to that time. */
+  note(node: Node, changed: number): void {
+    this.#changed.set(node, changed);
+  }
+
+  telling(node: Node): void {
+    this.note(node, changedAt(this.#paths.real(node)));
+  }
+
+  /** It is the known time then. */
+  isNews(node: Node, changed: number): boolean {
+    const before = this.#changed.get(node);
+    this.note(node, changed);
+    return before !== 0 && before !== changed;
+  }
+
+  lost(): void {}
+
+  forget(node: Node): void {
+    this.#changed.delete(node);
+  }
+}
+
+/**
+ * When each file was told of, which takes no look at it. In the few milliseconds that the clock of file systems is behind, what was told
+ * can't be told from what was not: it counts as told, as long as the kernel tells.
+ */
+export class Tellings implements Known {
+  readonly #told = new TimeTable();
+
+  telling(node: Node): void {
+    this.#told.set(node, byNow());
+  }
+
+  isNews(node: Node, changed: number, since: number): boolean {
+    return changed >= Math.max(since, this.#told.get(node));
+  }
+
+  lost(since: number): void {
+    this.#told.replaceAfter(since, (told) => Math.max(since, told - CLOCK_SLACK));
+  }
+
+  forget(node: Node): void {
+    this.#told.delete(node);
+  }
+}
+
+/** Notes what is told of files, before it is. */
+export class NotingTeller implements Teller {
+  readonly #tree: Tree;
+  readonly #known: Known;
+  readonly #next: Teller;
+
+  constructor(tree: Tree, known: Known, next: Teller) {
+    this.#tree = tree;
+    this.#known = known;
+    this.#next = next;
+  }
+
+  get pid(): number | undefined {
+    return this.#next.pid;
+  }
+
+  set pid(pid: number | undefined) {
+    this.#next.pid = pid;
+  }
+
+  get order(): Order {
+    return this.#next.order;
+  }
+
+  tell(type: Told, node: Node): void {
+    if (type === "delete") this.#known.forget(node);
+    else this.#note(node);
+    this.#next.tell(type, node);
+  }
+
+  moving(node: Node): void {
+    this.#next.moving(node);
+  }
+
+  renamed(node: Node, from: PathName, replaced: boolean): void {
+    this.#note(node);
+    this.#next.renamed(node, from, replaced);
+  }
+
+  forgotten(node: Node): void {
+    this.#known.forget(node);
+    this.#next.forgotten(node);
+  }
+
+  parting(node: Node): void {
+    this.#next.parting(node);
+  }
+
+  overflow(): void {
+    this.#next.overflow();
+  }
+
+  failed(path: PathName, kind: Kind, error: OSError): void {
+    this.#next.failed(path, kind, error);
+  }
+
+  #note(node: Node): void {
+    if (!this.#tree.isDirectory(node)) this.#known.telling(node);
+  }
+}
