@@ -86,6 +86,73 @@ test.each(ways)(
   },
 );
 
+/** What is told of two directories that change places by way of a third name, if the second and third rename come before some look. */
+async function swapped(
+  { backend, base }: Way,
+  look: number,
+): Promise<readonly string[] | undefined> {
+  using dir = tempDir(base);
+  for (const name of ["a/one", "b/two"]) mkdirSync(dir.at(name), { recursive: true });
+  using watcher = watch(dir.path, { backend, initial: true });
+  await watcher.ready;
+  await watcher.sync();
+  watcher.readEventsSync();
+  renameSync(dir.at("a"), dir.at("c"));
+  let looks = 0;
+  {
+    using _ = between(() => {
+      if (looks++ !== look) return;
+      renameSync(dir.at("b"), dir.at("a"));
+      renameSync(dir.at("c"), dir.at("b"));
+    });
+    await watcher.sync();
+  }
+  if (looks <= look) return undefined;
+  await watcher.sync();
+  return watcher.readEventsSync().map((event) => line(event, dir.path));
+}
+
+test.each(ways)(
+  "row 19: what takes the name of what was renamed is renamed, whenever: $backend",
+  async (way) => {
+    let look = 0;
+    const renames = ["rename a/ c/", "rename b/ a/", "rename c/ b/"];
+    for (let told = await swapped(way, look); told !== undefined; told = await swapped(way, ++look))
+      expect([look, told]).toEqual([look, renames]);
+    expect(look).toBeGreaterThan(2);
+  },
+);
+
+test.each(ways)(
+  "a rename that was merged with an earlier one is found, however quick somebody else is: $backend",
+  async ({ backend, base }) => {
+    using dir = tempDir(base);
+    for (const name of ["root/a", "else"]) mkdirSync(dir.at(name), { recursive: true });
+    using watcher = watch(dir.at("root"), { backend, initial: true });
+    await watcher.ready;
+    await watcher.sync();
+    const model = new Model();
+    model.apply(watcher.readEventsSync());
+    const [one, other] = [dir.at("root/a"), dir.at("root/b")];
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+      [one, other],
+    ] as const)
+      renameSync(from, to);
+    let looks = 0;
+    {
+      using _ = between(() => {
+        if (looks++ < 1000) writeFileSync(dir.at("else", `${looks}`), "");
+      });
+      await watcher.sync();
+    }
+    expect(looks).toBeLessThan(1000);
+    model.apply(watcher.readEventsSync());
+    expect([model.wrong, listed(model.entries)]).toEqual([[], listed(treeOf(dir.at("root")))]);
+  },
+);
+
 /** Makes paths in a directory. */
 type At = (...names: string[]) => string;
 

@@ -6,16 +6,26 @@
  * @module
  */
 import { closeQuietly } from "../../events/intake.ts";
+import type { Past } from "../backend/backend.ts";
 import type { Directories } from "../directories/directories.ts";
 import { listed } from "../disk/listing.ts";
 import { type Look, look, lookIn } from "../disk/look.ts";
 import { NameSet } from "../tree/name-set.ts";
-import { nameOf, type Paths } from "../tree/paths.ts";
+import { keyOf, nameOf, type Paths } from "../tree/paths.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "../tree/tree.ts";
 import type { Roots } from "./roots.ts";
 
 /** How often what waits is looked at if nothing happens: twice, and as often for what that brings. */
 const MOST_ATTEMPTS = 6;
+
+/** How often a name has to stand for the same other entry, if there is more to be read each time, until nothing else is expected to tell of that. */
+const MOST_SIGHTS = 4;
+
+/** What a name stood for the last time, and how often. */
+interface Sight {
+  readonly now: string;
+  times: number;
+}
 
 /** What is to be looked at, because nothing tells what it is. */
 export class Doubts {
@@ -23,22 +33,32 @@ export class Doubts {
   readonly #paths: Paths;
   readonly #directories: Directories;
   readonly #roots: Roots;
+  readonly #past: Past | undefined;
   /** Not watched any more, for a reason that is looked for when all events are read. */
   readonly #suspects = new Set<Node>();
   /** Directories that could not be entered the last time either, because they are not where they are said to be. */
   #missed = new Set<Node>();
   /** Names to be looked at when nothing is left to read, by their directories. */
   readonly #names = new Map<Node, NameSet>();
+  /** Such names that stood for something else than what is known, which may be told later. */
+  readonly #sights = new Map<string, Sight>();
   /** Directories of such names that were not where they should be, the last time. */
   readonly #elsewhere = new Set<Node>();
   /** How often what waits was looked at since something happened. */
   #attempts = 0;
 
-  constructor(tree: Tree, paths: Paths, directories: Directories, roots: Roots) {
+  constructor(
+    tree: Tree,
+    paths: Paths,
+    directories: Directories,
+    roots: Roots,
+    past: Past | undefined,
+  ) {
     this.#tree = tree;
     this.#paths = paths;
     this.#directories = directories;
     this.#roots = roots;
+    this.#past = past;
   }
 
   /** Whether anything waits to be looked at that may be known the next time. */
@@ -81,6 +101,7 @@ export class Doubts {
     // What is on the disk may be later than what is told, as long as that counts: unless nothing else is left to do.
     const mayWait = this.#directories.isEarly && !isTried;
     if (this.#names.size > 0 && !mayWait) this.#verifyNames();
+    if (this.#names.size === 0) this.#sights.clear();
   }
 
   /** Looks at what is suspected. */
@@ -142,6 +163,7 @@ export class Doubts {
     const node = this.#tree.find(dir, name);
     const isDirectory = now?.kind === KIND.DIRECTORY;
     if (node === NONE && now === undefined) return;
+    if (this.#isLater(dir, name, node, now)) return this.question(dir, name);
     if (node === NONE || now === undefined || this.#tree.isDirectory(node) !== isDirectory)
       return this.#directories.enter(dir, "new", true);
     if (isDirectory) return this.#directories.enter(node, "check", true);
@@ -153,6 +175,19 @@ export class Doubts {
     if (isSame) return;
     this.#directories.tellChanged(node);
     this.#directories.enter(node, "check", true);
+  }
+
+  /** Whether something else has a name than what is known by it, and that may be told later. Somebody may be so quick that there is always more to be read. */
+  #isLater(dir: Node, name: NameBytes, node: Node, now: Look | undefined): boolean {
+    const isSame =
+      node !== NONE && this.#tree.kind(node) === now?.kind && this.#tree.ino(node) === now.ino;
+    if (isSame || this.#past?.hasMore !== true) return false;
+    const key = `${dir}/${keyOf(name.bytes, name.start, name.end)}`;
+    const seen = `${now?.kind} ${now?.ino}`;
+    const known = this.#sights.get(key);
+    if (known?.now === seen) return ++known.times < MOST_SIGHTS;
+    this.#sights.set(key, { now: seen, times: 1 });
+    return true;
   }
 
   /** Finds out why a directory is not watched any more. */

@@ -53,7 +53,7 @@ export class Engine implements Sink, Disposable {
     const ahead = new Ahead(tree, paths, backend, directories);
     const hindsight = new Hindsight(tree, paths, teller, directories);
     const roots = new Roots(tree, paths, directories);
-    const doubts = new Doubts(tree, paths, directories, roots);
+    const doubts = new Doubts(tree, paths, directories, roots, backend.past);
     const unread = new Unread(tree, paths, directories);
     const changes = new Changes({
       tree,
