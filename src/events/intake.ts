@@ -240,13 +240,11 @@ export class Intake<E> {
 
   /** Looks, for who does not look again, and tells whether the queue is not empty. */
   fill(): boolean {
-    let looks = 0;
-    while (this.queued === 0 && (looks === 0 || (this.#more === true && looks < MOST_LOOKS))) {
+    for (let looks = 0; this.queued === 0 && looks < MOST_LOOKS; looks++) {
       this.#look(true);
       this.#finish();
-      looks++;
+      if (this.#more !== true) break;
     }
-    this.#finish();
     return this.queued > 0;
   }
 

@@ -217,11 +217,13 @@ export class Watcher extends EventSource<WatchEvent> {
   #receive(buffer: Pinned, whole: boolean): Batch<WatchEvent> {
     const { backend, engine } = this.#works;
     // It goes on in a moment: one slice is enough for one turn of the event loop.
-    const isSoon = this.#isHeldUp && this.#pace.isComing && !whole;
+    const isGoingOn = this.#isHeldUp || engine.isUnfinished;
+    const isSoon = isGoingOn && this.#pace.isComing && !whole;
     if (isSoon) return { events: this.#take(), more: "later" };
     const wasHeldUp = this.#isHeldUp || engine.isBusy;
     const slice = this.#pace.isComing ? SHORT : SLICE;
     const limit = performance.now() + slice;
+    const end = whole ? Infinity : limit;
     engine.goOn(limit);
     if (engine.isBusy) return { events: this.#take(), more: "later" };
     if (engine.isBehind) engine.lookBack();
@@ -232,13 +234,13 @@ export class Watcher extends EventSource<WatchEvent> {
       began = Date.now();
       length = backend.read(buffer);
       length = backend.follow(buffer, length, engine);
-      this.#isHeldUp = !backend.decode(buffer, length, engine, whole ? Infinity : limit);
+      this.#isHeldUp = !backend.decode(buffer, length, engine, end);
     } while (engine.handed() && !engine.isBusy && ++turns < TURNS);
     // What came while that was told is still to be read.
     const isNext = wasHeldUp && length === 0 && ioctl_fionread(this) > 0;
     const isMore = this.#isHeldUp || isNext || length > buffer.byteLength - LONGEST_RECORD;
     if (!isMore && !engine.isBusy) backend.emptied(engine);
-    if (!isMore && !engine.isBusy) engine.emptied(began, length === 0 && !wasHeldUp);
+    if (!isMore && !engine.isBusy) engine.emptied(began, length === 0 && !wasHeldUp, end);
     const { scanner, watches } = engine.directories;
     if (watches.limits.retryAt !== Infinity) watches.limits.retry(performance.now());
     // In a new directory things happen that nothing tells of until it is watched: the next one is not to wait.
@@ -247,7 +249,8 @@ export class Watcher extends EventSource<WatchEvent> {
     this.#scan(0, Math.max(SHORT, limit - performance.now()));
     const events = this.#take();
     // Who wants the whole looks again at once.
-    const isLater = engine.isBusy || ((this.#isHeldUp || isNext) && !whole);
+    const isLeft = this.#isHeldUp || isNext || engine.isUnfinished;
+    const isLater = engine.isBusy || (isLeft && !whole);
     const more = isLater ? "later" : isMore;
     return { events, more, burst, after: engine.isBehind ? this.#after : undefined };
   }
@@ -402,7 +405,7 @@ export class Watcher extends EventSource<WatchEvent> {
   readonly #slice = (): void => {
     // It was closed behind our back.
     if (this.closed) return this.unread();
-    if (this.#isHeldUp || this.#engine.isBusy) {
+    if (this.#isHeldUp || this.#engine.isBusy || this.#engine.isUnfinished) {
       this.#readOn();
       return;
     }
@@ -465,7 +468,7 @@ export class Watcher extends EventSource<WatchEvent> {
   /** What is to be told now. The rest is told by a timer. */
   #take(): WatchEvent[] {
     const isHeldUp = this.#isHeldUp || this.#engine.isBusy;
-    if (isHeldUp && !this.closed) this.#pace.later();
+    if ((isHeldUp || this.#engine.isUnfinished) && !this.closed) this.#pace.later();
     // Nothing is held back, and nothing comes by itself: no time is of interest.
     const isPlain = this.#settings.batch === 0 && this.#works.teller.due === Infinity;
     if (

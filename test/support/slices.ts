@@ -5,6 +5,7 @@ import type { Watcher, WatchEvent } from "bun-butter";
 
 import { FanotifyBacklog } from "../../src/watch/backend/fanotify-backlog.ts";
 import { FanotifyBackend } from "../../src/watch/backend/fanotify.ts";
+import { Engine } from "../../src/watch/engine/engine.ts";
 
 /** What is told by now, without a look at what else is there. */
 export async function toldBy(watcher: Watcher): Promise<WatchEvent[]> {
@@ -58,4 +59,16 @@ export function hurried(always: boolean = false): Disposable {
       prototype.decode = decode;
     },
   };
+}
+
+/** The same for what is looked at when nothing is left to read. It counts how often something was left of that. */
+export function shortOfTime(): { left: number } & Disposable {
+  const { prototype } = Engine;
+  const { emptied } = prototype;
+  const counted = { left: 0, [Symbol.dispose]: () => void (prototype.emptied = emptied) };
+  prototype.emptied = function (at, isQuiet, limit): void {
+    emptied.call(this, at, isQuiet, limit === Infinity ? Infinity : -Infinity);
+    if (this.isUnfinished) counted.left++;
+  };
+  return counted;
 }

@@ -83,7 +83,7 @@ export class Watching implements Disposable {
       const end = this.#backend.follow(this.#buffer, length, this.#engine);
       this.#backend.decode(this.#buffer, end, this.#engine);
       this.#engine.handed();
-      if (length === 0) this.#engine.emptied(Date.now(), true);
+      if (length === 0) this.#engine.emptied(Date.now(), true, Infinity);
       scanner.run(Infinity);
       this.#engine.settle();
       if (length === 0 && scanner.idle && !this.#engine.isUnsettled) break;

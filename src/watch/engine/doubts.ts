@@ -27,6 +27,16 @@ interface Sight {
   times: number;
 }
 
+/** Names between two looks at the time. */
+const STEP = 32;
+
+/** Names of a directory, and the first of them that was not looked at. */
+interface Questions {
+  readonly dir: Node;
+  readonly names: NameSet;
+  next: number;
+}
+
 /** What is to be looked at, because nothing tells what it is. */
 export class Doubts {
   readonly #tree: Tree;
@@ -42,6 +52,10 @@ export class Doubts {
   readonly #names = new Map<Node, NameSet>();
   /** Such names that stood for something else than what is known, which may be told later. */
   readonly #sights = new Map<string, Sight>();
+  /** Directories of such names that are looked at now, and how many are left of them. */
+  #left = 0;
+  /** Those of a directory that are looked at in slices. */
+  #current: Questions | undefined;
   /** Directories of such names that were not where they should be, the last time. */
   readonly #elsewhere = new Set<Node>();
   /** How often what waits was looked at since something happened. */
@@ -91,17 +105,26 @@ export class Doubts {
     this.#missed.delete(node);
     this.#names.delete(node);
     this.#elsewhere.delete(node);
+    if (this.#current?.dir === node) this.#current = undefined;
   }
 
-  /** Nothing is left to read. `isQuiet`: nothing was read either. */
-  emptied(isQuiet: boolean): void {
+  /**
+   * Nothing is left to read.
+   *
+   * @param isQuiet Whether nothing was read either.
+   * @param limit As `performance.now()` has it: some names are looked at in any case.
+   * @returns Whether all is looked at that can be by now: else it goes on the next time.
+   */
+  emptied(isQuiet: boolean, limit: number): boolean {
     const isTried = isQuiet && this.#directories.scanner.idle && this.#waiting > 0;
-    this.#attempts = isTried ? this.#attempts + 1 : 0;
+    if (!isTried) this.#attempts = 0;
+    else if (this.#left === 0) this.#attempts++;
     if (this.#missed.size + this.#directories.lost.size > 0) this.#enterLost();
     // What is on the disk may be later than what is told, as long as that counts: unless nothing else is left to do.
     const mayWait = this.#directories.isEarly && !isTried;
-    if (this.#names.size > 0 && !mayWait) this.#verifyNames();
-    if (this.#names.size === 0) this.#sights.clear();
+    const isDone = mayWait || this.#verifyNames(limit);
+    if (this.#names.size === 0 && this.#current === undefined) this.#sights.clear();
+    return isDone;
   }
 
   /** Looks at what is suspected. */
@@ -113,7 +136,7 @@ export class Doubts {
   }
 
   get #waiting(): number {
-    return this.#directories.lost.size + this.#names.size;
+    return this.#directories.lost.size + this.#names.size + (this.#current === undefined ? 0 : 1);
   }
 
   #enterLost(): void {
@@ -127,25 +150,52 @@ export class Doubts {
     }
   }
 
-  #verifyNames(): void {
-    // Some are asked again, the next time.
-    let left = this.#names.size;
+  /** @returns Whether the time was not up before all were looked at. Some are asked again, the next time. */
+  #verifyNames(limit: number): boolean {
+    if (this.#left === 0) this.#left = this.#names.size;
+    while (this.#left > 0) {
+      this.#current ??= this.#nextQuestions();
+      if (this.#current === undefined) break;
+      if (!this.#verifyIn(this.#current, limit)) return false;
+      this.#current = undefined;
+      this.#left--;
+      if (this.#left > 0 && performance.now() >= limit) return false;
+    }
+    this.#left = 0;
+    return true;
+  }
+
+  #nextQuestions(): Questions | undefined {
     for (const [dir, names] of this.#names) {
-      if (left-- === 0) break;
       this.#names.delete(dir);
-      // It is compared with the disk when it can be read.
-      if (this.#tree.has(dir, FLAG.FAILED)) continue;
-      const fd = this.#openWhereItWas(dir);
-      try {
-        const isThere = fd === -1 ? undefined : listed(fd, names);
-        for (let index = 0; index < names.size; index++) {
-          const name = names.at(index);
-          if (fd === -1) this.question(dir, name);
-          else this.#verify(dir, name, isThere?.[index] === 0 ? undefined : lookIn(fd, name));
-        }
-      } finally {
-        closeQuietly(fd);
+      return { dir, names, next: 0 };
+    }
+    return undefined;
+  }
+
+  #verifyIn(questions: Questions, limit: number): boolean {
+    const { dir, names } = questions;
+    // It is compared with the disk when it can be read.
+    if (this.#tree.has(dir, FLAG.FAILED)) return true;
+    const fd = this.#openWhereItWas(dir);
+    if (fd === -1) {
+      for (let index = questions.next; index < names.size; index++)
+        this.question(dir, names.at(index));
+      return true;
+    }
+    try {
+      const isThere = listed(fd, names);
+      // It may be forgotten by what is found.
+      while (questions.next < names.size && this.#current === questions) {
+        const index = questions.next++;
+        const name = names.at(index);
+        this.#verify(dir, name, isThere?.[index] === 0 ? undefined : lookIn(fd, name));
+        const isStep = questions.next % STEP === 0 && questions.next < names.size;
+        if (isStep && performance.now() >= limit) return false;
       }
+      return true;
+    } finally {
+      closeQuietly(fd);
     }
   }
 

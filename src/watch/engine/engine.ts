@@ -39,6 +39,7 @@ export class Engine implements Sink, Disposable {
   /** When nothing was left to read, last. */
   #emptied = Date.now();
   #emptiedTick = performance.now();
+  #isUnfinished = false;
 
   constructor(
     tree: Tree,
@@ -274,18 +275,25 @@ export class Engine implements Sink, Disposable {
    *
    * @param at Milliseconds since 1970.
    * @param isQuiet Whether nothing was read.
+   * @param limit As `performance.now()` has it: {@linkcode Engine.isUnfinished} if the time was up.
    */
-  emptied(at: number, isQuiet: boolean): void {
+  emptied(at: number, isQuiet: boolean, limit: number): void {
     this.#emptied = at;
     this.#emptiedTick = performance.now();
     this.#ahead.emptied();
     this.#moves.emptied();
-    this.#doubts.emptied(isQuiet);
+    this.#isUnfinished = !this.#doubts.emptied(isQuiet, limit);
+    if (this.#isUnfinished) return;
     this.caughtUp();
-    this.#hindsight.emptied();
+    this.#isUnfinished = !this.#hindsight.emptied(limit);
     this.directories.followAgain();
     const { scanner, watches } = this.directories;
     if (scanner.idle) watches.trust.emptied(this.#emptiedTick);
+  }
+
+  /** Whether the time was up before all was looked at that is when nothing is left to read. */
+  get isUnfinished(): boolean {
+    return this.#isUnfinished;
   }
 
   /** Whether anything waits to be looked at that may be known the next time. */

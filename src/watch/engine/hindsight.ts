@@ -10,6 +10,9 @@ import type { Teller } from "../teller/teller.ts";
 import type { Paths } from "../tree/paths.ts";
 import { KIND, type Node, NONE, type Tree } from "../tree/tree.ts";
 
+/** Files between two looks at the time. */
+const STEP = 32;
+
 /** What is to be looked at, later or again. */
 export class Hindsight {
   readonly #tree: Tree;
@@ -20,6 +23,8 @@ export class Hindsight {
   #looked = new Set<Node>();
   /** The same before that: what was read since then may say that directories were renamed when it was looked at. */
   #before = new Set<Node>();
+  /** Those that are looked at again, in slices. */
+  readonly #again = new Set<Node>();
   /** Files that were made and written to a moment ago, and are looked at when that is told. */
   readonly #unseen = new Set<Node>();
   /** Whether those paths may have led elsewhere: directories were renamed meanwhile. */
@@ -75,6 +80,7 @@ export class Hindsight {
   forget(node: Node): void {
     this.#looked.delete(node);
     this.#before.delete(node);
+    this.#again.delete(node);
     this.#unseen.delete(node);
     this.#renamed.delete(node);
   }
@@ -88,28 +94,41 @@ export class Hindsight {
     }
   }
 
-  /** Nothing is left to read: looks again at what was looked at by paths that may have led elsewhere. */
-  emptied(): void {
+  /**
+   * Nothing is left to read: looks again at what was looked at by paths that may have led elsewhere.
+   *
+   * @param limit As `performance.now()` has it: some files are looked at in any case.
+   * @returns Whether that is done: else it goes on the next time.
+   */
+  emptied(limit: number): boolean {
     if (this.#opened.length + this.#openedBefore.length > 0) this.#openAgain();
+    if (this.#again.size === 0) this.#turn();
+    let left = STEP;
+    for (const node of this.#again) {
+      if (left-- === 0) {
+        if (performance.now() >= limit) return false;
+        left = STEP - 1;
+      }
+      this.#again.delete(node);
+      // What is not there has been renamed, which is still to be read.
+      const isThere = this.#ascertain(node);
+      (isThere ? this.#before : this.#looked).add(node);
+    }
+    return true;
+  }
+
+  /** Finds out whether what was looked at is to be looked at again. */
+  #turn(): void {
     const looked = this.#looked;
     const before = this.#before;
     const isConfused = this.#isConfused;
     this.#isConfused = false;
-    if (looked.size + before.size === 0) return;
-    if (!isConfused) {
-      before.clear();
-      this.#looked = before;
-      this.#before = looked;
-      return;
-    }
-    for (const node of before) looked.add(node);
+    if (isConfused)
+      for (const nodes of [looked, before]) for (const node of nodes) this.#again.add(node);
     before.clear();
-    for (const node of looked) {
-      // What is not there has been renamed, which is still to be read.
-      if (!this.#ascertain(node)) continue;
-      looked.delete(node);
-      before.add(node);
-    }
+    if (isConfused) return looked.clear();
+    this.#looked = before;
+    this.#before = looked;
   }
 
   /** Opens directories again whose paths may have led elsewhere. */
