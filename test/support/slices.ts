@@ -72,3 +72,25 @@ export function shortOfTime(): { left: number } & Disposable {
   };
   return counted;
 }
+
+/** Reads one buffer of a directory in a turn of the event loop, and counts how often that was not all of one in which something happened. */
+export function slowly(): { left: number } & Disposable {
+  const { prototype } = Engine;
+  const { prepare, read } = prototype;
+  prototype.prepare = function (...args): boolean {
+    const isRead = prepare.apply(this, args);
+    if (!isRead) counted.left++;
+    return isRead;
+  };
+  prototype.read = function (limit): void {
+    read.call(this, limit === Infinity ? Infinity : -Infinity);
+  };
+  const counted = {
+    left: 0,
+    [Symbol.dispose]: () => {
+      prototype.prepare = prepare;
+      prototype.read = read;
+    },
+  };
+  return counted;
+}

@@ -71,14 +71,23 @@ export interface Sink {
    * @param above The number of a directory above it, or a path.
    * @param names What leads from there to it.
    * @param ids What the directories of those names are, if that is known: their identities, as {@linkcode Past.idOf} has them.
-   * @returns Whether it does.
+   * @param limit As `performance.now()` has it.
+   * @returns Whether it does; `"later"` if the time was up before that is known: then it goes on the next time.
    */
   discover(
     handle: number,
     above: number | Uint8Array,
     names: readonly Uint8Array[],
     ids: readonly Uint8Array[],
-  ): boolean;
+    limit: number,
+  ): boolean | "later";
+  /**
+   * Reads a directory in which something happened that is told next, as it was before that.
+   *
+   * @param limit As `performance.now()` has it.
+   * @returns Whether that is done: else it goes on the next time.
+   */
+  prepare(handle: number, limit: number): boolean;
   /**
    * All that happened before directories were read is read, and nothing of it is told yet.
    *
@@ -137,8 +146,8 @@ export interface Past {
   aboveOpen(fd: number): Uint8Array | undefined;
   /** Opens one as a path, wherever it is. -1 if it was deleted, or is out of reach. */
   open(id: Uint8Array): number;
-  /** Reads all that has happened by now, if something is told at the moment. */
-  readOn(): void;
+  /** Reads all that has happened by now, if something is told at the moment, and stops again and again. */
+  readOn(): Iterable<void>;
   /** Tells something of what an event said that was handed out last. */
   during(tell: () => void): void;
   /** Whether anything has happened that is not told yet. */

@@ -26,15 +26,15 @@ export class FanotifyPast implements Past {
   isTold = false;
   /** Whether nobody wants to know any more. */
   #isOver = false;
-  /** Reads all that is there by now. */
-  readonly readOn: () => void;
+  /** Reads all that is there by now, and stops again and again. */
+  readonly readOn: () => Iterable<void>;
 
   constructor(
     table: HandleTable,
     marks: FanotifyMarks,
     backlog: FanotifyBacklog,
     fd: number,
-    readOn: () => void,
+    readOn: () => Iterable<void>,
   ) {
     this.#table = table;
     this.#marks = marks;

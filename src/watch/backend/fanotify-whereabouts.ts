@@ -61,7 +61,7 @@ export class FanotifyWhereabouts {
     let found = this.#look(key, sink, outside);
     for (let looks = 1; looks < MOST_LOOKS; looks++) {
       const { count } = this.#backlog;
-      this.#past.readOn();
+      for (const _ of this.#past.readOn());
       // What is on the disk may be later than what was read before.
       if (this.#backlog.count === count) break;
       found = this.#look(key, sink, outside);

@@ -139,7 +139,7 @@ export class FanotifyBackend implements Backend {
     this.fd = marks.fd;
     this.#marks = marks;
     brief(marks.add, name_to_handle_at_into);
-    this.past = new FanotifyPast(this.#table, marks, this.#backlog, this.fd, this.#readAll);
+    this.past = new FanotifyPast(this.#table, marks, this.#backlog, this.fd, () => this.#readAll());
     this.#whereabouts = new FanotifyWhereabouts(this.#table, marks, this.#backlog, this.past);
   }
 
@@ -225,9 +225,10 @@ export class FanotifyBackend implements Backend {
     this.#place.handle = this.#old.handle = this.#from = this.#to = 0;
     read_fanotify_event_infos(buffer, records, end, this.#record);
     if (this.#isHeld) return;
-    if (this.#place.handle !== 0 || this.#old.handle !== 0)
+    if (this.#place.handle !== 0 || this.#old.handle !== 0) {
       this.#tell(mask, pid === 0 ? undefined : pid, sink);
-    else if ((mask & DIR) !== 0 && (mask & (DELETE | RENAME)) !== 0) {
+      if (this.#isHeld) return;
+    } else if ((mask & DIR) !== 0 && (mask & (DELETE | RENAME)) !== 0) {
       // A directory outside that a link leads to.
       const child = this.#childOf(false);
       if (child !== 0) this.#settle(child, sink);
@@ -288,7 +289,7 @@ export class FanotifyBackend implements Backend {
     if (length > first) this.#backlog.add(buffer, first, length);
     if (sink.isBusy) return false;
     if (!this.#sort(sink)) return false;
-    this.#left = AT_ONCE;
+    this.#left = performance.now() < this.#limit ? AT_ONCE : STEP;
     this.#isOnward = false;
     return this.#backlog.take((block, from, at) => {
       this.#buffer = block;
@@ -337,15 +338,15 @@ export class FanotifyBackend implements Backend {
   }
 
   /** Reads all that is there by now, if what was there when it happened matters. */
-  readonly #readAll = (): void => {
+  *#readAll(): Generator<void, void, void> {
     if (this.#sink?.isEarly !== true || !this.past.isTold) return;
     this.#left -= READ;
     this.past.mark();
-    this.#readAhead();
-  };
+    while (!this.#readAhead(-Infinity)) yield;
+  }
 
   /** Reads what is still to be read ahead. @returns Whether the time was not up before that. */
-  #readAhead(limit: number = Infinity): boolean {
+  #readAhead(limit: number): boolean {
     const sink = this.#sink;
     if (sink?.isEarly !== true) return true;
     const buffer = readBuffer();
@@ -377,11 +378,21 @@ export class FanotifyBackend implements Backend {
     if (typeof where === "object") {
       const id = this.#table.add(key, 0, length);
       this.#table.raise(id, RANK.tree);
-      if (sink.discover(id, where.above, where.names, where.ids)) return id;
+      const isWithin = sink.discover(id, where.above, where.names, where.ids, this.#limit);
+      if (isWithin === true) return id;
       this.#table.remove(id);
+      if (isWithin === "later") {
+        this.#stop();
+        return 0;
+      }
     }
     outside.add(key, 0, length);
     return 0;
+  }
+
+  /** The time is up: the event is told the next time. */
+  #stop(): void {
+    this.#isHeld = this.#isOnward = true;
   }
 
   /** Whether what deletes a directory that is gone may still be read. */
@@ -405,6 +416,8 @@ export class FanotifyBackend implements Backend {
     const least = isNames ? RANK.names : RANK.tree;
     const to = this.#table.rank(handle) >= least ? handle : 0;
     const from = this.#table.rank(this.#old.handle) >= least ? this.#old.handle : 0;
+    const isRead = [from, to].every((each) => each === 0 || sink.prepare(each, this.#limit));
+    if (!isRead) return this.#stop();
     const child = isDirectory && isNames ? this.#childOf(to !== 0 || from !== 0) : 0;
     const isBoth = (mask & CREATE) !== 0 && (mask & DELETE) !== 0;
     const event = this.#event;

@@ -33,6 +33,8 @@ export class Recall {
   /** Directories whose entries are told as made when they are known: they came from somewhere else. */
   readonly #late = new Set<Node>();
   #isReading = false;
+  /** Directories that are read a step at a time. */
+  readonly #unfinished = new Map<Node, Generator<void, void, void>>();
   /** What is set right a step at a time. */
   #steps: Generator<void, void, void> | undefined;
 
@@ -48,25 +50,25 @@ export class Recall {
     return this.#isReading;
   }
 
-  /** Reads a directory that is not read yet, and nobody told that it was made: to its end, or so many buffers of it. */
-  read(dir: Node, most: number = Infinity): void {
-    if (!this.#isUnread(dir)) return;
-    const { scanner, lost, fresh } = this.#directories;
-    const isRead = this.#exactly(() => {
-      if (scanner.isLoud(dir) === undefined) {
-        // It was not where it was said to be.
-        lost.delete(dir);
-        this.#directories.enter(dir, "new", false);
-      }
-      return scanner.finish(dir, most);
-    });
-    if (!isRead) return;
-    // It is gone by now.
-    lost.delete(dir);
-    this.#past.readOn();
-    for (const _ of this.#correct(dir));
-    fresh.delete(dir);
-    this.#tell(dir);
+  /**
+   * Reads a directory that is not read yet, and nobody told that it was made.
+   *
+   * @param limit As `performance.now()` has it: some of it is read in any case.
+   * @returns Whether it is read to its end: else it goes on the next time, and nothing else is told until then.
+   */
+  read(dir: Node, limit: number = Infinity): boolean {
+    let steps = this.#unfinished.get(dir);
+    if (steps === undefined) {
+      if (!this.#isUnread(dir)) return true;
+      this.#unfinished.set(dir, (steps = this.#read(dir)));
+    }
+    while (steps.next().done !== true) {
+      // Nobody else sets it right.
+      this.#directories.fresh.delete(dir);
+      if (performance.now() >= limit) return false;
+    }
+    this.#unfinished.delete(dir);
+    return true;
   }
 
   /** Opens a root that is not read yet, before another one can be where it was. */
@@ -94,14 +96,17 @@ export class Recall {
 
   forget(node: Node): void {
     this.#late.delete(node);
+    this.#unfinished.delete(node);
   }
 
   /** Reads some of a directory that leaves. @returns Whether there was nothing to be read. */
   isRead(dir: Node): boolean {
-    if (!this.#isUnread(dir) || this.#isBelowLate(dir)) return true;
-    if (this.#tree.handle(dir) === 0) this.#find(dir);
-    if (this.#tree.handle(dir) === 0) return true;
-    this.read(dir, 1);
+    if (!this.#unfinished.has(dir)) {
+      if (!this.#isUnread(dir) || this.#isBelowLate(dir)) return true;
+      if (this.#tree.handle(dir) === 0) this.#find(dir);
+      if (this.#tree.handle(dir) === 0) return true;
+    }
+    this.read(dir, -Infinity);
     return false;
   }
 
@@ -199,6 +204,28 @@ export class Recall {
     fresh.clear();
   }
 
+  /** Reads a directory to its end, and sets it right; and stops again and again. */
+  *#read(dir: Node): Generator<void, void, void> {
+    const { scanner, lost, fresh } = this.#directories;
+    if (scanner.isLoud(dir) === undefined) {
+      // It was not where it was said to be.
+      lost.delete(dir);
+      this.#exactly(() => this.#directories.enter(dir, "new", false));
+    }
+    while (!this.#exactly(() => scanner.finish(dir, 1))) yield;
+    // It is gone by now.
+    lost.delete(dir);
+    yield* this.#past.readOn();
+    while (!this.#past.name(-Infinity)) yield;
+    yield* this.#correct(dir);
+    fresh.delete(dir);
+    this.#tell(dir);
+  }
+
+  #readOn(): void {
+    for (const _ of this.#past.readOn());
+  }
+
   #exactly<T>(read: () => T): T {
     const wasReading = this.#isReading;
     this.#isReading = true;
@@ -248,7 +275,7 @@ export class Recall {
       const above = this.#past.above(this.#idOf(node));
       if (above !== undefined) parents.set(node, keyOf(above));
     }
-    if (parents.size > 0) this.#past.readOn();
+    if (parents.size > 0) this.#readOn();
     return parents;
   }
 
@@ -318,7 +345,7 @@ export class Recall {
     closeQuietly(fd);
     const now = child === -1 ? undefined : this.#past.idOfOpen(child);
     closeQuietly(child);
-    this.#past.readOn();
+    this.#readOn();
     const first: Sequel | undefined = this.#past.first(above, name);
     const isLater = first !== undefined && !first.comes && first.isDirectory;
     const id = isLater ? first.id : first === undefined ? now : undefined;

@@ -248,14 +248,22 @@ export class Engine implements Sink, Disposable {
     above: number | Uint8Array,
     names: readonly Uint8Array[],
     ids: readonly Uint8Array[],
-  ): boolean {
+    limit: number,
+  ): boolean | "later" {
     if (typeof above === "number") {
       const [top] = this.directories.watches.inTree(above);
-      return top !== undefined && this.#unread.hasten(top, names, handle, ids);
+      return top !== undefined && this.#unread.hasten(top, names, handle, ids, limit);
     }
     const found = this.roots.above(above);
     if (found === undefined) return false;
-    return this.#unread.hasten(found.node, [...found.names, ...names], handle, ids);
+    return this.#unread.hasten(found.node, [...found.names, ...names], handle, ids, limit);
+  }
+
+  prepare(handle: number, limit: number): boolean {
+    const { recall, watches } = this.directories;
+    return (
+      recall === undefined || watches.handles.of(handle).every((dir) => recall.read(dir, limit))
+    );
   }
 
   covers(path: Uint8Array): boolean {

@@ -24,14 +24,16 @@ export class Unread {
    *
    * @param names What leads from one above it to where it is at the time of what is told next.
    * @param ids What the directories of those names are, if that is known.
-   * @returns Whether it is known by its handle from now on.
+   * @param limit As `performance.now()` has it.
+   * @returns Whether it is known by its handle from now on; `"later"` if the time was up before that.
    */
   hasten(
     top: Node,
     names: readonly Uint8Array[],
     handle: number,
     ids: readonly Uint8Array[],
-  ): boolean {
+    limit: number,
+  ): boolean | "later" {
     const directories = this.#directories;
     const { recall } = directories;
     // What files of rules say is known when they are read, from the top down.
@@ -40,7 +42,7 @@ export class Unread {
     let loud = directories.meets(top);
     for (const [at, bytes] of names.entries()) {
       const name = nameOf(bytes);
-      recall?.read(node);
+      if (recall?.read(node, limit) === false) return "later";
       const isOutside = this.#paths.level(node) >= directories.depth;
       if (isOutside || directories.isIgnored(node, name, true)) return false;
       let next = this.#tree.find(node, name);
