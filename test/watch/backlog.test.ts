@@ -65,7 +65,7 @@ function byName(lines: readonly string[]): Readonly<Record<string, string[]>> {
 }
 
 describe.skipIf(!canFanotify || !canMount)(
-  "fanotify, before the tree is read (needs CAP_SYS_ADMIN)",
+  "fanotify, before the tree is read (needs CAP_SYS_ADMIN, Linux 5.17)",
   () => {
     test("row 20: what is queued is told in slices, and in order", async () => {
       using dir = tempDir();

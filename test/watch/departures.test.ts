@@ -167,7 +167,7 @@ describe.each(ways)("$backend", ({ backend }) => {
 });
 
 test.skipIf(!canFanotify)(
-  "fanotify: what is in a directory that leaves before it is read is read and told in slices",
+  "fanotify: what is in a directory that leaves before it is read is read and told in slices (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     using dir = tempDir(memory);
     fill(dir, MANY);
@@ -180,21 +180,24 @@ test.skipIf(!canFanotify)(
   30_000,
 );
 
-test.skipIf(!canFanotify)("fanotify: close() gives back what was read ahead", async () => {
-  using dir = tempDir(memory);
-  fill(dir, MANY);
-  using all = backlogs();
-  const watcher = watch(dir.at("root"), { backend: "fanotify" });
-  exchange(dir);
-  await watcher.readEvent();
-  const [backlog] = all.used;
-  expect([all.used.size, backlog?.isEmpty]).toEqual([1, false]);
-  watcher.close();
-  expect(backlog?.isEmpty).toBe(true);
-});
+test.skipIf(!canFanotify)(
+  "fanotify: close() gives back what was read ahead (needs CAP_SYS_ADMIN, Linux 5.17)",
+  async () => {
+    using dir = tempDir(memory);
+    fill(dir, MANY);
+    using all = backlogs();
+    const watcher = watch(dir.at("root"), { backend: "fanotify" });
+    exchange(dir);
+    await watcher.readEvent();
+    const [backlog] = all.used;
+    expect([all.used.size, backlog?.isEmpty]).toEqual([1, false]);
+    watcher.close();
+    expect(backlog?.isEmpty).toBe(true);
+  },
+);
 
 test.skipIf(!canFanotify)(
-  "fanotify: close() by a function that ignores gives back what was read ahead",
+  "fanotify: close() by a function that ignores gives back what was read ahead (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     using dir = tempDir(memory);
     mkdirSync(dir.at("root"));

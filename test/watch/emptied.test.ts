@@ -58,7 +58,7 @@ function before(dir: TempDir): Model {
   return model;
 }
 
-describe.skipIf(!canFanotify || !canMount)("fanotify (needs CAP_SYS_ADMIN)", () => {
+describe.skipIf(!canFanotify || !canMount)("fanotify (needs CAP_SYS_ADMIN, Linux 5.17)", () => {
   test("names in doubt are compared with the disk in slices", async () => {
     using dir = tempDir();
     using _alone = tmpfs({ target: dir.path });

@@ -78,7 +78,7 @@ describe.each(ways)("$backend", ({ backend }) => {
 });
 
 test.skipIf(!canFanotify || !canMount)(
-  "row 20: fanotify reads no more ahead than happened before the tree was read, for who reads late",
+  "row 20: fanotify reads no more ahead than happened before the tree was read, for who reads late (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     // What others do in the same file system would be read as well.
     const { stdout, stderr } = await runMounted(`

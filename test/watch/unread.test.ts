@@ -299,7 +299,7 @@ async function leftBy(
   return found;
 }
 
-describe.skipIf(!canFanotify)("before a tree is read", () => {
+describe.skipIf(!canFanotify)("before a tree is read (needs CAP_SYS_ADMIN, Linux 5.17)", () => {
   describe.each(ways)("$way", ({ before, after }) => {
     test.each(rows)("$row", async ({ steps, events }) => {
       const row = await undisturbed(async (model) => {
