@@ -1,8 +1,8 @@
+/** What happens while a watcher is at work: between any two of its looks at the disk, and not only between two of its reads. */
 import { FanotifyBackend } from "../../src/watch/backend/fanotify.ts";
 import { InotifyBackend } from "../../src/watch/backend/inotify.ts";
 import { Reading } from "../../src/watch/directories/reading.ts";
 import { type Scan, Scanner } from "../../src/watch/directories/scanner.ts";
-/** What happens while a watcher is at work: between any two of its looks at the disk, and not only between two of its reads. */
 import { Engine } from "../../src/watch/engine/engine.ts";
 import { Roots } from "../../src/watch/engine/roots.ts";
 import { Paths } from "../../src/watch/tree/paths.ts";

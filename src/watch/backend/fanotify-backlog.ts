@@ -6,18 +6,11 @@
  * @module
  */
 import { type Pinned, pinned } from "../../libc.ts";
-import { FANOTIFY_FSID_OFFSET, read_fanotify_handle_end } from "../../syscalls/fanotify-info.ts";
-import {
-  FAN_EVENT_INFO_TYPE,
-  read_fanotify_event_infos,
-  read_fanotify_events,
-} from "../../syscalls/fanotify-records.ts";
+import { read_fanotify_events } from "../../syscalls/fanotify-records.ts";
 import { FAN } from "../../syscalls/fanotify.ts";
-import { keyOf } from "../tree/paths.ts";
 import type { Step } from "./backend.ts";
-import { FanotifyNames, nameEnd } from "./fanotify-names.ts";
-
-const { FID, DFID_NAME, OLD_DFID_NAME } = FAN_EVENT_INFO_TYPE;
+import { FanotifyAbout } from "./fanotify-about.ts";
+import { FanotifyNames } from "./fanotify-names.ts";
 
 const CREATE = Number(FAN.CREATE);
 const RENAME = Number(FAN.RENAME);
@@ -40,6 +33,7 @@ interface Chunk {
 
 /** What was read, in order. */
 export class FanotifyBacklog {
+  readonly #about = new FanotifyAbout();
   #chunks: Chunk[] = [];
   #size = 0;
   /** Where the next chunk begins. */
@@ -116,8 +110,9 @@ export class FanotifyBacklog {
     this.#end += length;
     read_fanotify_events(block, length, (offset, next, records, mask) => {
       this.passed();
-      if ((mask & DIR) !== 0 && (mask & COMES_OR_GOES) !== 0)
-        this.#note(block, at, offset, next, records, mask);
+      if ((mask & DIR) === 0 || (mask & COMES_OR_GOES) === 0) return;
+      this.#about.read(block, records, next);
+      this.#note(block.bytes, at + offset, mask);
     });
   }
 
@@ -188,31 +183,16 @@ export class FanotifyBacklog {
     this.#count = 0;
   }
 
-  #note(
-    block: Pinned,
-    chunk: number,
-    offset: number,
-    end: number,
-    records: number,
-    mask: number,
-  ): void {
-    const { bytes } = block;
-    let child = "";
-    let parent = "";
-    let name: Uint8Array | undefined;
-    read_fanotify_event_infos(block, records, end, (type, at, next) => {
-      const to = read_fanotify_handle_end(block, at, next);
-      if (to === -1) return;
-      const key = keyOf(bytes, at + FANOTIFY_FSID_OFFSET, to);
-      if (type === FID) child = key;
-      if (type !== DFID_NAME && type !== OLD_DFID_NAME) return;
-      parent = key;
-      name = bytes.slice(to, nameEnd(bytes, to, next));
-    });
-    if (child === "" || name === undefined) return;
+  #note(bytes: Uint8Array, at: number, mask: number): void {
+    const isRenamed = (mask & RENAME) !== 0;
+    const { self, place, old } = this.#about;
+    const from = isRenamed ? old : place;
+    if (!self.isThere || !from.isThere) return;
     this.#count++;
-    if ((mask & RENAME) !== 0) this.#renamedIn.add(parent);
-    const at = chunk + offset;
+    const child = self.key(bytes);
+    const parent = from.key(bytes);
+    const name = bytes.slice(from.to, from.nameEnd(bytes));
+    if (isRenamed) this.#renamedIn.add(parent);
     const step = { at, isMade: (mask & CREATE) !== 0, parent, name };
     const steps = this.#steps.get(child);
     if (steps === undefined) this.#steps.set(child, [step]);

@@ -8,23 +8,18 @@
  * @module
  */
 import type { Pinned } from "../../libc.ts";
-import { FANOTIFY_FSID_OFFSET, read_fanotify_handle_end } from "../../syscalls/fanotify-info.ts";
-import {
-  FAN_EVENT_INFO_TYPE,
-  read_fanotify_event_infos,
-  read_fanotify_events,
-} from "../../syscalls/fanotify-records.ts";
+import { read_fanotify_events } from "../../syscalls/fanotify-records.ts";
 import { FAN } from "../../syscalls/fanotify.ts";
 import { keyOf } from "../tree/paths.ts";
 import type { Sequel } from "./backend.ts";
-
-const { FID, DFID_NAME, OLD_DFID_NAME, NEW_DFID_NAME } = FAN_EVENT_INFO_TYPE;
+import { FanotifyAbout, type Spot } from "./fanotify-about.ts";
 
 const CREATE = Number(FAN.CREATE);
 const RENAME = Number(FAN.RENAME);
 const DELETE = Number(FAN.DELETE);
 const ATTRIB = Number(FAN.ATTRIB);
 const DIR = Number(FAN.ONDIR);
+const NAMES = CREATE | RENAME | DELETE;
 
 interface Placed extends Sequel {
   /** Where it is among what was read. */
@@ -33,18 +28,12 @@ interface Placed extends Sequel {
   victim?: Sequel | undefined;
 }
 
-/** What one event is about. */
-interface About {
-  /** The identity of what it is about. */
-  id: Uint8Array;
-  readonly names: { readonly directory: string; readonly name: string; readonly comes: boolean }[];
-}
-
 /** Events between two looks at the time. */
 const AT_ONCE = 64;
 
 /** Names, by the directories that they are in. */
 export class FanotifyNames {
+  readonly #about = new FanotifyAbout();
   readonly #names = new Map<string, Map<string, Placed[]>>();
   /** What was renamed last, by who did it, if nothing else of that one came since. */
   readonly #renamed = new Map<number, Placed>();
@@ -73,10 +62,12 @@ export class FanotifyNames {
         }
         left = AT_ONCE;
       }
-      const isNamed = (mask & (CREATE | RENAME | DELETE)) !== 0;
-      if (isNamed || (mask & ATTRIB) !== 0)
-        this.#take(aboutOf(block, records, end, mask), at + offset, mask, pid);
-      else this.#renamed.delete(pid);
+      if ((mask & (NAMES | ATTRIB)) === 0) {
+        this.#renamed.delete(pid);
+        return;
+      }
+      this.#about.read(block, records, end);
+      this.#take(block.bytes, at + offset, mask, pid);
     });
     return stopped;
   }
@@ -103,23 +94,25 @@ export class FanotifyNames {
     this.#unlinked.clear();
   }
 
-  #take({ id, names }: About, at: number, mask: number, pid: number): void {
-    const isDirectory = (mask & DIR) !== 0;
+  #take(bytes: Uint8Array, at: number, mask: number, pid: number): void {
+    const { self, place, old } = this.#about;
     const renamed = this.#renamed.get(pid);
     this.#renamed.delete(pid);
-    for (const { directory, name, comes } of names) {
-      const placed = { at, comes, isDirectory, id };
-      const all = this.#names.get(directory) ?? new Map<string, Placed[]>();
-      this.#names.set(directory, all);
-      const before = all.get(name);
-      if (before === undefined) all.set(name, [placed]);
-      else before.push(placed);
-      if ((mask & RENAME) !== 0 && comes) this.#renamed.set(pid, placed);
+    const hasName = place.isThere || old.isThere;
+    // What is only changed stays where it is.
+    if (hasName && (mask & NAMES) === 0) return;
+    const isDirectory = (mask & DIR) !== 0;
+    const id = bytes.slice(self.from, self.to);
+    if (old.isThere) this.#put(old, bytes, { at, comes: false, isDirectory, id });
+    if (place.isThere) {
+      const placed = { at, comes: (mask & (CREATE | RENAME)) !== 0, isDirectory, id };
+      this.#put(place, bytes, placed);
+      if ((mask & RENAME) !== 0) this.#renamed.set(pid, placed);
     }
     // Of directories the same is told for other reasons.
     if (isDirectory) return;
     const key = keyOf(id);
-    if (names.length === 0) {
+    if (!hasName) {
       this.#victims.delete(key);
       if (renamed === undefined || renamed.isDirectory || id.length === 0) return;
       if (this.#unlinked.has(key)) return;
@@ -134,26 +127,16 @@ export class FanotifyNames {
       this.#victims.delete(key);
     }
   }
-}
 
-function aboutOf(block: Pinned, records: number, end: number, mask: number): About {
-  const { bytes } = block;
-  const about: About = { id: new Uint8Array(0), names: [] };
-  read_fanotify_event_infos(block, records, end, (type, at, next) => {
-    const to = read_fanotify_handle_end(block, at, next);
-    if (to === -1) return;
-    const from = at + FANOTIFY_FSID_OFFSET;
-    if (type === FID) about.id = bytes.slice(from, to);
-    else if (type === DFID_NAME || type === OLD_DFID_NAME || type === NEW_DFID_NAME) {
-      const comes = (mask & CREATE) !== 0 || type === NEW_DFID_NAME;
-      const name = keyOf(bytes, to, nameEnd(bytes, to, next));
-      about.names.push({ directory: keyOf(bytes, from, to), name, comes });
-    }
-  });
-  // What is only changed stays where it is.
-  if ((mask & (CREATE | RENAME | DELETE)) === 0 && about.names.length > 0)
-    return { ...about, id: new Uint8Array(0), names: [] };
-  return about;
+  #put(spot: Spot, bytes: Uint8Array, placed: Placed): void {
+    const directory = spot.key(bytes);
+    const all = this.#names.get(directory) ?? new Map<string, Placed[]>();
+    this.#names.set(directory, all);
+    const name = keyOf(bytes, spot.to, spot.nameEnd(bytes));
+    const before = all.get(name);
+    if (before === undefined) all.set(name, [placed]);
+    else before.push(placed);
+  }
 }
 
 function firstOf(all: readonly Placed[], from: number): Sequel | undefined {
@@ -163,11 +146,4 @@ function firstOf(all: readonly Placed[], from: number): Sequel | undefined {
   if (first === undefined || next === undefined || !first.comes || next.comes) return first;
   // What leaves is not what came: they change places, and it was there before.
   return Buffer.compare(first.id, next.id) === 0 ? first : next;
-}
-
-/** Where a name ends. */
-export function nameEnd(bytes: Uint8Array, start: number, end: number): number {
-  let nul = start;
-  while (nul < end && bytes[nul] !== 0) nul++;
-  return nul;
 }

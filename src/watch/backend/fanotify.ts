@@ -9,12 +9,7 @@
  */
 import { readBuffer } from "../../events/intake.ts";
 import type { Pinned } from "../../libc.ts";
-import { FANOTIFY_FSID_OFFSET, read_fanotify_handle_end } from "../../syscalls/fanotify-info.ts";
-import {
-  FAN_EVENT_INFO_TYPE,
-  read_fanotify_event_infos,
-  read_fanotify_events,
-} from "../../syscalls/fanotify-records.ts";
+import { read_fanotify_events } from "../../syscalls/fanotify-records.ts";
 import { FAN, FAN_REPORTED } from "../../syscalls/fanotify.ts";
 import { read_nonblock } from "../../syscalls/fd.ts";
 import { name_to_handle_at_into } from "../../syscalls/handle.ts";
@@ -29,13 +24,12 @@ import {
   type RawEvent,
   type Sink,
 } from "./backend.ts";
+import { FanotifyAbout, type Spot } from "./fanotify-about.ts";
 import { FanotifyBacklog } from "./fanotify-backlog.ts";
 import type { FanotifyMarks } from "./fanotify-marks.ts";
 import { FanotifyPast } from "./fanotify-past.ts";
 import { FanotifyWhereabouts } from "./fanotify-whereabouts.ts";
 import { HandleTable } from "./handle-table.ts";
-
-const { FID, DFID_NAME, OLD_DFID_NAME, NEW_DFID_NAME } = FAN_EVENT_INFO_TYPE;
 
 const CREATE = Number(FAN.CREATE);
 const DELETE = Number(FAN.DELETE);
@@ -69,8 +63,8 @@ const LAST = 1.5;
 /** What it takes to find out what was in a directory, in events. */
 const READ = 16;
 
-/** A place in an event. */
-interface Spot {
+/** A place in the tree. */
+interface Place {
   /** The number of the directory, 0 if nobody knows it. */
   handle: number;
   readonly name: { bytes: Uint8Array; start: number; end: number };
@@ -84,7 +78,7 @@ interface Late {
   readonly pid: number | undefined;
 }
 
-function spot(): Spot {
+function place(): Place {
   return { handle: 0, name: { bytes: new Uint8Array(0), start: 0, end: 0 } };
 }
 
@@ -115,11 +109,12 @@ export class FanotifyBackend implements Backend {
   #isUnsorted = false;
   /** Whether it was before all of that was told. */
   #isOnward = false;
-  /** What is decoded now: where something is, from where it came, and where the handle of itself is. */
+  /** What is decoded now: where something is, and from where it came. */
   #buffer: Pinned | undefined;
+  readonly #about = new FanotifyAbout();
   #sink: Sink | undefined;
-  readonly #place = spot();
-  readonly #old = spot();
+  readonly #place = place();
+  readonly #old = place();
   /** One for all. */
   readonly #event = {
     handle: 0,
@@ -131,8 +126,6 @@ export class FanotifyBackend implements Backend {
     name: this.#place.name,
     pid: undefined as number | undefined,
   };
-  #from = 0;
-  #to = 0;
 
   /** @param marks Those of the file systems of all that will be watched at the start. */
   constructor(marks: FanotifyMarks) {
@@ -222,8 +215,11 @@ export class FanotifyBackend implements Backend {
   #decode(records: number, end: number, mask: number, pid: number, sink: Sink): void {
     if ((mask & OVERFLOW) !== 0) return this.#overflow(sink);
     const buffer = this.#buffer as Pinned;
-    this.#place.handle = this.#old.handle = this.#from = this.#to = 0;
-    read_fanotify_event_infos(buffer, records, end, this.#record);
+    this.#place.handle = this.#old.handle = 0;
+    const about = this.#about;
+    about.read(buffer, records, end);
+    if (about.old.isThere) this.#find(this.#old, about.old, buffer);
+    if (about.place.isThere) this.#find(this.#place, about.place, buffer);
     if (this.#isHeld) return;
     if (this.#place.handle !== 0 || this.#old.handle !== 0) {
       this.#tell(mask, pid === 0 ? undefined : pid, sink);
@@ -236,32 +232,12 @@ export class FanotifyBackend implements Backend {
     // Nobody need look for it.
     const isNew = (mask & CREATE) !== 0 && this.#place.handle === 0;
     const isGone = (mask & (CREATE | DELETE)) === DELETE;
-    const isOutside = (mask & DIR) !== 0 && (isNew || isGone) && this.#to > this.#from;
-    if (isOutside) this.#outside?.add(buffer.bytes, this.#from, this.#to);
+    const isOutside = (mask & DIR) !== 0 && (isNew || isGone) && about.self.isThere;
+    if (isOutside) this.#outside?.add(buffer.bytes, about.self.from, about.self.to);
   }
 
-  /** Takes one record. One function for all, because there are more records than anything else. */
-  readonly #record = (type: number, at: number, end: number): void => {
-    switch (type) {
-      case DFID_NAME:
-      case NEW_DFID_NAME:
-        return this.#find(this.#place, at, end);
-      case OLD_DFID_NAME:
-        return this.#find(this.#old, at, end);
-      case FID:
-        if (this.#buffer === undefined) return;
-        this.#from = at + FANOTIFY_FSID_OFFSET;
-        this.#to = read_fanotify_handle_end(this.#buffer, at, end);
-    }
-  };
-
-  #find(found: Spot, at: number, end: number): void {
-    const buffer = this.#buffer;
-    if (buffer === undefined) return;
-    const to = read_fanotify_handle_end(buffer, at, end);
-    if (to === -1) return;
-    const { bytes } = buffer;
-    const from = at + FANOTIFY_FSID_OFFSET;
+  #find(found: Place, spot: Spot, { bytes }: Pinned): void {
+    const { from, to } = spot;
     found.handle = this.#table.find(bytes, from, to);
     if (found.handle === 0) {
       if (!this.#backlog.isEmpty) found.handle = this.#discover(bytes.subarray(from, to));
@@ -269,11 +245,9 @@ export class FanotifyBackend implements Backend {
       else if (this.#sink?.isIncomplete === true) this.#isHeld = true;
       if (found.handle === 0) return;
     }
-    let nul = to;
-    while (nul < end && bytes[nul] !== 0) nul++;
     found.name.bytes = bytes;
     found.name.start = to;
-    found.name.end = nul;
+    found.name.end = spot.nameEnd(bytes);
   }
 
   // --- Directories that are not known yet ----------------------------------------
@@ -448,7 +422,7 @@ export class FanotifyBackend implements Backend {
   }
 
   /** Tells one of the things that an event says. */
-  #one(sink: Sink, change: RawChange, { handle, name }: Spot, cookie: number = 0): void {
+  #one(sink: Sink, change: RawChange, { handle, name }: Place, cookie: number = 0): void {
     const event = this.#event;
     event.handle = handle;
     event.change = change;
@@ -460,9 +434,10 @@ export class FanotifyBackend implements Backend {
   /** The number of the directory that the entry is: a new one, if it may be made known in a moment. */
   #childOf(isKnown: boolean): number {
     const { bytes } = this.#buffer ?? {};
-    if (bytes === undefined || this.#to <= this.#from) return 0;
-    if (!isKnown) return this.#table.find(bytes, this.#from, this.#to);
-    const child = this.#table.add(bytes, this.#from, this.#to);
+    const { from, to, isThere } = this.#about.self;
+    if (bytes === undefined || !isThere) return 0;
+    if (!isKnown) return this.#table.find(bytes, from, to);
+    const child = this.#table.add(bytes, from, to);
     this.#table.raise(child, RANK.tree);
     return child;
   }
