@@ -5,14 +5,15 @@
  */
 import type { Backend } from "./backend/backend.ts";
 import type { Choice } from "./backend/choose.ts";
+import { absence } from "./disk/absence.ts";
 import { Engine } from "./engine/engine.ts";
 import { Ignore } from "./ignore/ignore.ts";
 import type { Settings } from "./options.ts";
 import { CalmTeller } from "./teller/calm.ts";
 import { PlainTeller } from "./teller/teller.ts";
 import { NotingTeller, Tellings, Times } from "./teller/times.ts";
-import { Paths } from "./tree/paths.ts";
-import { Tree } from "./tree/tree.ts";
+import { type Anchor, pathName, Paths } from "./tree/paths.ts";
+import { KIND, Tree } from "./tree/tree.ts";
 
 /** The works of a watcher. */
 export interface Works {
@@ -49,4 +50,20 @@ export function worksOf(settings: Settings, { make }: Choice, isEarly: boolean):
       options,
     ),
   };
+}
+
+/** Watches a path. What is not there may come, if that is all right. */
+export function begin(
+  { engine, teller }: Works,
+  anchor: Anchor,
+  { initial, mustExist }: Settings,
+): void {
+  if (engine.roots.add(anchor, initial)) return;
+  const error = absence(anchor);
+  if (mustExist) {
+    engine.roots.remove(anchor);
+    throw error;
+  }
+  const isMissing = error.code === "ENOENT" || error.code === "ENOTDIR";
+  if (!isMissing) teller.failed(pathName(anchor.shown), KIND.DIRECTORY, error);
 }
