@@ -3,7 +3,6 @@ import { close } from "bun-butter/syscalls";
 
 import { type Pinned, pinned, type PinnedString } from "../../src/libc.ts";
 import { read_nonblock } from "../../src/syscalls/fd.ts";
-import type { Interest } from "../../src/watch/backend/backend.ts";
 import { InotifyBackend } from "../../src/watch/backend/inotify.ts";
 import { resolvePath } from "../../src/watch/disk/resolve.ts";
 import { Engine } from "../../src/watch/engine/engine.ts";
@@ -28,11 +27,11 @@ class Interrupted extends InotifyBackend {
     this.around = around;
   }
 
-  override watchPath(path: PinnedString, interest: Interest): number {
+  override watchPath(path: PinnedString): number {
     const text = Buffer.from(path.bytes).toString().replace(/\0.*/s, "");
     this.around.before?.(text);
     try {
-      return super.watchPath(path, interest);
+      return super.watchPath(path);
     } finally {
       this.around.after?.(text);
     }

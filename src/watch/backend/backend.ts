@@ -182,8 +182,6 @@ export interface Start {
 /** A way to watch directories. Who made it closes its descriptor. */
 export interface Backend {
   readonly name: "inotify" | "fanotify";
-  /** Readable when there are events. */
-  readonly fd: number;
   /**
    * Watches a directory, in addition to what is watched of it already.
    *
@@ -193,11 +191,11 @@ export interface Backend {
    */
   watch(dirfd: number, interest: Interest): number;
   /**
-   * Watches a directory by its path, which is no link: see `Trust`.
+   * Watches all entries of a directory by its path, which is no link: see `Trust`.
    *
    * @throws {OSError} It can't be watched, or is not there.
    */
-  watchPath?(path: PinnedString, interest: Interest): number;
+  watchPath?(path: PinnedString): number;
   /** Stops watching. Events of the handle that still come are dropped. */
   unwatch(handle: number): void;
   /**

@@ -77,6 +77,7 @@ function madeIn(words: Int32Array, from: number, end: number): boolean {
 /** {@linkcode Backend} over inotify(7). */
 export class InotifyBackend implements Backend {
   readonly name = "inotify";
+  /** Readable when there are events. */
   readonly fd: number;
   readonly past = undefined;
   readonly #masks: Readonly<Record<Interest, number>>;
@@ -115,8 +116,8 @@ export class InotifyBackend implements Backend {
     return inotify_add_watch(this.fd, linkTo(dirfd), this.#masks[interest]);
   }
 
-  watchPath(path: PinnedString, interest: Interest): number {
-    return inotify_add_watch(this.fd, path, this.#masks[interest] | IN.DONT_FOLLOW);
+  watchPath(path: PinnedString): number {
+    return inotify_add_watch(this.fd, path, this.#masks.tree | IN.DONT_FOLLOW);
   }
 
   unwatch(handle: number): void {

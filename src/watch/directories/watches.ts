@@ -129,7 +129,7 @@ export class Watches {
     if (path === undefined) return this.watch(node, "tree");
     let handle: number | undefined;
     try {
-      handle = this.#backend.watchPath?.(path, "tree");
+      handle = this.#backend.watchPath?.(path);
     } catch {
       // The other way finds out why.
     }
@@ -154,7 +154,7 @@ export class Watches {
     let fd = -1;
     let handle = 0;
     try {
-      if (isTrusted) handle = this.#backend.watchPath?.(path, "tree") ?? 0;
+      if (isTrusted) handle = this.#backend.watchPath?.(path) ?? 0;
       fd = openat_quietly(AT.FDCWD, path, OPEN);
       if (handle === 0 && fd !== -1) handle = this.#backend.watch(fd, "tree");
     } catch {

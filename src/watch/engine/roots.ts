@@ -71,10 +71,6 @@ export class Roots {
     directories.onRules = (node, loud) => this.#review(node, loud);
   }
 
-  get size(): number {
-    return this.#roots.size;
-  }
-
   /** How many directories are guarded. */
   get guardCount(): number {
     return this.#guards.size;
@@ -213,11 +209,6 @@ export class Roots {
   recheck(node: Node): void {
     const root = this.#byNode.get(node);
     if (root !== undefined) this.#suspects.add(root);
-  }
-
-  /** How many are to be looked at. */
-  get suspectCount(): number {
-    return this.#suspects.size;
   }
 
   /** Looks at those that something happened to. */

@@ -198,13 +198,6 @@ export class Paths {
     return pathName(this.#join(node, undefined, name)).text;
   }
 
-  /** Where its path begins: its root. */
-  top(node: Node): Node {
-    let at = node;
-    while (at !== NONE && !this.#tree.has(at, FLAG.ANCHOR)) at = this.#tree.parent(at);
-    return at;
-  }
-
   /** How many directories are between it and its root; 0 for the root. */
   level(node: Node): number {
     let level = 0;
