@@ -4,7 +4,7 @@
  * @module
  */
 import { userLimit } from "../libc.ts";
-import { unheardOf } from "./disk/unheard.ts";
+import { unheardOf } from "./disk/file-systems.ts";
 import { pathName } from "./tree/paths.ts";
 import type { Works } from "./works.ts";
 

@@ -15,18 +15,9 @@ import {
   STATX_SIZE,
   statx_succeeds,
 } from "../../syscalls/stat.ts";
-import { fstatfs } from "../../syscalls/statfs.ts";
+import { isExact } from "../disk/file-systems.ts";
 import { brief } from "../tree/brief.ts";
 import { identity, type Node, type Tree } from "../tree/tree.ts";
-
-/** File systems whose times are of this machine's clock, and are kept so: tmpfs, ext2 to ext4, XFS, Btrfs, F2FS. */
-const kept: ReadonlySet<bigint> = new Set([
-  0x01021994n,
-  0xef53n,
-  0x58465342n,
-  0x9123683en,
-  0xf2f52010n,
-]);
 
 /** What tells whether a directory is the one that is known, and was left alone. */
 const WANTED = STATX.TYPE | STATX.INO | STATX.MTIME | STATX.CTIME;
@@ -97,7 +88,7 @@ export class Still implements Disposable {
     const device = read_statx_device(this.#stat);
     let isKept = this.#devices.get(device);
     if (isKept === undefined) {
-      isKept = kept.has(fstatfs(fd).f_type);
+      isKept = isExact(fd);
       this.#devices.set(device, isKept);
     }
     return isKept;

@@ -9,18 +9,15 @@ import {
   linux_dirent64_rows,
   read_linux_dirents64_rows,
 } from "../../syscalls/dirent.ts";
-import { fstatfs } from "../../syscalls/statfs.ts";
 import type { NameSet } from "../tree/name-set.ts";
 import { ROW } from "../tree/tree.ts";
+import { isExact } from "./file-systems.ts";
 
 /** Fewer names are looked at one by one. */
 const LEAST = 8;
 
 /** Bytes of a directory's entries: some two hundred. */
 const BUFFER_SIZE = 8192;
-
-/** File systems that keep names as they were given, so that one that is not among those that they list is not there: btrfs, ext2 to ext4, f2fs, tmpfs, XFS. */
-const EXACT = new Set([0x9123683en, 0xef53n, 0xf2f52010n, 0x01021994n, 0x58465342n]);
 
 let buffer: Pinned | undefined;
 let rows: Int32Array | undefined;
@@ -32,6 +29,7 @@ let rows: Int32Array | undefined;
  * @returns 1 for each name that may be there, by its place; `undefined` if a look at each of them is better, or tells more.
  */
 export function listed(fd: number, names: NameSet): Uint8Array | undefined {
+  // A name that is not among those that another file system lists may be there all the same.
   if (names.size < LEAST || !isExact(fd)) return undefined;
   buffer ??= pinned(BUFFER_SIZE);
   rows ??= linux_dirent64_rows(BUFFER_SIZE);
@@ -46,12 +44,4 @@ export function listed(fd: number, names: NameSet): Uint8Array | undefined {
   }
   // More than the buffer took, or it can't be read.
   return length > 0 && getdents64_quietly(fd, buffer) === 0 ? found : undefined;
-}
-
-function isExact(fd: number): boolean {
-  try {
-    return EXACT.has(fstatfs(fd).f_type);
-  } catch {
-    return false;
-  }
 }
