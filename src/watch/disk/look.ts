@@ -17,7 +17,7 @@ import {
   STATX_SIZE,
   statx_succeeds,
 } from "../../syscalls/stat.ts";
-import type { WatchStats } from "../event.ts";
+import type { WatchKind, WatchStats } from "../event.ts";
 import { reach } from "../tree/paths.ts";
 import { identity, KIND, type Kind, type NameBytes } from "../tree/tree.ts";
 
@@ -143,7 +143,15 @@ export function kindOfType(type: number): Kind | undefined {
   return kind === -1 ? undefined : (kind as Kind | undefined);
 }
 
-function kindOfMode(mode: number): Kind {
+const words: readonly WatchKind[] = ["file", "directory", "symlink", "other"];
+
+/** What the user calls a kind. */
+export function wordOf(kind: Kind): WatchKind {
+  return words[kind] ?? "other";
+}
+
+/** The kind that a mode of stat(2) says. */
+export function kindOfMode(mode: number): Kind {
   switch (mode & S.IFMT) {
     case S.IFREG:
       return KIND.FILE;

@@ -7,12 +7,6 @@ import type { WatchChangeEvent, WatchEvent, WatchKind, WatchRenameEvent } from "
 import { pathName } from "../tree/paths.ts";
 import type { SnapshotTree } from "./snapshot.ts";
 
-/** A name as a key: one that is not UTF-8 has a NUL before its bytes. */
-export function keyOf(name: Uint8Array): string {
-  const { text, bytes } = pathName(name);
-  return bytes === undefined ? text : `\0${Buffer.from(bytes).toString("latin1")}`;
-}
-
 /** A path put together of keys. */
 function pathOf(path: Uint8Array): { path: string; pathBytes?: Uint8Array } {
   const { text, bytes } = pathName(path);

@@ -10,15 +10,16 @@ import { type PathLike, type Pinned, pinned } from "../../libc.ts";
 import { getdents64, read_linux_dirents64 } from "../../syscalls/dirent.ts";
 import { O } from "../../syscalls/fd.ts";
 import { AT } from "../../syscalls/open.ts";
-import { read_statx, S, STATX, type Statx, statx, STATX_SIZE } from "../../syscalls/stat.ts";
+import { read_statx, STATX, type Statx, statx, STATX_SIZE } from "../../syscalls/stat.ts";
+import { kindOfMode, wordOf } from "../disk/look.ts";
 import { resolvePath } from "../disk/resolve.ts";
 import type { WatchEvent, WatchKind } from "../event.ts";
 import type { Gitignore } from "../ignore/gitignore.ts";
 import { checkGlobs, Ignore, type IgnoreRule, type RuleFiles } from "../ignore/ignore.ts";
 import { readRules } from "../ignore/rule-file.ts";
 import { settingsOf, type WatchOptions } from "../options.ts";
-import { type Anchor, openAbsolute, pathName, reach } from "../tree/paths.ts";
-import { Comparison, keyOf } from "./comparison.ts";
+import { type Anchor, keyOfPath, openAbsolute, pathName, reach } from "../tree/paths.ts";
+import { Comparison } from "./comparison.ts";
 import { faultsOf } from "./faults.ts";
 
 /** Options of {@linkcode snapshot} and {@linkcode changesSince}: what is left out, and how deep it goes. */
@@ -168,14 +169,14 @@ class TreeReader implements Disposable {
     const found: Directory[] = [];
     for (const name of names) {
       if (performance.now() >= this.#until) await this.#pause();
-      const text = pathName(name).text;
-      const inner = dir.path === "" ? text : `${dir.path}/${text}`;
+      const called = pathName(name);
+      const inner = dir.path === "" ? called.text : `${dir.path}/${called.text}`;
       const full = Buffer.concat([dir.real, SLASH, name]);
       const tree = this.#look(full);
       if (tree === undefined) continue;
       const isDirectory = tree.stat[0] === "directory";
       if (this.#ignore.active && this.#ignore.ignores(inner, isDirectory, dir, ruleFiles)) continue;
-      entries[keyOf(name)] = tree;
+      entries[keyOfPath(called)] = tree;
       this.#enter(found, tree, full, dir, inner);
     }
     dir.tree.entries = entries;
@@ -291,18 +292,11 @@ function statOf(stat: Statx): SnapshotStat {
   const time = ({ tv_sec, tv_nsec }: Statx["stx_mtime"]): string =>
     `${tv_sec * 1_000_000_000n + BigInt(tv_nsec)}`;
   const size = `${stat.stx_size}`;
-  return [kindOf(stat.stx_mode), inode, size, time(stat.stx_mtime), time(stat.stx_ctime)];
-}
-
-function kindOf(mode: number): WatchKind {
-  switch (mode & S.IFMT) {
-    case S.IFREG:
-      return "file";
-    case S.IFDIR:
-      return "directory";
-    case S.IFLNK:
-      return "symlink";
-    default:
-      return "other";
-  }
+  return [
+    wordOf(kindOfMode(stat.stx_mode)),
+    inode,
+    size,
+    time(stat.stx_mtime),
+    time(stat.stx_ctime),
+  ];
 }

@@ -5,7 +5,7 @@
  */
 import type { WatchChangeEvent, WatchKind } from "../event.ts";
 import type { Settings } from "../options.ts";
-import type { PathName, Paths } from "../tree/paths.ts";
+import { keyOfPath, type PathName, type Paths } from "../tree/paths.ts";
 import { type Node, NONE, type Tree } from "../tree/tree.ts";
 import { PlainTeller, type Told } from "./teller.ts";
 
@@ -253,9 +253,4 @@ export class CalmTeller extends PlainTeller {
 function at({ text, bytes }: PathName, event: WatchChangeEvent): WatchChangeEvent {
   const { pathBytes: _, ...rest } = event;
   return { ...rest, path: text, ...(bytes && { pathBytes: bytes }) } as WatchChangeEvent;
-}
-
-/** What tells paths apart: those that are not UTF-8 may have the same text. */
-function keyOfPath({ text, bytes }: PathName): string {
-  return bytes === undefined ? text : `\0${Buffer.from(bytes).toString("latin1")}`;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { OSError } from "../../errors.ts";
-import { statsOf } from "../disk/look.ts";
+import { statsOf, wordOf } from "../disk/look.ts";
 import type { WatchChangeEvent, WatchEvent, WatchKind } from "../event.ts";
 import type { PathName, Paths } from "../tree/paths.ts";
 import type { Kind, Node, Tree } from "../tree/tree.ts";
@@ -35,8 +35,6 @@ export interface Teller {
 
 /** What every event of an entry says. */
 type About<Type> = Omit<WatchChangeEvent, "type"> & { readonly type: Type };
-
-const kinds: readonly WatchKind[] = ["file", "directory", "symlink", "other"];
 
 /** Collects events. */
 export class PlainTeller implements Teller {
@@ -82,7 +80,7 @@ export class PlainTeller implements Teller {
   }
 
   protected kind(node: Node): WatchKind {
-    return kinds[this.#tree.kind(node)] ?? "other";
+    return wordOf(this.#tree.kind(node));
   }
 
   protected emit(event: WatchEvent): void {
@@ -112,7 +110,7 @@ export class PlainTeller implements Teller {
       type: "error",
       path: text,
       ...(bytes && { pathBytes: bytes }),
-      kind: kinds[kind] ?? "other",
+      kind: wordOf(kind),
       error,
     });
   }

@@ -60,6 +60,11 @@ export function pathName(bytes: Uint8Array): PathName {
   }
 }
 
+/** What tells paths and names apart, as text: those that are not UTF-8 may be shown by the same one. */
+export function keyOfPath({ text, bytes }: PathName): string {
+  return bytes === undefined ? text : `\0${keyOf(bytes)}`;
+}
+
 /** The path of one call after another, in memory that is used again. */
 class CallPath {
   // Its last byte stays the NUL.
