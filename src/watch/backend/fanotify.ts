@@ -14,7 +14,7 @@ import { FAN, FAN_REPORTED } from "../../syscalls/fanotify.ts";
 import { read_nonblock } from "../../syscalls/fd.ts";
 import { name_to_handle_at_into } from "../../syscalls/handle.ts";
 import { brief } from "../tree/brief.ts";
-import { keyOf, nameOf } from "../tree/paths.ts";
+import { copyOf, keyOf } from "../tree/paths.ts";
 import type { NameBytes } from "../tree/tree.ts";
 import {
   type Backend,
@@ -473,10 +473,6 @@ export class FanotifyBackend implements Backend {
 /** The kernel calls a directory that an event is about itself `.`. */
 function isSelf({ bytes, start, end }: NameBytes): boolean {
   return start === end || (end - start === 1 && bytes[start] === DOT);
-}
-
-function copyOf({ bytes, start, end }: NameBytes): NameBytes {
-  return nameOf(bytes.slice(start, end));
 }
 
 function placeOf(handle: number, { bytes, start, end }: NameBytes): string {

@@ -13,7 +13,7 @@ import type { Directories } from "../directories/directories.ts";
 import { Recent } from "../directories/recent.ts";
 import { OPEN } from "../directories/watches.ts";
 import { kindOfType } from "../disk/look.ts";
-import { pathName, type Paths } from "../tree/paths.ts";
+import { isDot, pathName, type Paths } from "../tree/paths.ts";
 import {
   FLAG,
   identity,
@@ -250,8 +250,4 @@ export class Ahead implements Disposable {
     if (entered === undefined) this.#directories.enter(node, "new", true);
     else this.meet(node, entered);
   }
-}
-
-function isDot(bytes: Uint8Array, start: number, length: number): boolean {
-  return bytes[start] === 0x2e && (length === 1 || (length === 2 && bytes[start + 1] === 0x2e));
 }

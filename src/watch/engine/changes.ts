@@ -147,7 +147,7 @@ export class Changes {
   #questionOthers(handle: number, dir: Node, name: NameBytes): void {
     for (const node of this.#directories.watches.handles.of(handle)) {
       if (this.#tree.has(node, FLAG.HELD | FLAG.GUARD) || this.#roots.isRoot(node)) continue;
-      if (!this.#isPlace(node, dir, name)) this.#doubts.questionPlace(node);
+      if (!this.#tree.isAt(node, dir, name)) this.#doubts.questionPlace(node);
     }
   }
 
@@ -198,7 +198,7 @@ export class Changes {
       return this.#arrived(dir, name, isDirectory, child);
     }
     const { node, deferred } = held;
-    if (this.#isPlace(node, dir, name)) {
+    if (this.#tree.isAt(node, dir, name)) {
       // It was known to be there already.
       this.#tree.move(node, dir, name);
       this.#roots.arrived(dir, name, node);
@@ -373,7 +373,7 @@ export class Changes {
       const isPlace =
         node === NONE
           ? this.#tree.find(dir, event.name) === NONE
-          : this.#isPlace(node, dir, event.name);
+          : this.#tree.isAt(node, dir, event.name);
       // It left a place that was thought to be another's, and what it was thought to have may be another's as well.
       if (!isPlace) this.#doubts.question(dir, event.name);
       if (!isPlace && node !== NONE) this.#doubts.questionPlace(node);
@@ -389,11 +389,6 @@ export class Changes {
     const made = this.#directories.make(dir, event.name, kind, 0);
     if (isFresh) this.#directories.tellMade(made);
     return made;
-  }
-
-  #isPlace(node: Node, dir: Node, { bytes, start, end }: NameBytes): boolean {
-    if (this.#tree.parent(node) !== dir) return false;
-    return Buffer.compare(this.#tree.name(node), bytes.subarray(start, end)) === 0;
   }
 
   /** The other half of a rename that came to a directory. */

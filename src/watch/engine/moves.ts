@@ -6,6 +6,7 @@
  * @module
  */
 import type { RawEvent } from "../backend/backend.ts";
+import { copyOf } from "../tree/paths.ts";
 import { FLAG, type NameBytes, type Node, NONE, type Tree } from "../tree/tree.ts";
 
 /** Milliseconds for which an entry that left is waited for elsewhere. */
@@ -106,14 +107,9 @@ export class Moves {
   }
 
   /** An entry that left, and whose name is used again: its other half does not come. */
-  at(dir: Node, { bytes, start, end }: NameBytes): Node {
-    for (const all of this.#held.values()) {
-      for (const { node } of all) {
-        if (this.#tree.parent(node) !== dir) continue;
-        const name = this.#tree.name(node);
-        if (Buffer.compare(name, bytes.subarray(start, end)) === 0) return node;
-      }
-    }
+  at(dir: Node, name: NameBytes): Node {
+    for (const all of this.#held.values())
+      for (const { node } of all) if (this.#tree.isAt(node, dir, name)) return node;
     return NONE;
   }
 
@@ -123,8 +119,7 @@ export class Moves {
     let top = dir;
     while (top !== NONE && !this.#tree.has(top, FLAG.HELD)) top = this.#tree.parent(top);
     if (top === NONE) return false;
-    const { bytes, start, end } = event.name;
-    const name = { bytes: bytes.slice(start, end), start: 0, end: end - start };
+    const name = copyOf(event.name);
     for (const all of this.#held.values())
       for (const held of all)
         if (held.node === top) held.deferred.push({ dir, event: { ...event, name } });

@@ -18,7 +18,7 @@ import type { Gitignore } from "../ignore/gitignore.ts";
 import { checkGlobs, Ignore, type IgnoreRule, type RuleFiles } from "../ignore/ignore.ts";
 import { readRules } from "../ignore/rule-file.ts";
 import { settingsOf, type WatchOptions } from "../options.ts";
-import { type Anchor, keyOfPath, openAbsolute, pathName, reach } from "../tree/paths.ts";
+import { type Anchor, isDot, keyOfPath, openAbsolute, pathName, reach } from "../tree/paths.ts";
 import { Comparison } from "./comparison.ts";
 import { faultsOf } from "./faults.ts";
 
@@ -235,9 +235,8 @@ class TreeReader implements Disposable {
         const length = getdents64(fd, this.#entries);
         if (length === 0) return names;
         read_linux_dirents64(this.#entries, length, (_low, _high, _type, at, len) => {
-          const name = this.#entries.bytes.slice(at, at + len);
-          if (!(name[0] === 0x2e && (len === 1 || (len === 2 && name[1] === 0x2e))))
-            names.push(name);
+          const { bytes } = this.#entries;
+          if (!isDot(bytes, at, len)) names.push(bytes.slice(at, at + len));
         });
       }
     } finally {

@@ -29,6 +29,7 @@ export interface Anchor {
 const PATH_MAX = 4095;
 
 const SLASH = 0x2f;
+const DOT = 0x2e;
 const encoder = new TextEncoder();
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -36,6 +37,16 @@ const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Bytes as a name. */
 export function nameOf(bytes: Uint8Array): NameBytes {
   return { bytes, start: 0, end: bytes.length };
+}
+
+/** The same name in memory of its own. */
+export function copyOf({ bytes, start, end }: NameBytes): NameBytes {
+  return nameOf(bytes.slice(start, end));
+}
+
+/** Whether a name stands for the directory that it is in, or the one above. */
+export function isDot(bytes: Uint8Array, start: number, length: number): boolean {
+  return bytes[start] === DOT && (length === 1 || (length === 2 && bytes[start + 1] === DOT));
 }
 
 /** Bytes as text of one character each, for keys. */

@@ -400,6 +400,12 @@ export class Tree {
     this.#handle[node] = handle;
   }
 
+  /** Whether an entry is where that name would lead to, also if none leads to it at the moment. */
+  isAt(node: Node, dir: Node, { bytes, start, end }: NameBytes): boolean {
+    if (this.parent(node) !== dir) return false;
+    return Buffer.compare(this.name(node), bytes.subarray(start, end)) === 0;
+  }
+
   /** Whether `node` is `above` or below it. */
   isWithin(node: Node, above: Node): boolean {
     let at = node;
