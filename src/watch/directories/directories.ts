@@ -24,7 +24,7 @@ import { type ScanMode, Scanner } from "./scanner.ts";
 import { Watches } from "./watches.ts";
 
 /** How far a watcher goes. */
-export interface EngineOptions {
+export interface DirectoriesOptions {
   /** Directories further below their root than this are not entered. */
   readonly depth: number;
   readonly followSymlinks: boolean;
@@ -49,7 +49,7 @@ export class Directories implements Disposable {
   readonly #rules: Rules;
   readonly #teller: Teller;
   isClosed = false;
-  readonly #options: EngineOptions;
+  readonly #options: DirectoriesOptions;
   /** If any are followed. */
   readonly #links: Links | undefined;
   readonly #times: Times | undefined;
@@ -92,7 +92,7 @@ export class Directories implements Disposable {
     backend: Backend,
     ignore: Ignore,
     teller: Teller,
-    options: EngineOptions,
+    options: DirectoriesOptions,
   ) {
     this.#tree = tree;
     this.#paths = paths;
@@ -223,10 +223,7 @@ export class Directories implements Disposable {
 
   /** Watches a root before anything in it is read, so that what happens below it can be placed. */
   greet(root: Node): void {
-    if (!this.isEarly || !this.#tree.isDirectory(root)) return;
-    const { fd, handle, error } = this.watches.watch(root, "tree");
-    closeQuietly(fd);
-    if (error === undefined && handle !== 0) this.watches.bind(root, handle);
+    if (this.isEarly && this.#tree.isDirectory(root)) this.#watch(root);
   }
 
   /** Whether what is in a directory is told as made when it is met, or `undefined` if all of it is known. */
@@ -430,15 +427,17 @@ export class Directories implements Disposable {
 
   /** Watches a directory that is still to be read. */
   #enterNow(node: Node, loud: boolean): void {
-    if (this.#tree.handle(node) === 0) {
-      const { fd, handle, error } = this.watches.watch(node, "tree");
-      closeQuietly(fd);
-      if (error === undefined && handle !== 0) {
-        this.watches.bind(node, handle);
-        this.onOpen(node);
-      }
-    }
+    if (this.#tree.handle(node) === 0 && this.#watch(node)) this.onOpen(node);
     this.enter(node, "new", loud);
+  }
+
+  /** Watches a directory without reading it. @returns Whether it could. */
+  #watch(node: Node): boolean {
+    const { fd, handle, error } = this.watches.watch(node, "tree");
+    closeQuietly(fd);
+    if (error !== undefined || handle === 0) return false;
+    this.watches.bind(node, handle);
+    return true;
   }
 
   #forget(node: Node, loud: boolean): void {

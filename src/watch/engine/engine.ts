@@ -8,7 +8,7 @@
  * @module
  */
 import type { Backend, Past, RawEvent, RawSelf, Sink, Start } from "../backend/backend.ts";
-import { Directories, type EngineOptions } from "../directories/directories.ts";
+import { Directories, type DirectoriesOptions } from "../directories/directories.ts";
 import { CLOCK_SLACK } from "../disk/look.ts";
 import type { Ignore } from "../ignore/ignore.ts";
 import type { Teller } from "../teller/teller.ts";
@@ -47,7 +47,7 @@ export class Engine implements Sink, Disposable {
     backend: Backend,
     ignore: Ignore,
     teller: Teller,
-    options: EngineOptions,
+    options: DirectoriesOptions,
   ) {
     const directories = new Directories(tree, paths, backend, ignore, teller, options);
     const moves = new Moves(tree);
