@@ -12,8 +12,9 @@ import type { Settings } from "./options.ts";
 import { CalmTeller } from "./teller/calm.ts";
 import { PlainTeller } from "./teller/teller.ts";
 import { NotingTeller, Tellings, Times } from "./teller/times.ts";
+import { KIND } from "./tree/node.ts";
 import { type Anchor, pathName, Paths } from "./tree/paths.ts";
-import { KIND, Tree } from "./tree/tree.ts";
+import { Tree } from "./tree/tree.ts";
 
 /** The works of a watcher. */
 export interface Works {

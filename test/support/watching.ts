@@ -9,8 +9,9 @@ import { Engine } from "../../src/watch/engine/engine.ts";
 import { Ignore } from "../../src/watch/ignore/ignore.ts";
 import { PlainTeller } from "../../src/watch/teller/teller.ts";
 import { Tellings } from "../../src/watch/teller/times.ts";
+import { type Node, NONE } from "../../src/watch/tree/node.ts";
 import { Paths } from "../../src/watch/tree/paths.ts";
-import { type Node, NONE, Tree } from "../../src/watch/tree/tree.ts";
+import { Tree } from "../../src/watch/tree/tree.ts";
 import { Model } from "./watch.ts";
 
 /** Called around the call that watches a path. */

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 
 import { Handles } from "../../src/watch/directories/handles.ts";
-import { NONE } from "../../src/watch/tree/tree.ts";
+import { NONE } from "../../src/watch/tree/node.ts";
 
 test("Handles keeps what a map of lists would, whatever the numbers are", () => {
   const number = fc.oneof(fc.nat(40), fc.nat(5000), fc.nat(0x7fffffff));

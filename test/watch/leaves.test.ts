@@ -15,8 +15,9 @@ import {
   LEAF_KINDS,
   LEAF_KINDS_WITHOUT_LINKS,
 } from "../../src/watch/disk/look.ts";
+import { identity, KIND, type Kind, type Node, NONE } from "../../src/watch/tree/node.ts";
 import { keyOf, nameOf, nameOfText } from "../../src/watch/tree/paths.ts";
-import { identity, KIND, type Kind, type Node, NONE, Tree } from "../../src/watch/tree/tree.ts";
+import { Tree } from "../../src/watch/tree/tree.ts";
 
 const TYPES = { [KIND.FILE]: 8, [KIND.DIRECTORY]: 4, [KIND.SYMLINK]: 10, [KIND.OTHER]: 1 };
 

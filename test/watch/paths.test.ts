@@ -3,8 +3,9 @@ import { expect, test } from "bun:test";
 
 import fc from "fast-check";
 
+import { KIND, type Node, NONE } from "../../src/watch/tree/node.ts";
 import { nameOfText, Paths } from "../../src/watch/tree/paths.ts";
-import { KIND, type Node, NONE, Tree } from "../../src/watch/tree/tree.ts";
+import { Tree } from "../../src/watch/tree/tree.ts";
 
 function anchored(paths: Paths, node: Node, path: string): void {
   const bytes = Buffer.from(path);

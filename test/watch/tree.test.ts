@@ -2,8 +2,9 @@
 import { expect, test } from "bun:test";
 
 import { KINDS } from "../../src/watch/disk/look.ts";
+import { KIND, type Node, NONE, ROW } from "../../src/watch/tree/node.ts";
 import { nameOfText } from "../../src/watch/tree/paths.ts";
-import { KIND, type Node, NONE, ROW, Tree } from "../../src/watch/tree/tree.ts";
+import { Tree } from "../../src/watch/tree/tree.ts";
 
 const DT_DIR = 4;
 const DT_REG = 8;

@@ -6,7 +6,7 @@
  */
 import type { OSError } from "../../errors.ts";
 import type { Pinned, PinnedString } from "../../libc.ts";
-import type { NameBytes } from "../tree/tree.ts";
+import type { NameBytes } from "../tree/node.ts";
 
 /** What happened to an entry of a watched directory. */
 export type RawChange =

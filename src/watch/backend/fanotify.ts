@@ -14,8 +14,8 @@ import { FAN, FAN_REPORTED } from "../../syscalls/fanotify.ts";
 import { read_nonblock } from "../../syscalls/fd.ts";
 import { name_to_handle_at_into } from "../../syscalls/handle.ts";
 import { brief } from "../tree/brief.ts";
+import type { NameBytes } from "../tree/node.ts";
 import { copyOf, keyOf } from "../tree/paths.ts";
-import type { NameBytes } from "../tree/tree.ts";
 import {
   type Backend,
   type Interest,

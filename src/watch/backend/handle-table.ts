@@ -4,7 +4,7 @@
  * @module
  */
 import { brief } from "../tree/brief.ts";
-import { grown } from "../tree/tree.ts";
+import { grown } from "../tree/node.ts";
 
 /** Handles, fixed in length as far as they go: those of one file system have one length. */
 export class HandleTable {

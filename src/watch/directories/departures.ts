@@ -5,7 +5,8 @@
  * @module
  */
 import type { Teller } from "../teller/teller.ts";
-import { FLAG, type Node, NONE, type Tree } from "../tree/tree.ts";
+import { FLAG, type Node, NONE } from "../tree/node.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** What becomes of an entry when all below it is gone. */
 type End =

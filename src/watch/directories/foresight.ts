@@ -5,8 +5,9 @@
  * @module
  */
 import type { Backend, Past } from "../backend/backend.ts";
+import { FLAG, type Node } from "../tree/node.ts";
 import { keyOf } from "../tree/paths.ts";
-import { FLAG, type Node, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** No event says what the paths of these lead to. */
 const PLACED = FLAG.ANCHOR | FLAG.GUARD | FLAG.FOLLOWED | FLAG.LINKED;

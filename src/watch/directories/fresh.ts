@@ -4,7 +4,8 @@
  * @module
  */
 import { brief } from "../tree/brief.ts";
-import { FLAG, type Node, type Tree } from "../tree/tree.ts";
+import { FLAG, type Node } from "../tree/node.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** A set, as bits of the entries: a large tree puts each of its directories in. */
 export class Fresh {

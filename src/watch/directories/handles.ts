@@ -4,7 +4,7 @@
  * @module
  */
 import { brief } from "../tree/brief.ts";
-import { grown, type Node, NONE } from "../tree/tree.ts";
+import { grown, type Node, NONE } from "../tree/node.ts";
 
 const NOBODY: readonly Node[] = [];
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Node, NONE } from "../tree/tree.ts";
+import { type Node, NONE } from "../tree/node.ts";
 
 /** Milliseconds after which what met a limit is tried again. */
 const RETRY = 1000;

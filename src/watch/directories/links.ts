@@ -6,8 +6,9 @@
  */
 import { ERRNO, OSError } from "../../errors.ts";
 import type { Teller } from "../teller/teller.ts";
+import { FLAG, KIND, type Node, NONE } from "../tree/node.ts";
 import type { Paths } from "../tree/paths.ts";
-import { FLAG, KIND, type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** Entries that are watched by way of links, which take some 100 MB. */
 const MOST_ENTRIES = 1_000_000;

@@ -20,7 +20,6 @@ import {
 import type { Ignore } from "../ignore/ignore.ts";
 import type { Times } from "../teller/times.ts";
 import { brief } from "../tree/brief.ts";
-import { nameOf } from "../tree/paths.ts";
 import {
   FLAG,
   identity,
@@ -30,8 +29,9 @@ import {
   type Node,
   NONE,
   ROW,
-  type Tree,
-} from "../tree/tree.ts";
+} from "../tree/node.ts";
+import { nameOf } from "../tree/paths.ts";
+import type { Tree } from "../tree/tree.ts";
 import type { Directories } from "./directories.ts";
 import type { Links } from "./links.ts";
 import type { Rules } from "./rules.ts";

@@ -11,8 +11,9 @@ import { closeQuietly } from "../../events/intake.ts";
 import { O } from "../../syscalls/fd.ts";
 import { openat_quietly } from "../../syscalls/open.ts";
 import type { Backend, Past, Sequel } from "../backend/backend.ts";
+import { FLAG, KIND, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import { keyOf, nameOf } from "../tree/paths.ts";
-import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 import type { Directories } from "./directories.ts";
 
 /** What is not told of quietly: it was told of, is a root, or left and may come back. */

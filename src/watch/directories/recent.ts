@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Node } from "../tree/tree.ts";
+import type { Node } from "../tree/node.ts";
 
 /** A set whose members leave it when nothing was left to read for the second time: what was read the first time may have been read before them. */
 export class Recent {

@@ -10,8 +10,9 @@ import type { Gitignore } from "../ignore/gitignore.ts";
 import type { Ignore, RuleFiles } from "../ignore/ignore.ts";
 import { readRules } from "../ignore/rule-file.ts";
 import type { Teller } from "../teller/teller.ts";
+import { KIND, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import { type Anchor, nameOfText, pathName, type Paths, reach } from "../tree/paths.ts";
-import { KIND, type NameBytes, type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** The rules of a tree. */
 export class Rules implements RuleFiles<Node> {

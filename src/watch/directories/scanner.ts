@@ -8,7 +8,7 @@ import { closeQuietly } from "../../events/intake.ts";
 import { type Pinned, pinned } from "../../libc.ts";
 import { getdents64_quietly, linux_dirent64_rows } from "../../syscalls/dirent.ts";
 import { brief } from "../tree/brief.ts";
-import { grown, type Node } from "../tree/tree.ts";
+import { grown, type Node } from "../tree/node.ts";
 
 /** Why a directory is read. */
 export type ScanMode =

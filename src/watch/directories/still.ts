@@ -17,7 +17,8 @@ import {
 } from "../../syscalls/stat.ts";
 import { isExact } from "../disk/file-systems.ts";
 import { brief } from "../tree/brief.ts";
-import { identity, type Node, type Tree } from "../tree/tree.ts";
+import { identity, type Node } from "../tree/node.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** What tells whether a directory is the one that is known, and was left alone. */
 const WANTED = STATX.TYPE | STATX.INO | STATX.MTIME | STATX.CTIME;

@@ -10,7 +10,7 @@ import {
   read_linux_dirents64_rows,
 } from "../../syscalls/dirent.ts";
 import type { NameSet } from "../tree/name-set.ts";
-import { ROW } from "../tree/tree.ts";
+import { ROW } from "../tree/node.ts";
 import { isExact } from "./file-systems.ts";
 
 /** Fewer names are looked at one by one. */

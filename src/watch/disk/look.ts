@@ -18,8 +18,8 @@ import {
   statx_succeeds,
 } from "../../syscalls/stat.ts";
 import type { WatchKind, WatchStats } from "../event.ts";
+import { identity, KIND, type Kind, type NameBytes } from "../tree/node.ts";
 import { reach } from "../tree/paths.ts";
-import { identity, KIND, type Kind, type NameBytes } from "../tree/tree.ts";
 
 /** An entry as it is now. */
 export interface Look {

@@ -6,8 +6,8 @@
 import { builtin, cstring, type PathLike } from "../../libc.ts";
 import { close, O } from "../../syscalls/fd.ts";
 import { AT, openat_quietly } from "../../syscalls/open.ts";
+import { KIND } from "../tree/node.ts";
 import { type Anchor, keyOf } from "../tree/paths.ts";
-import { KIND } from "../tree/tree.ts";
 import { look } from "./look.ts";
 
 const SLASH = 0x2f;

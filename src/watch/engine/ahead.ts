@@ -13,17 +13,9 @@ import type { Directories } from "../directories/directories.ts";
 import { Recent } from "../directories/recent.ts";
 import { OPEN } from "../directories/watches.ts";
 import { kindOfType } from "../disk/look.ts";
+import { FLAG, identity, KIND, type Kind, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import { isDot, pathName, type Paths } from "../tree/paths.ts";
-import {
-  FLAG,
-  identity,
-  KIND,
-  type Kind,
-  type NameBytes,
-  type Node,
-  NONE,
-  type Tree,
-} from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** Directories that are entered at once, with a descriptor each; the others are entered one after another. */
 const MOST = 32;

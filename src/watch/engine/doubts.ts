@@ -11,8 +11,9 @@ import type { Directories } from "../directories/directories.ts";
 import { listed } from "../disk/listing.ts";
 import { type Look, look, lookIn } from "../disk/look.ts";
 import { NameSet } from "../tree/name-set.ts";
+import { FLAG, KIND, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import { keyOf, nameOf, type Paths } from "../tree/paths.ts";
-import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 import type { Roots } from "./roots.ts";
 
 /** How often what waits is looked at if nothing happens: twice, and as often for what that brings. */

@@ -12,8 +12,9 @@ import { Directories, type DirectoriesOptions } from "../directories/directories
 import { CLOCK_SLACK } from "../disk/look.ts";
 import type { Ignore } from "../ignore/ignore.ts";
 import type { Teller } from "../teller/teller.ts";
+import { FLAG, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import type { Paths } from "../tree/paths.ts";
-import { FLAG, type NameBytes, type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 import { Ahead } from "./ahead.ts";
 import { Changes } from "./changes.ts";
 import { Doubts } from "./doubts.ts";

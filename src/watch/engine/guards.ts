@@ -8,8 +8,9 @@ import { closeQuietly } from "../../events/intake.ts";
 import type { Interest } from "../backend/backend.ts";
 import type { Directories } from "../directories/directories.ts";
 import { changedAt, look } from "../disk/look.ts";
+import { FLAG, KIND, type Node, NONE } from "../tree/node.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "../tree/paths.ts";
-import { FLAG, KIND, type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** What is guarded. */
 export interface Guarded extends Anchor {

@@ -7,8 +7,9 @@
 import type { Directories } from "../directories/directories.ts";
 import { type Look, look } from "../disk/look.ts";
 import type { Teller } from "../teller/teller.ts";
+import { KIND, type Node, NONE } from "../tree/node.ts";
 import type { Paths } from "../tree/paths.ts";
-import { KIND, type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** Files between two looks at the time. */
 const STEP = 32;

@@ -6,8 +6,9 @@
  * @module
  */
 import type { RawEvent } from "../backend/backend.ts";
+import { FLAG, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import { copyOf } from "../tree/paths.ts";
-import { FLAG, type NameBytes, type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** Milliseconds for which an entry that left is waited for elsewhere. */
 export const HOLD = 40;

@@ -10,8 +10,9 @@ import type { Directories } from "../directories/directories.ts";
 import type { ScanMode } from "../directories/scanner.ts";
 import { type Look, look } from "../disk/look.ts";
 import { byNow } from "../teller/times.ts";
+import { FLAG, KIND, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "../tree/paths.ts";
-import { FLAG, KIND, type NameBytes, type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 import { type Guarded, Guards } from "./guards.ts";
 
 /** One path that is watched. */

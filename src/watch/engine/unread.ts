@@ -4,8 +4,9 @@
  * @module
  */
 import type { Directories } from "../directories/directories.ts";
+import { KIND, type Node, NONE } from "../tree/node.ts";
 import { nameOf, type Paths } from "../tree/paths.ts";
-import { KIND, type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 
 /** What is not known yet. */
 export class Unread {

@@ -5,8 +5,9 @@
  */
 import type { WatchChangeEvent, WatchKind } from "../event.ts";
 import type { Settings } from "../options.ts";
+import { type Node, NONE } from "../tree/node.ts";
 import { keyOfPath, type PathName, type Paths } from "../tree/paths.ts";
-import { type Node, NONE, type Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 import { PlainTeller, type Told } from "./teller.ts";
 
 /** A file that was made or changed, and is not told of yet. */

@@ -6,8 +6,9 @@
 import type { OSError } from "../../errors.ts";
 import { statsOf, wordOf } from "../disk/look.ts";
 import type { WatchChangeEvent, WatchEvent, WatchKind } from "../event.ts";
+import type { Kind, Node } from "../tree/node.ts";
 import type { PathName, Paths } from "../tree/paths.ts";
-import type { Kind, Node, Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 import { Order } from "./order.ts";
 
 /** What is told of an entry. */

@@ -5,8 +5,9 @@
  */
 import type { OSError } from "../../errors.ts";
 import { changedAt, CLOCK_SLACK } from "../disk/look.ts";
+import type { Kind, Node } from "../tree/node.ts";
 import type { PathName, Paths } from "../tree/paths.ts";
-import type { Kind, Node, Tree } from "../tree/tree.ts";
+import type { Tree } from "../tree/tree.ts";
 import type { Order } from "./order.ts";
 import type { Teller, Told } from "./teller.ts";
 

@@ -13,7 +13,7 @@ import {
   read_packed_dirents64_rows,
 } from "../../syscalls/dirent.ts";
 import { brief } from "./brief.ts";
-import { grown, type Node, ROW } from "./tree.ts";
+import { grown, type Node, ROW } from "./node.ts";
 
 /** Where an entry is: a block, and a word in it. 0 is nowhere. */
 export type Leaf = number;

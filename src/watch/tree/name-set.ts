@@ -4,7 +4,7 @@
  * @module
  */
 import { hashOf } from "./name-table.ts";
-import { grown, type NameBytes, NONE } from "./tree.ts";
+import { grown, type NameBytes, NONE } from "./node.ts";
 
 /** Each name once, in the order in which they were added. */
 export class NameSet {

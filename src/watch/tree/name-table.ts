@@ -7,7 +7,7 @@
  * @module
  */
 import { brief } from "./brief.ts";
-import { grown, type NameBytes, type Node, NONE } from "./tree.ts";
+import { grown, type NameBytes, type Node, NONE } from "./node.ts";
 
 /** Less than this is not worth moving the names together. */
 const LEAST_GARBAGE = 64 * 1024;

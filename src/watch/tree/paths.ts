@@ -7,7 +7,8 @@
 import { type Pinned, pinned, PinnedString } from "../../libc.ts";
 import { close, O } from "../../syscalls/fd.ts";
 import { AT, openat } from "../../syscalls/open.ts";
-import { FLAG, type NameBytes, type Node, NONE, type Tree } from "./tree.ts";
+import { FLAG, type NameBytes, type Node, NONE } from "./node.ts";
+import type { Tree } from "./tree.ts";
 
 /** A path. */
 export interface PathName {
