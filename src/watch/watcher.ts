@@ -78,7 +78,7 @@ export class Watcher extends EventSource<WatchEvent> {
    * What could not be watched is tried again. An absolute path that leads elsewhere than when it was added is watched where it leads now,
    * and no more where it led.
    *
-   * @throws {ValueError} `ENOENT`, `ENOTDIR`, `ELOOP`: it is not there. `EBADF`: closed. `EBUSY`: called by a function that ignores.
+   * @throws {ValueError} `ENOENT`, `ENOTDIR`, `ELOOP`: it is not there, and is watched if it was before. `EBADF`: closed. `EBUSY`: called by a function that ignores.
    * @throws {PermissionError} `EACCES`: a directory above it may not be searched.
    */
   add(path: PathLike): void {

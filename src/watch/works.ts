@@ -53,16 +53,21 @@ export function worksOf(settings: Settings, { make }: Choice, isEarly: boolean):
   };
 }
 
-/** Watches a path. What is not there may come, if that is all right. */
+/**
+ * Watches a path. What is not there may come, if that is all right, or was watched already.
+ *
+ * @throws {OSError} It is not there, and has to be.
+ */
 export function begin(
   { engine, teller }: Works,
   anchor: Anchor,
   { initial, mustExist }: Settings,
 ): void {
+  const wasWatched = engine.roots.has(anchor);
   if (engine.roots.add(anchor, initial)) return;
   const error = absence(anchor);
   if (mustExist) {
-    engine.roots.remove(anchor);
+    if (!wasWatched) engine.roots.remove(anchor);
     throw error;
   }
   const isMissing = error.code === "ENOENT" || error.code === "ENOTDIR";

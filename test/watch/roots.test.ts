@@ -234,6 +234,25 @@ describe.each(ways)("$backend", (way) => {
     });
   });
 
+  test.each([[["root"]], [["root", "root/c"]], [["root/c"]]])(
+    "add() of what is watched and not there at the moment throws, and all of %j stays watched",
+    async (watched) => {
+      await using(watched, async (watcher, place) => {
+        await watcher.indexed;
+        const path = place.at(watched.at(-1) ?? "");
+        rmSync(path, { recursive: true });
+        await linesOf(watcher, place);
+        const { paths } = watcher.watched;
+        expect(() => watcher.add(path)).toThrow("ENOENT");
+        expect(watcher.watched.paths).toEqual(paths);
+        mkdirSync(path);
+        write(place.at(`${watched.at(-1)}/late`));
+        const lines = await linesOf(watcher, place);
+        expect(lines.join()).toContain(`create ${watched.at(-1)}/late`);
+      });
+    },
+  );
+
   test.each([{}, { initial: true }, { settle: 1 }, { followSymlinks: true }])(
     "add() of what is watched tells no change that was told, or was before it was watched: %j",
     async (options) => {

@@ -87,6 +87,12 @@ export class Roots {
     return [...this.#roots.values()].map(({ real }) => real);
   }
 
+  /** Whether a path is watched, by itself or because another one is, be it there or not. */
+  has({ real }: Anchor): boolean {
+    const key = keyOf(real);
+    return this.#roots.has(key) || this.#covered.has(key);
+  }
+
   /**
    * Watches a path.
    *
