@@ -17,8 +17,8 @@ import { watch, type Watcher } from "bun-butter";
 
 import { can } from "../support/capabilities.ts";
 import { sysctl } from "../support/sysctl.ts";
-import { tempDir } from "../support/temp.ts";
-import { canFanotify, listed, memory, Model, treeOf, type Way } from "../support/watch.ts";
+import { memory, tempDir } from "../support/temp.ts";
+import { canFanotify, listed, Model, treeOf, type Way } from "../support/watch.ts";
 
 const QUEUE = 16;
 

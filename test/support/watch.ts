@@ -1,21 +1,19 @@
 /** What replaying a watcher's events makes, and what is on the disk. */
-import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { WatchEvent, WatchKind } from "bun-butter";
 
 import { can, emulated, kernel } from "./capabilities.ts";
+import { memory } from "./temp.ts";
 
 /** A backend, and where to try it. */
 export interface Way {
   readonly backend: "inotify" | "fanotify";
-  /** A file system that is not busy: fanotify hears of all that happens in it. */
+  /** Where directories are made. */
   readonly base: string;
 }
-
-/** A directory on tmpfs, where there is one. */
-export const memory: string = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** Whether this process may have the fanotify backend. */
 export const canFanotify: boolean = !emulated && can("CAP_SYS_ADMIN") && kernel(5, 17);

@@ -1,6 +1,7 @@
 /** Names that are taken again before anything is read, which the kernel may tell of as if they had been taken once. */
 import { describe, expect, test } from "bun:test";
 import { linkSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { watch } from "bun-butter";
 
@@ -68,22 +69,23 @@ const cases: readonly (readonly [title: string, steps: (at: At, out: At) => void
 describe.each(ways)("$backend tells of a name that is taken again", ({ backend, base }) => {
   test.each(cases)("%s", async (_, steps) => {
     using dir = tempDir(base);
-    using outside = tempDir(base);
-    await using watcher = watch(dir.path, { backend });
+    const [root, outside] = [dir.at("root"), dir.at("out")];
+    for (const path of [root, outside]) mkdirSync(path);
+    await using watcher = watch(root, { backend });
     await watcher.ready;
     steps(
-      (name) => dir.at(name),
-      (name) => outside.at(name),
+      (name) => join(root, name),
+      (name) => join(outside, name),
     );
     await watcher.sync();
     const model = new Model();
-    model.entries.set(dir.path, "directory");
+    model.entries.set(root, "directory");
     model.apply(watcher.readEventsSync());
     expect(model.wrong).toEqual([]);
-    const told = listed(model.entries).filter((line) => !line.startsWith(`${dir.path} `));
+    const told = listed(model.entries).filter((line) => !line.startsWith(`${root} `));
     expect(told.toSorted()).toEqual(
-      listed(treeOf(dir.path))
-        .filter((line) => !line.startsWith(`${dir.path} `))
+      listed(treeOf(root))
+        .filter((line) => !line.startsWith(`${root} `))
         .toSorted(),
     );
   });

@@ -6,8 +6,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { watch, type Watcher, type WatchEvent } from "bun-butter";
 
 import { backlogs, heard as hear } from "../support/slices.ts";
-import { type TempDir, tempDir } from "../support/temp.ts";
-import { canFanotify, line, memory, ways } from "../support/watch.ts";
+import { memory, type TempDir, tempDir } from "../support/temp.ts";
+import { canFanotify, line, ways } from "../support/watch.ts";
 
 const MANY = 40_000;
 

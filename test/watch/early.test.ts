@@ -10,8 +10,8 @@ import { canMount } from "../support/mounts.ts";
 import { parallel } from "../support/parallel.ts";
 import { right, seeds } from "../support/replay.ts";
 import { hurried } from "../support/slices.ts";
-import { tempDir } from "../support/temp.ts";
-import { canFanotify, memory, undisturbed } from "../support/watch.ts";
+import { memory, tempDir } from "../support/temp.ts";
+import { canFanotify, undisturbed } from "../support/watch.ts";
 
 // More of them by hand: `BUTTER_SEEDS=500 bun test test/watch/early.test.ts`. These went wrong once.
 const some = [...seeds, 47, 49, 55, 103, 150, 539, 613, 616].filter(

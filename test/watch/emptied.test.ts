@@ -7,8 +7,8 @@ import { tmpfs, watch, type Watcher } from "bun-butter";
 
 import { canMount } from "../support/mounts.ts";
 import { heard, shortOfTime } from "../support/slices.ts";
-import { type TempDir, tempDir } from "../support/temp.ts";
-import { canFanotify, memory, Model, ways } from "../support/watch.ts";
+import { memory, type TempDir, tempDir } from "../support/temp.ts";
+import { canFanotify, Model, ways } from "../support/watch.ts";
 
 /** More than are looked at before the time is. */
 const MANY = 300;

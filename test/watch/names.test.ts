@@ -1,6 +1,6 @@
 /** Sets of names, and which of them are in a directory. */
 import { describe, expect, test } from "bun:test";
-import { linkSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 
 import { watch } from "bun-butter";
 import fc from "fast-check";
@@ -10,8 +10,8 @@ import { AT, openat } from "../../src/syscalls/open.ts";
 import { listed } from "../../src/watch/disk/listing.ts";
 import { NameSet } from "../../src/watch/tree/name-set.ts";
 import { keyOf, nameOf } from "../../src/watch/tree/paths.ts";
-import { tempDir } from "../support/temp.ts";
-import { memory, ways } from "../support/watch.ts";
+import { memory, tempDir } from "../support/temp.ts";
+import { ways } from "../support/watch.ts";
 
 const named = (text: string) => nameOf(Buffer.from(text));
 
@@ -68,8 +68,9 @@ describe("listed()", () => {
     expect(ask(dir.path, names.slice(0, 3))).toBeUndefined();
     for (let at = 0; at < 400; at++) writeFileSync(dir.at(`a-long-name-of-a-file-${at}`), "");
     expect(ask(dir.path, names)).toBeUndefined();
-    const fd = openat(AT.FDCWD, dir.path, O.RDONLY | O.DIRECTORY | O.CLOEXEC);
-    rmSync(dir.path, { recursive: true });
+    mkdirSync(dir.at("gone"));
+    const fd = openat(AT.FDCWD, dir.at("gone"), O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+    rmSync(dir.at("gone"), { recursive: true });
     expect(listed(fd, setOf(names))).toBeUndefined();
     close(fd);
   });
@@ -82,16 +83,18 @@ describe("listed()", () => {
 describe.each(ways)("$backend tells of many names that were taken again at once", (way) => {
   test("those that are there in the end", async () => {
     using dir = tempDir(way.base);
-    using outside = tempDir(way.base);
-    await using watcher = watch(dir.path, { backend: way.backend });
+    for (const name of ["root", "out"]) mkdirSync(dir.at(name));
+    const at = (name: string): string => dir.at("root", name);
+    const out = (name: string): string => dir.at("out", name);
+    await using watcher = watch(dir.at("root"), { backend: way.backend });
     await watcher.ready;
-    const names = Array.from({ length: 40 }, (_, at) => `name-${at}`);
-    for (const [at, name] of names.entries()) {
-      writeFileSync(dir.at(name), "");
-      linkSync(dir.at(name), outside.at(name));
-      unlinkSync(dir.at(name));
+    const names = Array.from({ length: 40 }, (_, index) => `name-${index}`);
+    for (const [index, name] of names.entries()) {
+      writeFileSync(at(name), "");
+      linkSync(at(name), out(name));
+      unlinkSync(at(name));
       // Another link to the same, which the kernel tells of by the same event.
-      if (at % 3 === 0) linkSync(outside.at(name), dir.at(name));
+      if (index % 3 === 0) linkSync(out(name), at(name));
     }
     await watcher.sync();
     const there = new Set<string>();
@@ -101,8 +104,8 @@ describe.each(ways)("$backend tells of many names that were taken again at once"
     }
     expect([...there].toSorted()).toEqual(
       names
-        .filter((_, at) => at % 3 === 0)
-        .map((name) => dir.at(name))
+        .filter((_, index) => index % 3 === 0)
+        .map(at)
         .toSorted(),
     );
   });

@@ -6,8 +6,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { watch, type Watcher, type WatchEvent } from "bun-butter";
 
 import { canMount, runMounted } from "../support/namespace.ts";
-import { tempDir } from "../support/temp.ts";
-import { canFanotify, memory, ways } from "../support/watch.ts";
+import { memory, tempDir } from "../support/temp.ts";
+import { canFanotify, ways } from "../support/watch.ts";
 
 const MOST = 16_384;
 const MANY = 80_000;

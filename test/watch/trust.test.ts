@@ -5,8 +5,8 @@ import { join } from "node:path";
 
 import { Trust } from "../../src/watch/directories/trust.ts";
 import { exchange } from "../support/exchange.ts";
-import { tempDir } from "../support/temp.ts";
-import { listed, memory, seeded, treeOf } from "../support/watch.ts";
+import { memory, tempDir } from "../support/temp.ts";
+import { listed, seeded, treeOf } from "../support/watch.ts";
 import { Watching } from "../support/watching.ts";
 
 /** More of them by hand. */

@@ -16,16 +16,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { watch, type WatchEvent } from "bun-butter";
 
 import { exchange } from "../support/exchange.ts";
-import { type TempDir, tempDir } from "../support/temp.ts";
-import {
-  canFanotify,
-  line,
-  listed,
-  memory,
-  seeded,
-  treeOf,
-  undisturbed,
-} from "../support/watch.ts";
+import { memory, type TempDir, tempDir } from "../support/temp.ts";
+import { canFanotify, line, listed, seeded, treeOf, undisturbed } from "../support/watch.ts";
 
 /** Directories at the top, and in each of them. */
 const TOPS = 24;
