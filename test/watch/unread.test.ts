@@ -7,6 +7,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  symlinkSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -353,6 +354,19 @@ describe.skipIf(!canFanotify)("before a tree is read (needs CAP_SYS_ADMIN, Linux
     await watcher.indexed;
     expect(watcher.watched.entries).toBe(size);
     expect(watcher.readEventsSync()).toEqual([]);
+  });
+
+  test("what is deleted when the tree was read is of the kind that was read, though something before that is not told yet", async () => {
+    using dir = tempDir(memory);
+    mkdirSync(dir.at("root"));
+    symlinkSync("nothing", dir.at("root/link"));
+    await using watcher = watch(dir.at("root"), { backend: "fanotify" });
+    writeFileSync(dir.at("beside"), "");
+    await watcher.indexed;
+    unlinkSync(dir.at("root/link"));
+    await watcher.sync();
+    const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
+    expect(lines).toEqual(["delete root/link@"]);
   });
 
   test.each([{ initial: true }, { gitignore: true }, { followSymlinks: true }, { poll: 1e6 }])(

@@ -120,6 +120,8 @@ export interface Sequel {
   readonly isDirectory: boolean;
   /** What is called so: its identity, as {@linkcode Past.idOf} has it. */
   readonly id: Uint8Array;
+  /** Where it is among what is told: see {@linkcode Past.markAt}. */
+  readonly at: number;
 }
 
 /** That a directory comes to where it is, or leaves it. */
@@ -150,6 +152,8 @@ export interface Past {
   readOn(): Iterable<void>;
   /** Tells something of what an event said that was handed out last. */
   during(tell: () => void): void;
+  /** Where among what is told that begins which happened after directories were read. */
+  readonly markAt: number;
   /** Whether anything has happened that is not told yet. */
   readonly hasMore: boolean;
   /** Whether directories come or go in what is still to be told. */

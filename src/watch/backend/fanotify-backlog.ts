@@ -49,6 +49,7 @@ export class FanotifyBacklog {
   /** What directories are renamed in, or leave. */
   readonly #renamedIn = new Set<string>();
   #expected = 0;
+  #markAt = 0;
 
   /** How many events are still to be read of those that were there at some time. */
   get expected(): number {
@@ -58,11 +59,21 @@ export class FanotifyBacklog {
   /** So many are, of what the kernel has. */
   expect(events: number): void {
     this.#expected = events;
+    this.#markAt = events === 0 ? this.#end : Infinity;
   }
 
-  /** One was told without being kept here. */
-  passed(): void {
-    if (this.#expected > 0) this.#expected--;
+  /** Where what is later than those begins: `Infinity` as long as some of them are still to be read. */
+  get markAt(): number {
+    return this.#markAt;
+  }
+
+  /**
+   * One was read.
+   *
+   * @param end Where it ends, if it is kept here.
+   */
+  passed(end: number = this.#end): void {
+    if (this.#expected > 0 && --this.#expected === 0) this.#markAt = end;
   }
 
   get isEmpty(): boolean {
@@ -109,7 +120,7 @@ export class FanotifyBacklog {
     this.#size += length;
     this.#end += length;
     read_fanotify_events(block, length, (offset, next, records, mask) => {
-      this.passed();
+      this.passed(at + next);
       if ((mask & DIR) === 0 || (mask & COMES_OR_GOES) === 0) return;
       this.#about.read(block, records, next);
       this.#note(block.bytes, at + offset, mask);

@@ -22,8 +22,6 @@ const DIR = Number(FAN.ONDIR);
 const NAMES = CREATE | RENAME | DELETE;
 
 interface Placed extends Sequel {
-  /** Where it is among what was read. */
-  readonly at: number;
   /** The file that had the name before, if there was one. */
   victim?: Sequel | undefined;
 }
@@ -116,7 +114,7 @@ export class FanotifyNames {
       this.#victims.delete(key);
       if (renamed === undefined || renamed.isDirectory || id.length === 0) return;
       if (this.#unlinked.has(key)) return;
-      renamed.victim = { comes: false, isDirectory, id };
+      renamed.victim = { comes: false, isDirectory, id, at: renamed.at };
       this.#victims.set(key, renamed);
     } else if ((mask & (CREATE | DELETE)) !== 0) {
       if ((mask & DELETE) !== 0) this.#unlinked.add(key);

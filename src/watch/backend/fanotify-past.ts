@@ -74,6 +74,10 @@ export class FanotifyPast implements Past {
     return this.#backlog.expected === 0 && this.#backlog.isEmpty;
   }
 
+  get markAt(): number {
+    return this.#backlog.markAt;
+  }
+
   get hasMore(): boolean {
     return !this.#backlog.isEmpty || ioctl_fionread(this.#fd) > 0;
   }

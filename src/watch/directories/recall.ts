@@ -300,7 +300,7 @@ export class Recall {
   *#correct(dir: Node): Generator<void, void, void> {
     if (this.#tree.handle(dir) === 0) return;
     let steps = 0;
-    for (const [key, { comes, isDirectory, id }] of this.#past.sequel(this.#idOf(dir))) {
+    for (const [key, { comes, isDirectory, id, at }] of this.#past.sequel(this.#idOf(dir))) {
       if (++steps % STEP === 0) yield;
       const name = nameOf(Buffer.from(key, "latin1"));
       let node = this.#tree.find(dir, name);
@@ -312,7 +312,7 @@ export class Recall {
       if (comes || this.#directories.isIgnored(dir, name, isDirectory)) continue;
       if (node === NONE) node = this.#add(dir, name, isDirectory);
       if (isDirectory) this.identify(node, id);
-      else {
+      else if (at < this.#past.markAt) {
         // What has that name by now may be another one.
         this.#tree.setIno(node, 0);
         this.#tree.setKind(node, KIND.FILE);
