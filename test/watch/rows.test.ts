@@ -94,6 +94,78 @@ const rows: readonly Row[] = [
     events: ["create root/a/", "create root/a/b/", "create root/a/b/file"],
   },
   {
+    row: "row 3: moved out and back in, by another name, is gone before it comes",
+    before: ({ at }) => {
+      mkdirSync(at("root/a/b"), { recursive: true });
+      write(at("root/a/b/file"));
+      write(at("root/one"));
+    },
+    steps: ({ at }) => {
+      renameSync(at("root/one"), at("out/one"));
+      renameSync(at("out/one"), at("root/other"));
+      renameSync(at("root/a"), at("out/a"));
+      renameSync(at("out/a"), at("root/c"));
+    },
+    events: [
+      "delete root/one",
+      "create root/other",
+      "delete root/a/b/file",
+      "delete root/a/b/",
+      "delete root/a/",
+      "create root/c/",
+      "create root/c/b/",
+      "create root/c/b/file",
+    ],
+  },
+  {
+    row: "row 3: what was in something that was moved out is gone before it comes back in",
+    before: ({ at }) => {
+      mkdirSync(at("root/a/b"), { recursive: true });
+      write(at("root/a/b/file"));
+    },
+    steps: ({ at }) => {
+      renameSync(at("root/a"), at("out/a"));
+      renameSync(at("out/a/b"), at("root/b"));
+    },
+    events: [
+      "delete root/a/b/file",
+      "delete root/a/b/",
+      "delete root/a/",
+      "create root/b/",
+      "create root/b/file",
+    ],
+  },
+  {
+    row: "row 3: moved out and back in, into what was made meanwhile, is gone before it comes",
+    before: ({ at }) => {
+      mkdirSync(at("root/a/b"), { recursive: true });
+      write(at("root/a/b/file"));
+    },
+    steps: ({ at }) => {
+      renameSync(at("root/a"), at("out/a"));
+      mkdirSync(at("root/new"));
+      renameSync(at("out/a"), at("root/new/a"));
+    },
+    events: [
+      "create root/new/",
+      "delete root/a/b/file",
+      "delete root/a/b/",
+      "delete root/a/",
+      "create root/new/a/",
+      "create root/new/a/b/",
+      "create root/new/a/b/file",
+    ],
+    fanotify: [
+      "delete root/a/b/file",
+      "delete root/a/b/",
+      "delete root/a/",
+      "create root/new/",
+      "create root/new/a/",
+      "create root/new/a/b/",
+      "create root/new/a/b/file",
+    ],
+  },
+  {
     row: "row 3: two entries that change places are two renames",
     before: ({ at }) => {
       mkdirSync(at("root/a"));

@@ -81,7 +81,7 @@ export class Directories implements Disposable {
   /** Called when the rules of a directory were read, and nothing is left out yet that they say is; and whether what they leave out no more is told as made. */
   onRules: (node: Node, loud: boolean) => void = () => {};
   /** Called before an entry is added that a scan has met. */
-  onMeet: (dir: Node, name: NameBytes) => void = () => {};
+  onMeet: (dir: Node, name: NameBytes, ino: number) => void = () => {};
   /** Called for a directory whose path led to another one, which may be told later. */
   onDoubt: (node: Node) => void = () => {};
   /** Called for a directory that is watched as what its path led to. */
@@ -147,6 +147,11 @@ export class Directories implements Disposable {
   /** Whether all that was read was read before what is told now, whatever has happened since. */
   get isPast(): boolean {
     return this.#isMarked && this.#backend.isMarkTold;
+  }
+
+  /** Whether what left may be anywhere: the events of such a backend do not say where to, and it may come back before it is given up. */
+  get mayReturn(): boolean {
+    return this.#backend.past === undefined;
   }
 
   /** All that is to be read by now was read. */

@@ -397,7 +397,7 @@ export class Reading implements Reader, Disposable {
   }
 
   #meet(scan: Scan, name: NameBytes, kind: Kind, ino: number): void {
-    this.#directories.onMeet(scan.node, name);
+    this.#directories.onMeet(scan.node, name, ino);
     const node = this.#directories.make(scan.node, name, kind, ino);
     if (kind !== KIND.DIRECTORY) this.#times?.note(node, changedIn(scan.fd, name));
     if (scan.loud) this.#directories.tellMade(node);

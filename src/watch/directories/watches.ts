@@ -203,6 +203,28 @@ export class Watches {
       .filter((one) => this.#tree.isDirectory(one) && !this.#tree.has(one, FLAG.GUARD));
   }
 
+  /**
+   * What the directory that has a path now is known as.
+   *
+   * @param isHeard Whether a number that stands for no entry is used.
+   */
+  knownAs(path: Uint8Array, isHeard: (handle: number) => boolean): readonly Node[] {
+    if (this.#ended) return [];
+    let fd = -1;
+    try {
+      fd = openAbsolute(path, OPEN);
+      const handle = this.#backend.watch(fd, "self");
+      const nodes = this.inTree(handle);
+      if (!this.handles.has(handle) && !isHeard(handle)) this.#backend.unwatch(handle);
+      return nodes;
+    } catch (error) {
+      if (error instanceof OSError) return [];
+      throw error;
+    } finally {
+      closeQuietly(fd);
+    }
+  }
+
   /** Opens a directory that is watched, if it is found by its path. @returns -1 if it is not. */
   find(node: Node): number {
     const handle = this.#tree.handle(node);

@@ -92,6 +92,11 @@ export class Ahead implements Disposable {
     return entered;
   }
 
+  /** Whether a directory was entered ahead of what is still to be told. */
+  hasEntered(handle: number): boolean {
+    return this.#entered.some((one) => one.handle === handle);
+  }
+
   /** Tells of all that is in a new directory as made. */
   meet(node: Node, entered: Entered): void {
     this.#use(() => this.#meet(node, entered));
@@ -225,15 +230,14 @@ export class Ahead implements Disposable {
       return 0;
     }
     const isKnown =
-      this.#directories.watches.handles.of(handle).length > 0 ||
-      this.#entered.some((one) => one.handle === handle);
+      this.#directories.watches.handles.of(handle).length > 0 || this.hasEntered(handle);
     return isKnown ? 0 : handle;
   }
 
   #found(dir: Node, name: NameBytes, kind: Kind, ino: number, above: Entered): void {
     const isDirectory = kind === KIND.DIRECTORY;
     if (this.#directories.isIgnored(dir, name, isDirectory)) return;
-    this.#directories.onMeet(dir, name);
+    this.#directories.onMeet(dir, name, ino);
     const node = this.#directories.make(dir, name, kind, ino);
     this.#directories.tellMade(node);
     const entered = isDirectory

@@ -96,6 +96,14 @@ export class Changes {
     if (node !== NONE) this.#directories.drop(node, true);
   }
 
+  /** A scan meets something: it may have that name, or be what left, which is gone before it comes. */
+  met(dir: Node, name: NameBytes, ino: number): void {
+    if (this.#moves.size === 0) return;
+    this.vacate(dir, name);
+    const node = this.#directories.mayReturn ? this.#moves.withIno(ino) : NONE;
+    if (node !== NONE) this.#directories.drop(node, true);
+  }
+
   /**
    * Adds an entry.
    *
@@ -196,6 +204,8 @@ export class Changes {
     const held = this.#takeHeld(dir, event);
     if (held === undefined) {
       this.vacate(dir, name);
+      if (this.#moves.size > 0 && this.#directories.mayReturn)
+        this.#returned(dir, name, isDirectory);
       return this.#arrived(dir, name, isDirectory, child);
     }
     const { node, deferred } = held;
@@ -309,6 +319,20 @@ export class Changes {
     }
     this.#hindsight.remember(known, now);
     this.#directories.enter(known, "check", true);
+  }
+
+  /** What came from outside may be what left, or have been in it: that is gone before it comes. */
+  #returned(dir: Node, name: NameBytes, isDirectory: boolean): void {
+    const path = this.#paths.real(dir, name);
+    const now = look(path);
+    if (now === undefined || (now.kind === KIND.DIRECTORY) !== isDirectory) return;
+    this.met(dir, name, now.ino);
+    if (!isDirectory) return;
+    const isEntered = (handle: number): boolean => this.#ahead.hasEntered(handle);
+    for (const node of this.#directories.watches.knownAs(path, isEntered)) {
+      const top = this.#moves.above(node);
+      if (top !== NONE) this.#directories.drop(top, true);
+    }
   }
 
   /** Adds what came from outside. */

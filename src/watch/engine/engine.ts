@@ -97,7 +97,7 @@ export class Engine implements Sink, Disposable {
     };
     directories.onCleared = () => roots.tidy();
     directories.isHeld = () => moves.size > 0;
-    directories.onMeet = (dir, name) => changes.vacate(dir, name);
+    directories.onMeet = (dir, name, ino) => changes.met(dir, name, ino);
     directories.onDoubt = (node) => doubts.questionPlace(node);
     directories.onOpen = (node) => hindsight.opened(node);
     directories.watches.onLost = (node, loud) => directories.lost.set(node, loud);

@@ -114,11 +114,24 @@ export class Moves {
     return NONE;
   }
 
+  /** An entry that left and has that inode, or `NONE`. */
+  withIno(ino: number): Node {
+    for (const all of this.#held.values())
+      for (const { node } of all) if (ino !== 0 && this.#tree.ino(node) === ino) return node;
+    return NONE;
+  }
+
+  /** What left and is an entry, or has it in it, or `NONE`. */
+  above(node: Node): Node {
+    let top = node;
+    while (top !== NONE && !this.#tree.has(top, FLAG.HELD)) top = this.#tree.parent(top);
+    return top;
+  }
+
   /** Keeps an event of a directory whose place is not known now. */
   defer(dir: Node, event: RawEvent): boolean {
     if (this.#held.size === 0) return false;
-    let top = dir;
-    while (top !== NONE && !this.#tree.has(top, FLAG.HELD)) top = this.#tree.parent(top);
+    const top = this.above(dir);
     if (top === NONE) return false;
     const name = copyOf(event.name);
     for (const all of this.#held.values())

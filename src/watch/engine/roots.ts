@@ -388,7 +388,7 @@ export class Roots {
     const name = nameOf(root.real.subarray(root.real.lastIndexOf(SLASH) + 1));
     if (root.node === NONE) {
       // It left, and the other half of that was lost.
-      this.#directories.onMeet(dir, name);
+      this.#directories.onMeet(dir, name, 0);
       const node = this.#directories.make(dir, name, now.kind, now.ino);
       this.#take(root, node);
       if (!isDirectory) this.#directories.noteTime(node);

@@ -50,7 +50,7 @@ export class Unread {
       if (next === NONE) {
         // Only what will be met, and told of as it would be then.
         if (loud === undefined || recall !== undefined) return false;
-        directories.onMeet(node, name);
+        directories.onMeet(node, name, 0);
         next = directories.make(node, name, KIND.DIRECTORY, 0);
         if (loud) directories.tellMade(next);
         directories.enter(next, "new", loud);
