@@ -15,7 +15,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-import { changesSince, snapshot, watch, type Watcher, type WatchEvent } from "bun-butter";
+import {
+  changesSince,
+  snapshot,
+  watch,
+  type Watcher,
+  type WatchEvent,
+  type WatchOptions,
+} from "bun-butter";
 
 import { can, emulated } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
@@ -623,6 +630,57 @@ describe.each(ways)("$backend", ({ backend, base }) => {
       expect([told.get(linked), told.get(written)]).toEqual(["delete symlink", "delete file"]);
     });
   });
+
+  const one = ({ at }: Place): string => at("root/one");
+  const two = ({ at }: Place): string => at("root/two");
+  const link = ({ at }: Place): string => at("out/link");
+
+  test.each<[string, WatchOptions, ((place: Place) => void)[]]>([
+    [
+      "renamed, replaced and deleted",
+      { atomic: 10_000 },
+      [
+        (place) => renameSync(one(place), two(place)),
+        (place) => renameSync(link(place), two(place)),
+        (place) => unlinkSync(two(place)),
+      ],
+    ],
+    [
+      "renamed and replaced at once, and deleted",
+      { atomic: 10_000 },
+      [
+        (place) => {
+          renameSync(one(place), two(place));
+          renameSync(link(place), two(place));
+        },
+        (place) => unlinkSync(two(place)),
+      ],
+    ],
+    [
+      "replaced and deleted",
+      { settle: 10_000 },
+      [(place) => renameSync(link(place), one(place)), (place) => unlinkSync(one(place))],
+    ],
+  ])(
+    "row 6: what is held back of a file that is %s names the kind that was told",
+    async (_, options, steps) => {
+      const before = (place: Place): void => {
+        write(one(place));
+        symlinkSync("nothing", link(place));
+      };
+      await within({ before, options }, async (watcher, place) => {
+        await watcher.indexed;
+        const told: WatchEvent[] = [];
+        for (const step of steps) {
+          step(place);
+          told.push(...watcher.readEventsSync());
+        }
+        const lines = told.map((event) => line(event, place.at()));
+        lines.push(...(await linesOf(watcher, place)));
+        expect(lines).toEqual(["delete root/one"]);
+      });
+    },
+  );
 
   /** What each script begins with: a directory of its own, and the lines of what a watcher tells. */
   const prelude = `

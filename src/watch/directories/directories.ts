@@ -294,6 +294,7 @@ export class Directories implements Disposable {
     if (kind !== KIND.SYMLINK && this.#tree.has(node, FLAG.FOLLOWED)) this.leave(node);
     if (ino !== this.#tree.ino(node)) this.#links?.moved(node);
     this.#tree.setIno(node, ino);
+    if (kind !== this.#tree.kind(node)) this.#teller.becoming(node);
     this.#tree.setKind(node, kind);
   }
 

@@ -239,6 +239,7 @@ export class Changes {
     if (isDirectory) this.#hindsight.renamed(node);
     const now = look(this.#paths.real(node));
     if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
+      if (now.kind !== this.#tree.kind(node)) this.#teller.becoming(node);
       this.#tree.setKind(node, now.kind);
       this.#tree.setIno(node, now.ino);
     }

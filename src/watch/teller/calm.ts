@@ -42,6 +42,8 @@ export class CalmTeller extends PlainTeller {
   readonly #atomic: number;
   readonly #pending = new Map<Node, Pending>();
   readonly #renames = new Map<Node, HeldRename>();
+  /** Of entries that are of another kind by now, which nobody was told. */
+  readonly #kinds = new Map<Node, WatchKind>();
   /** By path. */
   readonly #deletes = new Map<string, HeldDelete>();
   /** What a rename is about to replace, as it was told of. */
@@ -74,6 +76,10 @@ export class CalmTeller extends PlainTeller {
     }
   }
 
+  override becoming(node: Node): void {
+    if (!this.#kinds.has(node)) this.#kinds.set(node, this.kind(node));
+  }
+
   override moving(node: Node): void {
     if (this.#tree.isDirectory(node)) this.#releaseHeld(Infinity);
   }
@@ -100,7 +106,7 @@ export class CalmTeller extends PlainTeller {
     this.#renames.delete(node);
     if (keyOfPath(origin) === path) return;
     if (this.#atomic === 0 || replaced || saved !== undefined)
-      return super.renamed(node, origin, replaced);
+      return this.#tellRename(node, origin, replaced);
     const due = performance.now() + this.#atomic;
     this.#renames.set(node, { from: origin, due, pid: this.pid });
   }
@@ -109,14 +115,16 @@ export class CalmTeller extends PlainTeller {
     // What was in it goes before something else has its name.
     if (this.#tree.isDirectory(node)) this.#releaseHeld(Infinity);
     const pending = this.#pending.get(node);
-    this.#replaced = pending?.type === "create" ? undefined : (pending?.saved ?? this.kind(node));
+    const kind = this.#knownKind(node);
+    this.#replaced = pending?.type === "create" ? undefined : (pending?.saved ?? kind);
     this.#pending.delete(node);
     const held = this.#renames.get(node);
+    this.#kinds.delete(node);
     if (held === undefined) return;
     // Told by its old name, which nothing has any more.
     this.#renames.delete(node);
     this.#replaced = undefined;
-    this.#holdDelete(at(held.from, this.event("delete", node)), held.from);
+    this.#holdDelete(at(held.from, { ...this.event("delete", node), kind }), held.from);
   }
 
   override parting(top: Node): void {
@@ -146,6 +154,21 @@ export class CalmTeller extends PlainTeller {
     this.#releasePending(now);
   }
 
+  protected override event(type: Told, node: Node): WatchChangeEvent {
+    if (type !== "delete") this.#kinds.delete(node);
+    return super.event(type, node);
+  }
+
+  #tellRename(node: Node, from: PathName, replaced: boolean): void {
+    this.#kinds.delete(node);
+    super.renamed(node, from, replaced);
+  }
+
+  /** The kind by which it was told of. */
+  #knownKind(node: Node): WatchKind {
+    return this.#kinds.get(node) ?? this.kind(node);
+  }
+
   #made(node: Node): void {
     const path = keyOfPath(this.#paths.shown(node));
     const saved = this.#takeSaved(path, node);
@@ -163,9 +186,10 @@ export class CalmTeller extends PlainTeller {
     this.#pending.delete(node);
     const held = this.#renames.get(node);
     this.#renames.delete(node);
+    const kind = pending?.saved ?? this.#knownKind(node);
+    this.#kinds.delete(node);
     if (pending?.type === "create") return;
-    const now = this.event("delete", node);
-    const event = pending?.saved === undefined ? now : { ...now, kind: pending.saved };
+    const event = { ...this.event("delete", node), kind };
     const path = held?.from ?? this.#paths.shown(node);
     const told = held === undefined ? event : at(path, event);
     // What is told in parts goes with its directory.
@@ -202,7 +226,9 @@ export class CalmTeller extends PlainTeller {
       this.#renames.delete(node);
       this.#pending.delete(node);
       this.#hold(node, "create");
-      return this.kind(node);
+      const kind = this.#knownKind(node);
+      this.#kinds.delete(node);
+      return kind;
     }
     return undefined;
   }
@@ -236,7 +262,7 @@ export class CalmTeller extends PlainTeller {
     for (const [node, { from, due, pid }] of this.#renames) {
       if (due > now || (top !== NONE && !this.#tree.isWithin(node, top))) continue;
       this.#renames.delete(node);
-      this.#as(pid, () => super.renamed(node, from, false));
+      this.#as(pid, () => this.#tellRename(node, from, false));
     }
   }
 

@@ -22,6 +22,8 @@ export interface Teller {
   readonly order: Order;
   /** Called while the entry's path is what it is told by. */
   tell(type: Told, node: Node): void;
+  /** Called before what has its name is of another kind: it was told of by the kind that it has now. */
+  becoming(node: Node): void;
   /** Called before it is moved: what is held of what is below it has the path that it has now. */
   moving(node: Node): void;
   /** Called when it is where it is now. `replaced`: something was there before. */
@@ -87,6 +89,8 @@ export class PlainTeller implements Teller {
   protected emit(event: WatchEvent): void {
     this.order.add(event);
   }
+
+  becoming(_node: Node): void {}
 
   moving(_node: Node): void {}
 

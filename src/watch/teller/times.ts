@@ -147,6 +147,10 @@ export class NotingTeller implements Teller {
     this.#next.tell(type, node);
   }
 
+  becoming(node: Node): void {
+    this.#next.becoming(node);
+  }
+
   moving(node: Node): void {
     this.#next.moving(node);
   }
