@@ -10,12 +10,12 @@ import { ioctl_fionread } from "../../syscalls/fd.ts";
 import { keyOf } from "../tree/paths.ts";
 import { type Interest, type Past, RANK, type Sequel, type Step } from "./backend.ts";
 import type { FanotifyBacklog } from "./fanotify-backlog.ts";
+import type { FanotifyHandles } from "./fanotify-handles.ts";
 import { exact, type FanotifyMarks } from "./fanotify-marks.ts";
-import type { HandleTable } from "./handle-table.ts";
 
 /** Directories by what events call them. */
 export class FanotifyPast implements Past {
-  readonly #table: HandleTable;
+  readonly #table: FanotifyHandles;
   readonly #marks: FanotifyMarks;
   readonly #backlog: FanotifyBacklog;
   /** Of the group. */
@@ -30,7 +30,7 @@ export class FanotifyPast implements Past {
   readonly readOn: () => Iterable<void>;
 
   constructor(
-    table: HandleTable,
+    table: FanotifyHandles,
     marks: FanotifyMarks,
     backlog: FanotifyBacklog,
     fd: number,

@@ -9,9 +9,9 @@ import { closeQuietly } from "../../events/intake.ts";
 import { keyOf } from "../tree/paths.ts";
 import type { Sink } from "./backend.ts";
 import type { FanotifyBacklog } from "./fanotify-backlog.ts";
+import type { FanotifyHandles } from "./fanotify-handles.ts";
 import type { FanotifyMarks } from "./fanotify-marks.ts";
 import type { FanotifyPast } from "./fanotify-past.ts";
-import type { HandleTable } from "./handle-table.ts";
 
 const SLASH = 0x2f;
 
@@ -31,13 +31,13 @@ interface Whereabouts {
 
 /** Looks for directories. */
 export class FanotifyWhereabouts {
-  readonly #table: HandleTable;
+  readonly #table: FanotifyHandles;
   readonly #marks: FanotifyMarks;
   readonly #backlog: FanotifyBacklog;
   readonly #past: FanotifyPast;
 
   constructor(
-    table: HandleTable,
+    table: FanotifyHandles,
     marks: FanotifyMarks,
     backlog: FanotifyBacklog,
     past: FanotifyPast,
@@ -57,7 +57,7 @@ export class FanotifyWhereabouts {
   }
 
   /** Where a directory was. @param outside Those that are not within the tree. */
-  of(key: string, sink: Sink, outside: HandleTable): Whereabouts | "gone" | undefined {
+  of(key: string, sink: Sink, outside: FanotifyHandles): Whereabouts | "gone" | undefined {
     let found = this.#look(key, sink, outside);
     for (let looks = 1; looks < MOST_LOOKS; looks++) {
       const { count } = this.#backlog;
@@ -69,7 +69,7 @@ export class FanotifyWhereabouts {
     return found;
   }
 
-  #look(key: string, sink: Sink, outside: HandleTable): Whereabouts | "gone" | undefined {
+  #look(key: string, sink: Sink, outside: FanotifyHandles): Whereabouts | "gone" | undefined {
     const names: Uint8Array[] = [];
     const ids: Uint8Array[] = [];
     let at = key;

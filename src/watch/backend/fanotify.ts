@@ -26,10 +26,10 @@ import {
 } from "./backend.ts";
 import { FanotifyAbout, type Spot } from "./fanotify-about.ts";
 import { FanotifyBacklog } from "./fanotify-backlog.ts";
+import { FanotifyHandles } from "./fanotify-handles.ts";
 import type { FanotifyMarks } from "./fanotify-marks.ts";
 import { FanotifyPast } from "./fanotify-past.ts";
 import { FanotifyWhereabouts } from "./fanotify-whereabouts.ts";
-import { HandleTable } from "./handle-table.ts";
 
 const CREATE = Number(FAN.CREATE);
 const DELETE = Number(FAN.DELETE);
@@ -86,10 +86,10 @@ function place(): Place {
 export class FanotifyBackend implements Backend {
   readonly name = "fanotify";
   readonly fd: number;
-  readonly #table = new HandleTable();
+  readonly #table = new FanotifyHandles();
   readonly #marks: FanotifyMarks;
   /** Directories that are not within the tree, while that is not known of all. */
-  #outside: HandleTable | undefined;
+  #outside: FanotifyHandles | undefined;
   readonly #late: Late[] = [];
   /** Names of renames, with the directories they are in, since nothing was left to read. */
   readonly #renamed = new Set<string>();
@@ -259,7 +259,7 @@ export class FanotifyBackend implements Backend {
   }
 
   #tellAll(buffer: Pinned, first: number, length: number, sink: Sink): boolean {
-    this.#outside ??= new HandleTable();
+    this.#outside ??= new FanotifyHandles();
     if (length > first) this.#backlog.add(buffer, first, length);
     if (sink.isBusy) return false;
     if (!this.#sort(sink)) return false;

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 
 import fc from "fast-check";
 
-import { HandleTable } from "../../src/watch/backend/handle-table.ts";
+import { FanotifyHandles } from "../../src/watch/backend/fanotify-handles.ts";
 
 /** Few enough that the same ones come again, as short and as long as file systems make them. */
 const handle = fc
@@ -16,13 +16,14 @@ const handle = fc
     return bytes;
   });
 
-const found = (table: HandleTable, bytes: Uint8Array): number => table.find(bytes, 0, bytes.length);
+const found = (table: FanotifyHandles, bytes: Uint8Array): number =>
+  table.find(bytes, 0, bytes.length);
 
-test("HandleTable finds what a map would, however long the handles are", () => {
+test("FanotifyHandles finds what a map would, however long the handles are", () => {
   const step = fc.tuple(fc.constantFrom("add", "remove", "recycle"), handle);
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
-      const table = new HandleTable();
+      const table = new FanotifyHandles();
       const numbers = new Map<string, number>();
       const retired = new Set<number>();
       for (const [what, bytes] of steps) {
@@ -49,8 +50,8 @@ test("HandleTable finds what a map would, however long the handles are", () => {
   );
 });
 
-test("HandleTable keeps thousands, and gives the numbers of removed ones again", () => {
-  const table = new HandleTable();
+test("FanotifyHandles keeps thousands, and gives the numbers of removed ones again", () => {
+  const table = new FanotifyHandles();
   const bytesOf = (inode: number): Uint8Array => {
     const bytes = new Uint8Array(28);
     new DataView(bytes.buffer).setUint32(16, inode, true);

@@ -7,7 +7,7 @@ import { brief } from "../tree/brief.ts";
 import { grown } from "../tree/node.ts";
 
 /** Handles, fixed in length as far as they go: those of one file system have one length. */
-export class HandleTable {
+export class FanotifyHandles {
   /** The first of those whose hashes end alike: in a map each would take five times as much as its handle. */
   #first = new Int32Array(64);
   #next = new Int32Array(64);
