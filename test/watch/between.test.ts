@@ -54,6 +54,41 @@ describe.each(ways)("$backend tells what is there when, before a directory is re
   });
 });
 
+describe.each(ways)(
+  "$backend, of a file that came before its directory was read and is gone,",
+  (way) => {
+    test.each([false, true])(
+      "tells that it is deleted, and never that it was made: who looked when all was ready knows it. Deleted after that: %p",
+      async (isKnown) => {
+        using dir = tempDir(way.base);
+        for (const name of ["root", "out"]) mkdirSync(dir.at(name));
+        writeFileSync(dir.at("out/file"), "");
+        const remove = (): void => rmSync(dir.at("root/file"));
+        using _ = aroundReading(
+          "new",
+          () => renameSync(dir.at("out/file"), dir.at("root/file")),
+          isKnown ? () => {} : remove,
+        );
+        const { backend } = way;
+        await using watcher = watch(dir.at("root"), { backend, gitignore: true });
+        await watcher.ready;
+        const model = new Model();
+        treeOf(dir.at("root"), model.entries);
+        if (isKnown) remove();
+        await watcher.sync();
+        const told = watcher.readEventsSync();
+        model.apply(told);
+        // It may have taken the place of another one, which was known.
+        const change = backend === "fanotify" ? ["change root/file"] : [];
+        const lines = told.map((event) => line(event, dir.path));
+        expect(lines).toEqual([...change, "delete root/file"]);
+        if (isKnown) expect(model.wrong).toEqual([]);
+        expect(listed(model.entries)).toEqual(listed(treeOf(dir.at("root"))));
+      },
+    );
+  },
+);
+
 /** What a directory that was exchanged takes below the depth, if it is renamed before some look. */
 async function sunk({ backend, base }: Way, look: number): Promise<readonly string[] | undefined> {
   using dir = tempDir(base);
