@@ -14,9 +14,10 @@ import {
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 
-import { watch, type WatchEvent } from "bun-butter";
+import { tmpfs, watch, type WatchEvent } from "bun-butter";
 
 import { exchange } from "../support/exchange.ts";
+import { canMount } from "../support/mounts.ts";
 import { memory, type TempDir, tempDir } from "../support/temp.ts";
 import { canFanotify, line, listed, seeded, treeOf, undisturbed } from "../support/watch.ts";
 
@@ -355,6 +356,32 @@ describe.skipIf(!canFanotify)("before a tree is read (needs CAP_SYS_ADMIN, Linux
     expect(watcher.watched.entries).toBe(size);
     expect(watcher.readEventsSync()).toEqual([]);
   });
+
+  test.skipIf(!canMount).each([{}, { ignore: ["nothing"] }])(
+    "what is mounted before the tree is read is told as made, and watched, with %p (needs CAP_SYS_ADMIN)",
+    async (options) => {
+      using dir = tempDir(memory);
+      for (const name of ["mnt", "a"]) mkdirSync(dir.at("root", name), { recursive: true });
+      const watcher = watch(dir.at("root"), { backend: "fanotify", ...options });
+      using _ = tmpfs({ target: dir.at("root/mnt") });
+      await using __ = watcher;
+      mkdirSync(dir.at("root/mnt/deep"));
+      writeFileSync(dir.at("root/mnt/deep/file"), "");
+      renameSync(dir.at("root/a"), dir.at("root/b"));
+      const told = async (): Promise<readonly string[]> => {
+        await watcher.sync();
+        return watcher.readEventsSync().map((event) => line(event, dir.path));
+      };
+      const made = ["create root/mnt/deep/", "create root/mnt/deep/file"];
+      const first = await told();
+      expect(first.toSorted()).toEqual([...made, "rename root/a/ root/b/"]);
+      expect(first.filter((text) => text.startsWith("create"))).toEqual(made);
+      writeFileSync(dir.at("root/mnt/deep/new"), "");
+      expect(await told()).toEqual(["create root/mnt/deep/new", "change root/mnt/deep/new"]);
+      watcher.add(dir.at("root"));
+      expect(await told()).toEqual([]);
+    },
+  );
 
   test("what is deleted when the tree was read is of the kind that was read, though something before that is not told yet", async () => {
     using dir = tempDir(memory);

@@ -57,6 +57,8 @@ export class FanotifyMarks {
   readonly #handle = this.#key.subarray(FSID_SIZE);
   /** The number of the mount that goes with it. */
   readonly #mount = new Int32Array(2);
+  /** Whether what was asked for last is the first of a file system that will be watched. */
+  isFirst = false;
   /** What name_to_handle_at can do here. */
   #flags: number = AT_HANDLE.FID | AT.EMPTY_PATH;
 
@@ -124,6 +126,7 @@ export class FanotifyMarks {
    * @returns How many bytes that is.
    */
   add(dirfd: number, interest: Interest): number {
+    this.isFirst = false;
     const length = this.#write(dirfd);
     const mount = this.#mount[0] ?? 0;
     // What is above a root is looked at when the root is looked for: something else may be mounted there.
@@ -199,7 +202,8 @@ export class FanotifyMarks {
   #mark(dirfd: number, fsid: string, mount: number, interest: Interest): void {
     if (interest === "tree") {
       fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.FILESYSTEM, this.#mask, dirfd);
-      if (!this.#marked.has(fsid)) this.#marked.set(fsid, mount);
+      this.isFirst = !this.#marked.has(fsid);
+      if (this.isFirst) this.#marked.set(fsid, mount);
     } else if (!this.#marked.has(fsid)) {
       fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.INODE, ABOVE, dirfd);
     }

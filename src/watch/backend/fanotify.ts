@@ -143,6 +143,10 @@ export class FanotifyBackend implements Backend {
     return id;
   }
 
+  get isFirst(): boolean {
+    return this.#marks.isFirst;
+  }
+
   unwatch(handle: number): void {
     this.#table.remove(handle);
   }

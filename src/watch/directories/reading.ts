@@ -127,6 +127,7 @@ export class Reading implements Reader, Disposable {
       this.#refused = node;
       return -1;
     }
+    if (this.#backend.isFirst === true) this.#cameLater(node);
     this.#directories.onOpen(node);
     if (this.#directories.isEarly) this.#directories.fresh.add(node);
     return fd;
@@ -155,6 +156,7 @@ export class Reading implements Reader, Disposable {
     this.#refused = NONE;
     const watched = isUntried ? this.#watches.watchNew(node) : this.#watches.watch(node, "tree");
     const { fd, handle } = watched;
+    const isFirst = this.#backend.isFirst === true;
     const unread = fd === -1 ? undefined : this.#rules.load(node, fd);
     const error = watched.error ?? unread;
     if (error !== undefined) this.#watches.fail(node, error, fd !== -1, scan.loud);
@@ -210,6 +212,7 @@ export class Reading implements Reader, Disposable {
       if (bound === "new" && scan.mode === "new" && this.#tree.first(node) !== NONE)
         scan.mode = "check";
       if (bound === "new") this.#directories.onOpen(node);
+      if (isQuiet && isFirst && scan.mode === "new") this.#cameLater(node);
     }
     if (this.#ignore.readsFiles) this.#directories.onRules(node, scan.loud || scan.mode !== "new");
     // What of it is left out is not known: it is tried again.
@@ -233,6 +236,11 @@ export class Reading implements Reader, Disposable {
     const { node } = scan;
     scan.hasUnseen = this.#tree.first(node) !== NONE;
     if (scan.hasUnseen) this.#eachChild(node, (child) => this.#tree.set(child, FLAG.UNSEEN));
+  }
+
+  /** Nothing was mounted below the paths at the start: what is in a directory is told as made when it is known. */
+  #cameLater(mounted: Node): void {
+    this.#directories.recall?.postpone(mounted);
   }
 
   /** Opens a directory that is known by its handle, wherever it is by now. */
