@@ -239,12 +239,14 @@ export function read(
  * nothing (`EAGAIN`) is the usual case and no error.
  *
  * @param at Bytes of `buf` that stay as they are, so that many fewer are read.
+ * @param end Where in `buf` the read ends, by default with it.
  * @returns How many bytes were read, 0 at the end, -1 if nothing is there now.
  * @throws What {@linkcode read} throws, but for `EAGAIN` and `EINTR`.
  */
-export function read_nonblock(fd: FdLike, buf: Pinned, at: number = 0): number {
-  const address = room(buf, "buf", size(at, "at"));
-  const result = Number(c.read(fileno(fd), (address + at) as Address, buf.byteLength - at));
+export function read_nonblock(fd: FdLike, buf: Pinned, at: number = 0, end?: number): number {
+  const address = room(buf, "buf", Math.max(size(at, "at"), size(end ?? 0, "end")));
+  const count = Math.max(0, (end ?? buf.byteLength) - at);
+  const result = Number(c.read(fileno(fd), (address + at) as Address, count));
   if (result === -1 && wouldBlock()) return -1;
   return check("read", result);
 }

@@ -31,6 +31,9 @@ const SMALL = 8;
 /** Milliseconds of the first slice, if nobody waits for it. */
 const BRIEF = 1;
 
+/** Bytes that are read for one turn of the event loop, of which inotify makes some five hundred events. */
+const PORTION = 16 * 1024;
+
 /** How often what happens in new directories is read at once. */
 const TURNS = 16;
 
@@ -231,6 +234,7 @@ export class Driver {
     const slice = this.#pace.isComing ? SHORT : SLICE;
     const limit = performance.now() + slice;
     const end = whole ? Infinity : limit;
+    const most = whole ? buffer.byteLength : PORTION;
     engine.goOn(limit);
     if (engine.isBusy) return { events: this.#take(), more: "later" };
     if (engine.isBehind) engine.lookBack();
@@ -239,13 +243,13 @@ export class Driver {
     let turns = 0;
     do {
       began = Date.now();
-      length = backend.read(buffer);
-      length = backend.follow(buffer, length, engine);
+      length = backend.read(buffer, most);
+      length = backend.follow(buffer, length, engine, most);
       this.#isHeldUp = !backend.decode(buffer, length, engine, end);
-    } while (engine.handed() && !engine.isBusy && ++turns < TURNS);
+    } while (engine.handed() && !engine.isBusy && ++turns < TURNS && performance.now() < end);
     // What came while that was told is still to be read.
     const isNext = wasHeldUp && length === 0 && ioctl_fionread(this.#source) > 0;
-    const isMore = this.#isHeldUp || isNext || length > buffer.byteLength - LONGEST_RECORD;
+    const isMore = this.#isHeldUp || isNext || length > most - LONGEST_RECORD;
     if (!isMore && !engine.isBusy) backend.emptied(engine);
     if (!isMore && !engine.isBusy) engine.emptied(began, length === 0 && !wasHeldUp, end);
     const { scanner, watches } = engine.directories;
@@ -256,7 +260,7 @@ export class Driver {
     this.#scan(0, Math.max(SHORT, limit - performance.now()));
     const events = this.#take();
     // Who wants the whole looks again at once.
-    const isLeft = this.#isHeldUp || isNext || engine.isUnfinished;
+    const isLeft = isMore || engine.isUnfinished;
     const isLater = engine.isBusy || (isLeft && !whole);
     const more = isLater ? "later" : isMore;
     return { events, more, burst, after: engine.isBehind ? this.#after : undefined };
@@ -393,7 +397,7 @@ export class Driver {
     this.#poll = undefined;
     if (isLate) return this.#pollLater();
     if (isMore && (left > 0 || this.#engine.isBusy))
-      return this.#pollLater(0, left - (readBuffer().byteLength - LONGEST_RECORD));
+      return this.#pollLater(0, left - (PORTION - LONGEST_RECORD));
     if (this.#source.closed) return;
     this.#engine.compare();
     this.#slice();

@@ -169,6 +169,10 @@ describe("read_nonblock()", () => {
     expect([...buf.bytes]).toEqual([0, 0, 0, 1]);
     expect(read_nonblock(reader, buf, 1)).toBe(3);
     expect([...buf.bytes]).toEqual([0, 2, 3, 4]);
+    write(writer, bytes(5, 6, 7));
+    expect(read_nonblock(reader, buf, 1, 3)).toBe(2);
+    expect([...buf.bytes]).toEqual([0, 5, 6, 4]);
+    expect(() => read_nonblock(reader, buf, 0, 5)).toThrow(RangeError);
     expect(() => read_nonblock(reader, buf, 5)).toThrow(RangeError);
     expect(() => read_nonblock(reader, buf, -1)).toThrow(RangeError);
   });

@@ -207,15 +207,17 @@ export interface Backend {
   /**
    * Reads what is there, behind what is to be handed out again.
    *
+   * @param most Where in the buffer it ends.
    * @returns How many bytes there are.
    */
-  read(buffer: Pinned): number;
+  read(buffer: Pinned, most?: number): number;
   /**
    * Goes ahead of what one read returned, and reads on as long as that brings anything new.
    *
+   * @param most Where in the buffer that ends.
    * @returns How many bytes there are then.
    */
-  follow(buffer: Pinned, length: number, sink: Sink): number;
+  follow(buffer: Pinned, length: number, sink: Sink, most?: number): number;
   /**
    * Hands what one read returned to the sink, in order, as long as that is not busy.
    *

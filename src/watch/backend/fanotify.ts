@@ -151,10 +151,10 @@ export class FanotifyBackend implements Backend {
     this.#table.remove(handle);
   }
 
-  read(buffer: Pinned): number {
+  read(buffer: Pinned, most: number = buffer.byteLength): number {
     // What comes meanwhile waits until what was read ahead is told.
     if (this.#isUnsorted || this.#isOnward) return 0;
-    return Math.max(0, read_nonblock(this.fd, buffer));
+    return Math.max(0, read_nonblock(this.fd, buffer, 0, most));
   }
 
   /** All that happens in a new directory is told. */

@@ -131,21 +131,21 @@ export class InotifyBackend implements Backend {
     this.#leaving.set(handle, (this.#leaving.get(handle) ?? 0) + 1);
   }
 
-  read(buffer: Pinned): number {
+  read(buffer: Pinned, most: number = buffer.byteLength): number {
     const length = this.#rest.length;
     buffer.bytes.set(this.#rest);
     this.#rest = NOTHING;
-    if (buffer.byteLength - length < LONGEST_RECORD) return length;
-    return length + Math.max(0, read_nonblock(this.fd, buffer, length));
+    if (most - length < LONGEST_RECORD) return length;
+    return length + Math.max(0, read_nonblock(this.fd, buffer, length, most));
   }
 
-  follow(buffer: Pinned, length: number, sink: Sink): number {
+  follow(buffer: Pinned, length: number, sink: Sink, most: number = buffer.byteLength): number {
     let end = length;
     for (let from = 0; madeIn(buffer.words, from >>> 2, end >>> 2);) {
       this.#lookAhead(buffer, from, end, sink);
       from = end;
-      if (buffer.byteLength - end > LONGEST_RECORD)
-        end += Math.max(0, read_nonblock(this.fd, buffer, end));
+      if (most - end > LONGEST_RECORD)
+        end += Math.max(0, read_nonblock(this.fd, buffer, end, most));
     }
     return end;
   }
