@@ -160,8 +160,8 @@ export class Driver {
         this.#engine.compare();
       } else if (more === false && directories.scanner.idle && !this.#engine.isUnsettled) {
         // Both halves of a rename come at once: what has no other half by now left for somewhere else.
-        this.#engine.expire(Infinity);
-        if (!this.#engine.isBusy) {
+        const isDone = this.#engine.expire(Infinity, performance.now() + SLICE);
+        if (isDone && !this.#engine.isBusy) {
           this.#works.teller.release(Infinity);
           this.#push(this.#works.teller.take());
           return;
@@ -305,7 +305,7 @@ export class Driver {
       this.#engine.settle();
     });
     // Both halves of a rename come at once.
-    this.#toTheEnd(() => this.#engine.expire(Infinity));
+    this.#toTheEnd(() => void this.#engine.expire(Infinity));
   }
 
   /** Does what stops as soon as something leaves that has very much in it. */
@@ -443,7 +443,12 @@ export class Driver {
     const { retryAt } = this.#engine.directories.watches.limits;
     const due = Math.min(hold, retryAt, this.#works.teller.due, this.#batchDue ?? Infinity);
     if (due === Infinity) return;
-    this.#timer = setTimeout(() => this.#tick(), Math.max(1, Math.ceil(due - now)));
+    this.#tickAfter(Math.max(1, Math.ceil(due - now)));
+  }
+
+  #tickAfter(time: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#tick(), time);
     this.#timer.unref();
   }
 
@@ -452,9 +457,7 @@ export class Driver {
     if (this.#source.closed) return this.end();
     if (this.#source.queued >= MOST_UNREAD) {
       // What it is about comes after those.
-      this.#timer = setTimeout(() => this.#tick(), HOLD);
-      this.#timer.unref();
-      return;
+      return this.#tickAfter(HOLD);
     }
     const now = performance.now();
     try {
@@ -462,7 +465,8 @@ export class Driver {
       const { events, more, after } = this.receive();
       this.#push(events);
       after?.();
-      if (more === false) this.#engine.expire(now);
+      const isAll = more !== false || this.#engine.expire(now, now + SLICE);
+      if (!isAll) this.#tickAfter(1);
     } catch {
       // Whoever reads next hears of it.
       return;

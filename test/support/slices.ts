@@ -94,3 +94,13 @@ export function slowly(): { left: number } & Disposable {
   };
   return counted;
 }
+
+/** Lets the time for what left and does not come back be always up, until it is disposed; but for who wants all of it. */
+export function brieflyExpired(): Disposable {
+  const { prototype } = Engine;
+  const { expire } = prototype;
+  prototype.expire = function (before, limit): boolean {
+    return expire.call(this, before, limit === undefined ? undefined : -Infinity);
+  };
+  return { [Symbol.dispose]: () => void (prototype.expire = expire) };
+}

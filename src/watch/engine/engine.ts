@@ -23,6 +23,9 @@ import { Moves } from "./moves.ts";
 import { Roots } from "./roots.ts";
 import { Unread } from "./unread.ts";
 
+/** Entries that are given up before the time is looked at. */
+const AT_ONCE = 64;
+
 /** What makes changes of events. */
 export class Engine implements Sink, Disposable {
   readonly #tree: Tree;
@@ -352,11 +355,18 @@ export class Engine implements Sink, Disposable {
     this.roots.settle();
   }
 
-  /** Gives up on entries that left long ago: they are outside. Not while something leaves that has very much in it. */
-  expire(now: number): void {
-    for (;;) {
-      const node = this.#moves.expired(now);
-      if (node === NONE || this.isBusy) return;
+  /**
+   * Gives up on entries that left long ago: they are outside. Not while something leaves that has very much in it.
+   *
+   * @param before When they left, as `performance.now()` has it.
+   * @param limit The same: some of them are given up in any case.
+   * @returns Whether the time was not up before all of them were.
+   */
+  expire(before: number, limit: number = Infinity): boolean {
+    for (let left = AT_ONCE; ; left--) {
+      const node = this.#moves.expired(before);
+      if (node === NONE || this.isBusy) return true;
+      if (left <= 0 && performance.now() >= limit) return false;
       this.directories.drop(node, true);
     }
   }

@@ -7,7 +7,7 @@
  */
 import type { RawEvent } from "../backend/backend.ts";
 import { FLAG, type NameBytes, type Node, NONE } from "../tree/node.ts";
-import { copyOf } from "../tree/paths.ts";
+import { copyOf, keyOf, nameOf } from "../tree/paths.ts";
 import type { Tree } from "../tree/tree.ts";
 
 /** Milliseconds for which an entry that left is waited for elsewhere. */
@@ -22,11 +22,19 @@ export interface Held {
   readonly deferred: { readonly dir: Node; readonly event: RawEvent }[];
 }
 
+/** The same, with how it is found. */
+interface Waiting extends Held {
+  readonly cookie: number;
+  readonly place: string;
+}
+
 /** The halves that wait for their others. */
 export class Moves {
   readonly #tree: Tree;
   /** More than one for a cookie, if several paths lead to the directory. */
-  readonly #held = new Map<number, Held[]>();
+  readonly #held = new Map<number, Waiting[]>();
+  /** The same by the place that they left. */
+  readonly #places = new Map<string, Waiting[]>();
   /** What took the place of another one a moment ago, or so it seemed, and when: what an exchange does is two events. */
   readonly #replacing = new Map<Node, number>();
 
@@ -41,10 +49,10 @@ export class Moves {
   /** Keeps an entry until it is taken. It stays where it was, but no name leads to it. */
   hold(cookie: number, node: Node): void {
     this.#tree.conceal(node);
-    const held = { node, at: performance.now(), deferred: [] };
-    const others = this.#held.get(cookie);
-    if (others === undefined) this.#held.set(cookie, [held]);
-    else others.push(held);
+    const place = placeOf(this.#tree.parent(node), nameOf(this.#tree.name(node)));
+    const held = { node, at: performance.now(), deferred: [], cookie, place };
+    add(this.#held, cookie, held);
+    add(this.#places, place, held);
   }
 
   /**
@@ -61,8 +69,8 @@ export class Moves {
       this.#tree.has(this.#tree.parent(node), FLAG.GUARD) === isAbove;
     let at = all.findIndex(isSame);
     if (at === -1 && !(isAbove && isShared)) at = 0;
-    const [held] = at === -1 ? [] : all.splice(at, 1);
-    if (all.length === 0) this.#held.delete(cookie);
+    const held = at === -1 ? undefined : all[at];
+    if (held !== undefined) this.#release(held);
     return held;
   }
 
@@ -91,12 +99,9 @@ export class Moves {
   forget(node: Node): void {
     this.#replacing.delete(node);
     if (!this.#tree.has(node, FLAG.HELD)) return;
-    for (const [cookie, all] of this.#held) {
-      const at = all.findIndex((held) => held.node === node);
-      if (at === -1) continue;
-      all.splice(at, 1);
-      if (all.length === 0) this.#held.delete(cookie);
-    }
+    const place = placeOf(this.#tree.parent(node), nameOf(this.#tree.name(node)));
+    const held = this.#places.get(place)?.find((one) => one.node === node);
+    if (held !== undefined) this.#release(held);
   }
 
   /** An entry that left long before that, the first one first, or `NONE`. */
@@ -109,8 +114,9 @@ export class Moves {
 
   /** An entry that left, and whose name is used again: its other half does not come. */
   at(dir: Node, name: NameBytes): Node {
-    for (const all of this.#held.values())
-      for (const { node } of all) if (this.#tree.isAt(node, dir, name)) return node;
+    if (this.#held.size === 0) return NONE;
+    for (const { node } of this.#places.get(placeOf(dir, name)) ?? [])
+      if (this.#tree.isAt(node, dir, name)) return node;
     return NONE;
   }
 
@@ -139,4 +145,26 @@ export class Moves {
         if (held.node === top) held.deferred.push({ dir, event: { ...event, name } });
     return true;
   }
+
+  #release(held: Waiting): void {
+    remove(this.#held, held.cookie, held);
+    remove(this.#places, held.place, held);
+  }
+}
+
+function placeOf(dir: Node, { bytes, start, end }: NameBytes): string {
+  return `${dir}/${keyOf(bytes, start, end)}`;
+}
+
+function add<K>(map: Map<K, Waiting[]>, key: K, held: Waiting): void {
+  const others = map.get(key);
+  if (others === undefined) map.set(key, [held]);
+  else others.push(held);
+}
+
+function remove<K>(map: Map<K, Waiting[]>, key: K, held: Waiting): void {
+  const all = map.get(key) ?? [];
+  const at = all.indexOf(held);
+  if (at !== -1) all.splice(at, 1);
+  if (all.length === 0) map.delete(key);
 }
