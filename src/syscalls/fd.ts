@@ -308,7 +308,7 @@ export function fcntl(fd: FdLike, op: number, arg: number = 0): number {
 
 /**
  * `ioctl(fd, FIONREAD)`: how many bytes wait to be read. butter's
- * `get_buffered_length`.
+ * `get_buffered_length`. Of a fanotify group some kernels count 24 bytes for each event, whatever its length.
  *
  * @throws {ValueError} `EBADF`: not open. `ENOTTY`, `EINVAL`: not a descriptor that counts.
  */

@@ -22,7 +22,7 @@ import { begin, type Works, worksOf } from "./works.ts";
 /** Bytes of some four of inotify's records: what a file that is saved makes of events is no burst, and worth a wake-up of its own. */
 const LONE = 128;
 
-/** How many times as long a record of fanotify is with its names, at most: the kernel counts without them what there is to read. */
+/** How many times as long a record of fanotify is with its names, at most: some kernels count without them what there is to read. */
 const MOST_LONGER = 48;
 
 /** Steps of the first slice, however slow the machine is at the moment: some four directories are watched at once. */

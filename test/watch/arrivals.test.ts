@@ -59,6 +59,16 @@ const cases: readonly Case[] = [
     events: ["change d/file"],
   },
   {
+    what: "a file that is replaced twice, has its first inode again and is deleted",
+    act: (at) => {
+      replace(at);
+      renameSync(at("out/same"), at("root/d/file"));
+      unlinkSync(at("root/d/file"));
+    },
+    events: ["change d/file", "delete d/file"],
+    settled: ["delete d/file"],
+  },
+  {
     what: "a file that is deleted, and another one that comes and goes",
     act: (at) => {
       unlinkSync(at("root/d/file"));

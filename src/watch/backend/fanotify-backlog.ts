@@ -11,6 +11,7 @@ import { FAN } from "../../syscalls/fanotify.ts";
 import type { Step } from "./backend.ts";
 import { FanotifyAbout } from "./fanotify-about.ts";
 import { FanotifyNames } from "./fanotify-names.ts";
+import { FanotifyQueued } from "./fanotify-queued.ts";
 
 const CREATE = Number(FAN.CREATE);
 const RENAME = Number(FAN.RENAME);
@@ -48,18 +49,18 @@ export class FanotifyBacklog {
   #count = 0;
   /** What directories are renamed in, or leave. */
   readonly #renamedIn = new Set<string>();
-  #expected = 0;
+  readonly #queued = new FanotifyQueued();
   #markAt = 0;
 
-  /** How many events are still to be read of those that were there at some time. */
-  get expected(): number {
-    return this.#expected;
+  /** Whether some of what was there at some time is still to be read. */
+  get isExpected(): boolean {
+    return this.#queued.isExpected;
   }
 
-  /** So many are, of what the kernel has. */
-  expect(events: number): void {
-    this.#expected = events;
-    this.#markAt = events === 0 ? this.#end : Infinity;
+  /** So many bytes are, of what the kernel has. */
+  expect(bytes: number): void {
+    this.#queued.expect(bytes);
+    this.#markAt = bytes === 0 ? this.#end : Infinity;
   }
 
   /** Where what is later than those begins: `Infinity` as long as some of them are still to be read. */
@@ -70,10 +71,11 @@ export class FanotifyBacklog {
   /**
    * One was read.
    *
+   * @param length Its bytes.
    * @param end Where it ends, if it is kept here.
    */
-  passed(end: number = this.#end): void {
-    if (this.#expected > 0 && --this.#expected === 0) this.#markAt = end;
+  passed(length: number, end: number = this.#end): void {
+    if (this.#queued.passed(length)) this.#markAt = end;
   }
 
   get isEmpty(): boolean {
@@ -120,7 +122,7 @@ export class FanotifyBacklog {
     this.#size += length;
     this.#end += length;
     read_fanotify_events(block, length, (offset, next, records, mask) => {
-      this.passed(at + next);
+      this.passed(next - offset, at + next);
       if ((mask & DIR) === 0 || (mask & COMES_OR_GOES) === 0) return;
       this.#about.read(block, records, next);
       this.#note(block.bytes, at + offset, mask);

@@ -116,6 +116,9 @@ export class FanotifyNames {
       if (this.#unlinked.has(key)) return;
       renamed.victim = { comes: false, isDirectory, id, at: renamed.at };
       this.#victims.set(key, renamed);
+    } else if ((mask & RENAME) !== 0) {
+      // No link of it is gone by this, nor made: one was before.
+      this.#victims.delete(key);
     } else if ((mask & (CREATE | DELETE)) !== 0) {
       if ((mask & DELETE) !== 0) this.#unlinked.add(key);
       // It was a link of this that is gone, or was made.

@@ -5,7 +5,6 @@
  */
 import { OSError } from "../../errors.ts";
 import { closeQuietly } from "../../events/intake.ts";
-import { FAN_EVENT_METADATA_LEN } from "../../syscalls/fanotify-records.ts";
 import { ioctl_fionread } from "../../syscalls/fd.ts";
 import { keyOf } from "../tree/paths.ts";
 import { type Interest, type Past, RANK, type Sequel, type Step } from "./backend.ts";
@@ -64,14 +63,13 @@ export class FanotifyPast implements Past {
     this.#backlog.expect(this.queued);
   }
 
-  /** How many events the kernel has. */
+  /** Bytes that the kernel has, as it counts them. */
   get queued(): number {
-    // It counts them without what follows their heads.
-    return ioctl_fionread(this.#fd) / FAN_EVENT_METADATA_LEN;
+    return ioctl_fionread(this.#fd);
   }
 
   get isMarkTold(): boolean {
-    return this.#backlog.expected === 0 && this.#backlog.isEmpty;
+    return !this.#backlog.isExpected && this.#backlog.isEmpty;
   }
 
   get markAt(): number {
@@ -79,7 +77,7 @@ export class FanotifyPast implements Past {
   }
 
   get hasMore(): boolean {
-    return !this.#backlog.isEmpty || ioctl_fionread(this.#fd) > 0;
+    return !this.#backlog.isEmpty || this.queued > 0;
   }
 
   get hasSteps(): boolean {

@@ -9,7 +9,7 @@
  */
 import { readBuffer } from "../../events/intake.ts";
 import type { Pinned } from "../../libc.ts";
-import { read_fanotify_events } from "../../syscalls/fanotify-records.ts";
+import { FAN_EVENT_METADATA_LEN, read_fanotify_events } from "../../syscalls/fanotify-records.ts";
 import { FAN, FAN_REPORTED } from "../../syscalls/fanotify.ts";
 import { read_nonblock } from "../../syscalls/fd.ts";
 import { name_to_handle_at_into } from "../../syscalls/handle.ts";
@@ -51,8 +51,8 @@ const AT_ONCE = 64;
 /** Events between two looks at the time. */
 const STEP = 8;
 
-/** Events that may wait in the kernel until what was read ahead is told: many fewer than it keeps by default. */
-const MOST_QUEUED = 4096;
+/** Bytes, by the kernel's count, of events that may wait there until what was read ahead is told: many fewer than it keeps by default. */
+const MOST_QUEUED = 4096 * FAN_EVENT_METADATA_LEN;
 
 /** How often more than that is read ahead, so that it comes to an end whatever others do. */
 const MOST_LATER = 4;
@@ -178,7 +178,7 @@ export class FanotifyBackend implements Backend {
         if (sink.isBusy) this.#isHeld = true;
         else this.#decode(records, end, mask, pid, sink);
         if (this.#isHeld) stopped = at;
-        else this.#backlog.passed();
+        else this.#backlog.passed(end - at);
       },
     );
     this.#isHeld = false;
@@ -328,11 +328,11 @@ export class FanotifyBackend implements Backend {
     const sink = this.#sink;
     if (sink?.isEarly !== true) return true;
     const buffer = readBuffer();
-    while (this.#backlog.expected > 0 && !this.#backlog.isFull && !sink.isClosed) {
+    while (this.#backlog.isExpected && !this.#backlog.isFull && !sink.isClosed) {
       const length = read_nonblock(this.fd, buffer);
       if (length <= 0) this.#backlog.expect(0);
       else this.#backlog.add(buffer, 0, length);
-      if (this.#backlog.expected > 0 && performance.now() >= limit) return false;
+      if (this.#backlog.isExpected && performance.now() >= limit) return false;
     }
     return true;
   }
