@@ -40,7 +40,7 @@ export function watchStall(): Benchmark {
     ...(can("CAP_SYS_ADMIN") ? [FANOTIFY] : []),
   ];
   return {
-    title: `turns of the event loop while ${ENTRIES.toLocaleString("en")} entries are read, or one directory of ${FLAT.toLocaleString("en")}, or one of ${LEAVING.toLocaleString("en")} leaves, or ${QUEUED.toLocaleString("en")} files are made before that`,
+    title: `turns of the event loop while ${ENTRIES.toLocaleString("en")} entries are read, or one directory of ${FLAT.toLocaleString("en")}, or one of ${LEAVING.toLocaleString("en")} leaves, or ${QUEUED.toLocaleString("en")} files are made before that, or some thousand are renamed in a tree that is known`,
     sides: [
       { name: IDLE, run: () => measure<Sample>(...script("turns.ts", "3000")) },
       ...backends.flatMap((backend) => [
@@ -49,6 +49,10 @@ export function watchStall(): Benchmark {
         side(`${backend}, one directory`, backend, flat),
         side(`${backend}, one directory, initial`, backend, flat, FLAT),
         departure(`${backend}, departure`, backend, leaving),
+        {
+          name: `${backend}, storm`,
+          run: () => measure<Sample>(...script("watch.ts", "flood", backend, parent)),
+        },
       ]),
       ...backends.flatMap((backend) =>
         backend === FANOTIFY
@@ -67,15 +71,20 @@ export function watchStall(): Benchmark {
       { key: "ran", label: "the most that the thread ran in a turn, ms" },
       { key: "own", label: "turns in which it ran more than 10 ms" },
     ],
-    targets: backends.flatMap((backend) => [
-      target(backend),
-      target(`${backend}, initial`),
-      target(`${backend}, one directory`),
-      target(`${backend}, one directory, initial`),
-      target(`${backend}, departure`),
-    ]),
+    targets: [
+      ...backends.flatMap((backend) => [
+        target(backend),
+        target(`${backend}, initial`),
+        target(`${backend}, one directory`),
+        target(`${backend}, one directory, initial`),
+        target(`${backend}, departure`),
+        target(`${backend}, storm`),
+      ]),
+      target(`${FANOTIFY}, departure before it is read`),
+      target(`${FANOTIFY}, much happens before it is read`),
+    ],
     notes: [
-      "A process that has watched something before: the first watch() of one takes 15 ms for its code",
+      "A process that has watched two thousand files before: the first watch() of one takes 15 ms for its code, and the first slice of a storm some 30 ms",
       "A turn in which the thread did not run is the machine's",
       "inotify_add_watch itself takes some 15 ms for a directory of which the kernel has 300,000 names in memory",
       ...(limit < DIRECTORIES ? [`fs.inotify.max_user_watches is ${limit}: no inotify`] : []),

@@ -1,4 +1,4 @@
-/** watch.ts start|latency|storm|race|stall|departure|backlog inotify|fanotify[+busyPoll] DIR [EVENTS]: `watch()` and what it costs. */
+/** watch.ts start|latency|storm|race|stall|departure|backlog|flood inotify|fanotify[+busyPoll] DIR [EVENTS]: `watch()` and what it costs. */
 import {
   mkdirSync,
   mkdtempSync,
@@ -26,6 +26,11 @@ const empty = way === "start" ? await resident() : 0;
 const { watch } = await import("bun-butter/watch");
 /** Directories of files that are made before they are read. */
 const QUEUED_IN = 200;
+/** Files that are watched before, and their directories. */
+const WARM = 2000;
+const WARM_IN = 40;
+/** Files of a storm. */
+const STORM = 5000;
 const print = (result: object): void => console.log(JSON.stringify(result));
 
 /** User and system time in ms. */
@@ -122,10 +127,14 @@ async function race(): Promise<void> {
   print({ seen: seen.size });
 }
 
-/** Loads all code, as a process has that watches something already. */
+/** Loads all code, as a process has that watches something already, and lets the engine compile it. */
 async function warm(): Promise<void> {
   const small = mkdtempSync(join(tmpdir(), "butter-bench-"));
-  writeFileSync(join(small, "first"), "");
+  for (let at = 0; at < WARM; at++) {
+    const path = join(small, `${at % WARM_IN}`);
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, `${at}`), "");
+  }
   using watcher = watch(small, stallOptions);
   writeFileSync(join(small, "second"), "");
   for await (const batch of watcher.batches())
@@ -177,5 +186,27 @@ async function backlog(): Promise<void> {
   rmSync(root, { recursive: true });
 }
 
-await { start, latency, storm, race, stall, departure, backlog }[way as "start"]();
+/** The same until all is told of so many files that were renamed in a tree that is known. */
+async function flood(): Promise<void> {
+  await warm();
+  const root = mkdtempSync(join(dir, "flood-"));
+  const path = (at: number): string => join(root, `${at % QUEUED_IN}`, `${at}`);
+  for (let at = 0; at < QUEUED_IN; at++) mkdirSync(join(root, `${at}`));
+  for (let at = 0; at < STORM; at++) writeFileSync(path(at), "");
+  using watcher = watch(root, options);
+  await watcher.indexed;
+  await watcher.sync();
+  watcher.readEventsSync();
+  for (let at = 0; at < STORM; at++) renameSync(path(at), `${path(at)}-new`);
+  let left = STORM;
+  const turns = new Turns();
+  for await (const batch of watcher.batches()) {
+    left -= batch.filter(({ type }) => type === "rename").length;
+    if (left <= 0) break;
+  }
+  print(turns.end());
+  rmSync(root, { recursive: true });
+}
+
+await { start, latency, storm, race, stall, departure, backlog, flood }[way as "start"]();
 process.exit();
