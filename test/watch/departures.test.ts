@@ -63,6 +63,28 @@ describe.each(ways)("$backend", ({ backend }) => {
     expect(watcher.watched.entries).toBe(4);
   }, 30_000);
 
+  test("what leaves in slices and comes back by another name is gone before it comes", async () => {
+    using dir = tempDir(memory);
+    mkdirSync(dir.at("out"));
+    fill(dir, SOME);
+    await using watcher = watch(dir.at("root"), { backend });
+    await watcher.indexed;
+    // What it is, is looked at then.
+    renameSync(dir.at("root/full"), dir.at("root/renamed"));
+    await watcher.sync();
+    watcher.readEventsSync();
+    renameSync(dir.at("root/renamed"), dir.at("out/gone"));
+    renameSync(dir.at("out/gone"), dir.at("root/back"));
+    await watcher.sync();
+    const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
+    expect(lines.slice(0, SOME).every((each) => each.startsWith("delete root/renamed/"))).toBe(
+      true,
+    );
+    expect(lines.slice(SOME, SOME + 2)).toEqual(["delete root/renamed/", "create root/back/"]);
+    expect(new Set(lines).size).toBe(2 * (SOME + 1));
+    expect(lines.length).toBe(2 * (SOME + 1));
+  });
+
   test.each([{ atomic: 20 }, { settle: 20 }, { batch: 20 }, { poll: 100_000 }])(
     "what leaves in slices comes before what takes its place, with %p",
     async (options) => {

@@ -330,10 +330,9 @@ export class Changes {
     this.met(dir, name, now.ino);
     if (!isDirectory) return;
     const isEntered = (handle: number): boolean => this.#ahead.hasEntered(handle);
-    for (const node of this.#directories.watches.knownAs(path, isEntered)) {
-      const top = this.#moves.above(node);
-      if (top !== NONE) this.#directories.drop(top, true);
-    }
+    const known = this.#directories.watches.knownAs(path, isEntered);
+    const top = known.map((node) => this.#moves.above(node)).find((node) => node !== NONE);
+    if (top !== undefined) this.#directories.drop(top, true);
   }
 
   /** Adds what came from outside. */

@@ -26,6 +26,7 @@ export interface Held {
 interface Waiting extends Held {
   readonly cookie: number;
   readonly place: string;
+  readonly ino: number;
 }
 
 /** The halves that wait for their others. */
@@ -35,6 +36,8 @@ export class Moves {
   readonly #held = new Map<number, Waiting[]>();
   /** The same by the place that they left. */
   readonly #places = new Map<string, Waiting[]>();
+  /** The same by their inodes. */
+  readonly #inos = new Map<number, Waiting[]>();
   /** What took the place of another one a moment ago, or so it seemed, and when: what an exchange does is two events. */
   readonly #replacing = new Map<Node, number>();
 
@@ -50,9 +53,11 @@ export class Moves {
   hold(cookie: number, node: Node): void {
     this.#tree.conceal(node);
     const place = placeOf(this.#tree.parent(node), nameOf(this.#tree.name(node)));
-    const held = { node, at: performance.now(), deferred: [], cookie, place };
+    const ino = this.#tree.ino(node);
+    const held = { node, at: performance.now(), deferred: [], cookie, place, ino };
     add(this.#held, cookie, held);
     add(this.#places, place, held);
+    add(this.#inos, ino, held);
   }
 
   /**
@@ -98,9 +103,7 @@ export class Moves {
   /** Forgets an entry. */
   forget(node: Node): void {
     this.#replacing.delete(node);
-    if (!this.#tree.has(node, FLAG.HELD)) return;
-    const place = placeOf(this.#tree.parent(node), nameOf(this.#tree.name(node)));
-    const held = this.#places.get(place)?.find((one) => one.node === node);
+    const held = this.#waiting(node);
     if (held !== undefined) this.#release(held);
   }
 
@@ -122,22 +125,18 @@ export class Moves {
 
   /** An entry that left and has that inode, or `NONE`. */
   withIno(ino: number): Node {
-    for (const all of this.#held.values())
-      for (const { node } of all) if (ino !== 0 && this.#tree.ino(node) === ino) return node;
-    return NONE;
+    return ino === 0 ? NONE : (this.#inos.get(ino)?.[0]?.node ?? NONE);
   }
 
-  /** What left and is an entry, or has it in it, or `NONE`. */
+  /** What left and is an entry, or has it in it, and is still waited for, or `NONE`. */
   above(node: Node): Node {
-    let top = node;
-    while (top !== NONE && !this.#tree.has(top, FLAG.HELD)) top = this.#tree.parent(top);
-    return top;
+    return this.#waiting(this.#top(node))?.node ?? NONE;
   }
 
   /** Keeps an event of a directory whose place is not known now. */
   defer(dir: Node, event: RawEvent): boolean {
     if (this.#held.size === 0) return false;
-    const top = this.above(dir);
+    const top = this.#top(dir);
     if (top === NONE) return false;
     const name = copyOf(event.name);
     for (const all of this.#held.values())
@@ -146,9 +145,23 @@ export class Moves {
     return true;
   }
 
+  /** What left, or was given up and is on its way, and is an entry or has it in it. */
+  #top(node: Node): Node {
+    let top = node;
+    while (top !== NONE && !this.#tree.has(top, FLAG.HELD)) top = this.#tree.parent(top);
+    return top;
+  }
+
+  #waiting(node: Node): Waiting | undefined {
+    if (node === NONE || !this.#tree.has(node, FLAG.HELD)) return undefined;
+    const place = placeOf(this.#tree.parent(node), nameOf(this.#tree.name(node)));
+    return this.#places.get(place)?.find((one) => one.node === node);
+  }
+
   #release(held: Waiting): void {
     remove(this.#held, held.cookie, held);
     remove(this.#places, held.place, held);
+    remove(this.#inos, held.ino, held);
   }
 }
 
