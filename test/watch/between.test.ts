@@ -34,6 +34,32 @@ describe.each(ways)("$backend tells what is there when, before a directory is re
     expect([model.wrong, listed(model.entries)]).toEqual([[], listed(treeOf(dir.at("root")))]);
   });
 
+  test("one above it that left comes back into what is made at its path", async () => {
+    using dir = tempDir(way.base);
+    for (const name of ["root/t/d", "out"]) mkdirSync(dir.at(name), { recursive: true });
+    const { backend } = way;
+    await using watcher = watch(dir.at("root"), { backend, initial: true, gitignore: true });
+    await watcher.ready;
+    const model = new Model();
+    model.apply(watcher.readEventsSync());
+    // What it is, is looked at then.
+    renameSync(dir.at("root/t"), dir.at("root/u"));
+    await watcher.sync();
+    mkdirSync(dir.at("root/u/d/e"));
+    renameSync(dir.at("root/u"), dir.at("out/u"));
+    using _ = aroundReading(
+      "new",
+      () => {
+        mkdirSync(dir.at("root/u/d/e"), { recursive: true });
+        renameSync(dir.at("out/u"), dir.at("root/u/d/e/x"));
+      },
+      () => {},
+    );
+    await watcher.sync();
+    model.apply(watcher.readEventsSync());
+    expect([model.wrong, listed(model.entries)]).toEqual([[], listed(treeOf(dir.at("root")))]);
+  });
+
   test("it is renamed, and came from outside", async () => {
     using dir = tempDir(way.base);
     for (const name of ["root", "out/came/old"]) mkdirSync(dir.at(name), { recursive: true });

@@ -101,7 +101,8 @@ export class Changes {
     if (this.#moves.size === 0) return;
     this.vacate(dir, name);
     const node = this.#directories.mayReturn ? this.#moves.withIno(ino) : NONE;
-    if (node !== NONE) this.#directories.drop(node, true);
+    // What is read may be another one that has the path of something in it.
+    if (node !== NONE && !this.#tree.isWithin(dir, node)) this.#directories.drop(node, true);
   }
 
   /**
@@ -332,7 +333,7 @@ export class Changes {
     const isEntered = (handle: number): boolean => this.#ahead.hasEntered(handle);
     const known = this.#directories.watches.knownAs(path, isEntered);
     const top = known.map((node) => this.#moves.above(node)).find((node) => node !== NONE);
-    if (top !== undefined) this.#directories.drop(top, true);
+    if (top !== undefined && !this.#tree.isWithin(dir, top)) this.#directories.drop(top, true);
   }
 
   /** Adds what came from outside. */
