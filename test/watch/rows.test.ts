@@ -1066,6 +1066,58 @@ describe.each(ways)("$backend", ({ backend, base }) => {
     },
   );
 
+  test.skipIf(!can("CAP_SYS_ADMIN") || emulated || backend !== "inotify")(
+    "row 13: what is out of reach is watched when what it is in may be searched, however far above (needs root; whoever has fanotify may search all)",
+    async () => {
+      const lines = await script(`
+        process.umask(0);
+        const far = root + "/far/off";
+        mkdirSync(root + "/shut/in", { recursive: true });
+        mkdirSync(far, { recursive: true });
+        for (const path of [dir.path, root, root + "/shut", root + "/shut/in", root + "/far", far]) chownSync(path, 65534, 65534);
+        chmodSync(root + "/shut", 0o400);
+        process.setegid(65534);
+        process.seteuid(65534);
+        using watcher = watch(root, { backend: "${backend}" });
+        await watcher.ready;
+        await tell(watcher);
+        chmodSync(root + "/shut", 0o700);
+        await tell(watcher);
+        writeFileSync(root + "/shut/in/file", "");
+        await tell(watcher);
+        for (const above of [root + "/far", root]) {
+          process.seteuid(0);
+          chmodSync(above, 0o600);
+          mkdirSync(far + "/new", { mode: 0o777 });
+          process.seteuid(65534);
+          await tell(watcher);
+          chmodSync(above, 0o400);
+          await tell(watcher);
+          chmodSync(above, 0o700);
+          await tell(watcher);
+          console.log(watcher.watched.failed);
+          writeFileSync(far + "/new/file", "");
+          rmSync(far + "/new", { recursive: true });
+          await tell(watcher);
+        }
+        process.seteuid(0);
+        process.setegid(0);
+      `);
+      const [made, error] = ["create root/far/off/new", "error root/far/off/new EACCES"];
+      const rest = ["create", "change", "delete"].map((type) => `${type} root/far/off/new/file`);
+      const last = ["0", ...rest, "delete root/far/off/new"];
+      const changed = (path: string): string => `attributes ${path}`;
+      expect(lines).toEqual([
+        "error root/shut/in EACCES",
+        "attributes root/shut",
+        "create root/shut/in/file",
+        "change root/shut/in/file",
+        ...[changed("root/far"), made, error, changed("root/far"), changed("root/far"), ...last],
+        ...[changed("root"), made, error, changed("root"), changed("root"), ...last],
+      ]);
+    },
+  );
+
   test("row 14: names that are not UTF-8 keep their bytes", async () => {
     await within({}, async (watcher, { root }) => {
       const bytes = (...name: readonly number[]): Uint8Array<ArrayBuffer> =>

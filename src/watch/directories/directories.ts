@@ -378,6 +378,12 @@ export class Directories implements Disposable {
     this.scanner.push(node, mode, loud && !isLate, since);
   }
 
+  /** The permissions of a directory changed: what could not be opened for that reason may be open to us. */
+  permit(dir: Node): void {
+    if (this.#tree.has(dir, FLAG.FAILED)) this.enter(dir, "new", true);
+    for (const node of this.watches.reached(dir)) this.enter(node, "new", true);
+  }
+
   /** Takes a directory that was made a moment ago and is watched: all that is in it will be told. @returns Whether it does. */
   adopt(node: Node, handle: number): boolean {
     if (this.isClosed || this.isTooDeep(node)) return false;

@@ -12,6 +12,7 @@ import { inotify_add_watch } from "../../syscalls/inotify.ts";
 import { AT, openat, openat_quietly } from "../../syscalls/open.ts";
 import type { Backend, Interest, Start } from "../backend/backend.ts";
 import { isLimit, withPath } from "../disk/errors.ts";
+import { look } from "../disk/look.ts";
 import type { Teller } from "../teller/teller.ts";
 import { brief, gettersOf } from "../tree/brief.ts";
 import { FLAG, type Node } from "../tree/node.ts";
@@ -43,6 +44,8 @@ export class Watches {
   readonly #backend: Backend;
   readonly #teller: Teller;
   #failed = 0;
+  /** Those of them that could not even be looked at: what they are in may not be searched. */
+  readonly #unreached = new Set<Node>();
   #ended = false;
   /** While what was there at the start is watched. */
   start: Start | undefined;
@@ -248,7 +251,19 @@ export class Watches {
     }
     this.#mark(node);
     if (isLimit(error.code) && !this.limits.met(node, error.code)) return;
+    const isHidden = error.code === "EACCES" && look(this.#paths.real(node)) === undefined;
+    if (isHidden) this.#unreached.add(node);
+    else this.#unreached.delete(node);
     this.#teller.failed(this.#paths.shown(node), this.#tree.kind(node), error);
+  }
+
+  /** Those that could not be reached and are by now, below a directory whose permissions changed. */
+  reached(above: Node): readonly Node[] {
+    if (this.#unreached.size === 0) return [];
+    return [...this.#unreached].filter(
+      (node) =>
+        this.#tree.isWithin(node, above) && look(this.#paths.real(node), true) !== undefined,
+    );
   }
 
   /** The same of one above a root: only a limit is told, for all else is the root's to tell. */
@@ -290,6 +305,7 @@ export class Watches {
   #unmark(node: Node): void {
     const isCounted = this.#tree.has(node, FLAG.FAILED) && !this.#tree.has(node, FLAG.GUARD);
     if (isCounted) this.#failed--;
+    this.#unreached.delete(node);
     this.#tree.clear(node, FLAG.FAILED);
   }
 

@@ -140,8 +140,7 @@ export class Changes {
   tellChange(change: RawEvent["change"], node: Node): void {
     if (change !== "attributes") return this.#teller.tell("change", node);
     this.#teller.tell("attributes", node);
-    // It may be readable now.
-    if (this.#tree.has(node, FLAG.FAILED)) this.#directories.enter(node, "new", true);
+    this.#directories.permit(node);
   }
 
   /** The permissions, the owner or the times of a directory changed. */
@@ -149,7 +148,7 @@ export class Changes {
     for (const node of this.#directories.watches.handles.of(handle)) {
       if (this.#tree.has(node, FLAG.GUARD) || !this.#tree.isDirectory(node)) continue;
       this.#teller.tell("attributes", node);
-      if (this.#tree.has(node, FLAG.FAILED)) this.#directories.enter(node, "new", true);
+      this.#directories.permit(node);
     }
   }
 
