@@ -15,12 +15,19 @@ import { tmpdir } from "node:os";
 
 import { watch, type Watcher } from "bun-butter";
 
+import { beforeHandingOut } from "../support/between.ts";
 import { can } from "../support/capabilities.ts";
 import { sysctl } from "../support/sysctl.ts";
 import { memory, tempDir } from "../support/temp.ts";
 import { canFanotify, listed, Model, treeOf, type Way } from "../support/watch.ts";
 
 const QUEUE = 16;
+
+/** More than one read returns. */
+const LONG_QUEUE = 6000;
+
+/** How many reads more happens behind: fewer than it takes to come to the overflow. */
+const READS = 2;
 
 const ways: readonly Way[] = [
   { backend: "inotify", base: tmpdir() },
@@ -126,6 +133,52 @@ describe.each(places)("$backend in $base, initial: $initial", ({ backend, base, 
     },
   );
 
+  // One overflow event stands for all that is lost until it is read, also for what is lost behind events that come after it.
+  test.if(isAllowed)(
+    `row 2: behind an overflow that is still to be read there was more, of which the end was lost${isAllowed ? "" : " (needs CAP_SYS_ADMIN)"}`,
+    async () => {
+      using dir = tempDir(base);
+      const root = dir.at("root");
+      for (const name of ["fill", "parent"]) mkdirSync(`${root}/${name}`, { recursive: true });
+      await using watcher = openWith(root, backend, initial, LONG_QUEUE);
+      await watcher.ready;
+      const model = new Model();
+      if (!initial) for (const [path, kind] of treeOf(root)) model.entries.set(path, kind);
+      await age(watcher, model);
+      const fill = (name: string, count: number): void => {
+        for (let at = 0; at < count; at++) writeFileSync(`${root}/fill/${name}-${at}`, "");
+      };
+      fill("first", LONG_QUEUE + 100);
+      let reads = 0;
+      {
+        using _ = beforeHandingOut(() => {
+          const at = reads++;
+          if (at >= READS) return;
+          // There is room in the queue for these, and not for what follows.
+          for (const name of ["new", "empty", "old", "parent/made"])
+            mkdirSync(`${root}/${name}-${at}`);
+          writeFileSync(`${root}/file-${at}`, "");
+          renameSync(`${root}/old-${at}`, `${root}/older-${at}`);
+          fill(`${at}`, LONG_QUEUE / 2);
+          // Another process: what this one does is merged with what is there.
+          const lost = `mkdir -p new-$1/lost/deep; touch new-$1/lost/file parent/made-$1/lost; rmdir empty-$1; rm file-$1; mv older-$1 oldest-$1`;
+          Bun.spawnSync(["sh", "-c", lost, "sh", `${at}`], { cwd: root });
+          if (at === READS - 1) Bun.spawnSync(["mv", "parent", "elsewhere"], { cwd: root });
+        });
+        await watcher.sync();
+      }
+      await watcher.sync();
+      model.apply(watcher.readEventsSync());
+      expect(model.overflows).toBeGreaterThan(0);
+      expect(model.wrong).toEqual([]);
+      expect(listed(model.entries)).toEqual(listed(treeOf(root)));
+      for (let at = 0; at < READS; at++) writeFileSync(`${root}/new-${at}/lost/deep/after`, "");
+      await watcher.sync();
+      model.apply(watcher.readEventsSync());
+      expect(listed(model.entries)).toEqual(listed(treeOf(root)));
+    },
+  );
+
   test.if(isAllowed)(
     `row 2: behind an overflow files were written, which is told${isAllowed ? "" : " (needs CAP_SYS_ADMIN)"}`,
     async () => {
@@ -149,7 +202,12 @@ describe.each(places)("$backend in $base, initial: $initial", ({ backend, base, 
 });
 
 /** What the kernel keeps for a reader is set when the source is made. */
-function openWith(root: string, backend: Way["backend"], initial: boolean): Watcher {
-  using _ = sysctl(`fs.${backend}.max_queued_events`, QUEUE);
+function openWith(
+  root: string,
+  backend: Way["backend"],
+  initial: boolean,
+  queue: number = QUEUE,
+): Watcher {
+  using _ = sysctl(`fs.${backend}.max_queued_events`, queue);
   return watch(root, { initial, backend });
 }

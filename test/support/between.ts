@@ -51,6 +51,15 @@ export function beforeAdding(act: () => void): Disposable {
   return undone([before(Roots.prototype, "add", act)]);
 }
 
+/** Calls `act` whenever something was read, and before any of it is handed out. */
+export function beforeHandingOut(act: () => void): Disposable {
+  return undone(
+    [InotifyBackend.prototype, FanotifyBackend.prototype].map((each) =>
+      before(each, "decode", act),
+    ),
+  );
+}
+
 /** Calls `act` before the next directory is opened to be read for that reason, and `later` when it was read. */
 export function aroundReading(mode: Scan["mode"], act: () => void, later: () => void): Disposable {
   let wanted: Scan | undefined;

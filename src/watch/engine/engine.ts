@@ -43,6 +43,11 @@ export class Engine implements Sink, Disposable {
   /** When nothing was left to read, last. */
   #emptied = Date.now();
   #emptiedTick = performance.now();
+  /**
+   * Since when something may be lost: `Infinity` if nothing is. One overflow stands for all that is lost until it is read, so that
+   * what is told behind it may lack its end.
+   */
+  #lostSince = Infinity;
   #isUnfinished = false;
 
   constructor(
@@ -181,9 +186,14 @@ export class Engine implements Sink, Disposable {
   }
 
   overflow(): void {
-    const since = this.#emptied - CLOCK_SLACK;
-    this.directories.lose(since);
+    this.#lostSince = Math.min(this.#lostSince, this.#emptied - CLOCK_SLACK);
     this.#teller.overflow();
+    this.#repair(this.#lostSince);
+  }
+
+  /** Looks for all that may never be told. */
+  #repair(since: number): void {
+    this.directories.lose(since);
     this.directories.watches.limits.forgive();
     const { trust } = this.directories.watches;
     const isSure = this.#isClockSteady && this.roots.areInPlace(trust.since);
@@ -290,6 +300,9 @@ export class Engine implements Sink, Disposable {
    * @param limit As `performance.now()` has it: {@linkcode Engine.isUnfinished} if the time was up.
    */
   emptied(at: number, isQuiet: boolean, limit: number): void {
+    // All that came behind an overflow is told.
+    if (this.#lostSince !== Infinity) this.#repair(this.#lostSince);
+    this.#lostSince = Infinity;
     this.#emptied = at;
     this.#emptiedTick = performance.now();
     this.#ahead.emptied();
