@@ -42,9 +42,10 @@ function copy(path: string, kind: WatchKind): void {
   if (!attempt(() => copyTo(target(path), path, kind))) owed.set(path, kind);
 }
 
-function move(before: string, now: string): void {
+function move(before: string, now: string, is: WatchKind): void {
   attempt(() => renameSync(target(before), target(now)));
-  // There is no event of what moved with a directory.
+  // What was gone before anybody could look was not known better. There is no event of what moved with a directory.
+  if (owed.has(before)) owed.set(before, is);
   for (const [path, kind] of owed) {
     if (path !== before && !path.startsWith(`${before}/`)) continue;
     owed.delete(path);
@@ -58,7 +59,7 @@ function follow(event: WatchEvent): void {
     case "change":
       return copy(event.path, event.kind);
     case "rename":
-      return move(event.from, event.path);
+      return move(event.from, event.path, event.kind);
     case "delete":
       owed.delete(event.path);
       return rmSync(target(event.path), { recursive: true, force: true });

@@ -53,6 +53,8 @@ test("examples/sync.ts keeps a copy of a tree as the tree is", async () => {
   for (let n = 0; n < 300; n++) {
     writeFileSync(`${at}/draft`, "");
     renameSync(`${at}/draft`, `${at}/${n}`);
+    symlinkSync("nowhere", `${at}/draft`);
+    renameSync(`${at}/draft`, `${at}/to-${n}`);
     if (n % 20 !== 0) continue;
     renameSync(at, `${from}/new/${n}`);
     at = `${from}/new/${n}`;
