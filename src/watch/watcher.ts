@@ -41,7 +41,7 @@ export class Watcher extends EventSource<WatchEvent> {
    * Resolves when everything below the paths is watched, or its error told: all that happens from then on is told. It rejects if the
    * watcher is closed before.
    *
-   * Inotify watches each directory: small trees are watched when the constructor returns, and large ones when all of them was read. Who
+   * Inotify watches each directory: a handful of them is watched when the constructor returns, more when all of them were read. Who
    * has begun to read, and has 16,384 events unread, holds it up. Fanotify needs no directory to be read for that: it is ready when the
    * constructor returns. Nothing of the tree is known then, however small that is: it is read in later turns of the event loop, and in
    * the first of them {@linkcode Watcher.watched} reads some of it. What happens meanwhile is told as if it were known; but of a link that is

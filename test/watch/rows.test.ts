@@ -1103,17 +1103,21 @@ describe.each(ways)("$backend", ({ backend, base }) => {
         process.seteuid(0);
         process.setegid(0);
       `);
-      const [made, error] = ["create root/far/off/new", "error root/far/off/new EACCES"];
+      const made = "create root/far/off/new";
+      const error = "error root/far/off/new EACCES";
       const rest = ["create", "change", "delete"].map((type) => `${type} root/far/off/new/file`);
       const last = ["0", ...rest, "delete root/far/off/new"];
-      const changed = (path: string): string => `attributes ${path}`;
+      const shut = (path: string): string[] => {
+        const changed = `attributes ${path}`;
+        return [changed, made, error, changed, changed, ...last];
+      };
       expect(lines).toEqual([
         "error root/shut/in EACCES",
         "attributes root/shut",
         "create root/shut/in/file",
         "change root/shut/in/file",
-        ...[changed("root/far"), made, error, changed("root/far"), changed("root/far"), ...last],
-        ...[changed("root"), made, error, changed("root"), changed("root"), ...last],
+        ...shut("root/far"),
+        ...shut("root"),
       ]);
     },
   );
