@@ -19,6 +19,9 @@ import type { Roots } from "./roots.ts";
 /** How often what waits is looked at if nothing happens: twice, and as often for what that brings. */
 const MOST_ATTEMPTS = 6;
 
+/** How often a directory is entered again that is not where it is said to be, though nothing is left to read: somebody may rename it again and again. */
+const MOST_MISSED = 32;
+
 /** How often a name has to stand for the same other entry, if there is more to be read each time, until nothing else is expected to tell of that. */
 const MOST_SIGHTS = 4;
 
@@ -47,8 +50,8 @@ export class Doubts {
   readonly #past: Past | undefined;
   /** Not watched any more, for a reason that is looked for when all events are read. */
   readonly #suspects = new Set<Node>();
-  /** Directories that could not be entered the last time either, because they are not where they are said to be. */
-  #missed = new Set<Node>();
+  /** How often directories could not be entered since all could, because they are not where they are said to be. */
+  readonly #missed = new Map<Node, number>();
   /** Names to be looked at when nothing is left to read, by their directories. */
   readonly #names = new Map<Node, NameSet>();
   /** Such names that stood for something else than what is known, which may be told later. */
@@ -141,13 +144,17 @@ export class Doubts {
   }
 
   #enterLost(): void {
-    const missed = this.#missed;
-    this.#missed = new Set(this.#directories.lost.keys());
-    for (const [node, loud] of this.#directories.lost) {
-      this.#directories.lost.delete(node);
+    const { lost, scanner } = this.#directories;
+    if (lost.size === 0 && scanner.idle) this.#missed.clear();
+    for (const [node, loud] of lost) {
+      lost.delete(node);
+      const times = (this.#missed.get(node) ?? 0) + 1;
+      // Nothing leads there any more, such as to what was unmounted: only `add()` finds what is in its place.
+      if (times > MOST_MISSED) continue;
+      this.#missed.set(node, times);
       this.#directories.enter(node, "new", loud);
       // It is not renamed: nobody told that it is gone.
-      if (missed.has(node)) this.questionPlace(node);
+      if (times > 1) this.questionPlace(node);
     }
   }
 
