@@ -127,7 +127,8 @@ export class Doubts {
     // What is on the disk may be later than what is told, as long as that counts: unless nothing else is left to do.
     const mayWait = this.#directories.isEarly && !isTried;
     const isDone = mayWait || this.#verifyNames(limit);
-    if (this.#names.size === 0 && this.#current === undefined) this.#sights.clear();
+    const isSettled = this.#names.size === 0 && this.#current === undefined;
+    if (isSettled && this.#sights.size > 0) this.#sights.clear();
     return isDone;
   }
 

@@ -124,6 +124,8 @@ export class Hindsight {
     const before = this.#before;
     const isConfused = this.#isConfused;
     this.#isConfused = false;
+    // Also an empty set is made anew by clear(), and this is done each time that somebody looks.
+    if (looked.size + before.size === 0) return;
     if (isConfused)
       for (const nodes of [looked, before]) for (const node of nodes) this.#again.add(node);
     before.clear();
