@@ -1,8 +1,16 @@
 /** Keeps a copy of a tree as the tree is, until Ctrl-C: `bun examples/sync.ts FROM TO` */
-import { copyFileSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 
-import { watch, type WatchEvent, type WatchKind } from "bun-butter";
+import { watch, type WatchEvent } from "bun-butter";
 
 const [from = "", to = ""] = process.argv.slice(2);
 if (from === "" || to === "") {
@@ -15,8 +23,8 @@ if (`${resolve(to)}/`.startsWith(`${resolve(from)}/`)) {
   process.exit(2);
 }
 
-/** What had another name before it could be copied: its rename follows, or its end. */
-const owed = new Map<string, WatchKind>();
+/** What was not there when it was to be copied: its rename follows, or its end. */
+const owed = new Set<string>();
 
 const target = (path: string): string => join(to, path.slice(from.length));
 
@@ -26,30 +34,38 @@ function attempt(act: () => void): boolean {
     act();
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") console.error(`${error}`);
+    // Something else has its name by now.
+    const isAnother = ["ENOENT", "EINVAL", "EISDIR"].includes(
+      `${(error as { code?: string }).code}`,
+    );
+    if (!isAnother) console.error(`${error}`);
     return false;
   }
 }
 
-function copyTo(place: string, path: string, kind: WatchKind): void {
-  if (kind === "directory") return void mkdirSync(place, { recursive: true });
+/** As what it is now: the kind of an event is what somebody saw who looked later than it happened. */
+function copyTo(place: string, path: string): void {
+  const now = lstatSync(path);
+  if (now.isDirectory()) return void mkdirSync(place, { recursive: true });
   rmSync(place, { recursive: true, force: true });
-  if (kind === "file") copyFileSync(path, place);
-  if (kind === "symlink") symlinkSync(readlinkSync(path), place);
+  if (now.isFile()) copyFileSync(path, place);
+  if (now.isSymbolicLink()) symlinkSync(readlinkSync(path), place);
 }
 
-function copy(path: string, kind: WatchKind): void {
-  if (!attempt(() => copyTo(target(path), path, kind))) owed.set(path, kind);
+function copy(path: string): void {
+  if (!attempt(() => copyTo(target(path), path))) owed.add(path);
 }
 
-function move(before: string, now: string, is: WatchKind): void {
+function move(before: string, now: string): void {
   attempt(() => renameSync(target(before), target(now)));
-  // What was gone before anybody could look was not known better. There is no event of what moved with a directory.
-  if (owed.has(before)) owed.set(before, is);
-  for (const [path, kind] of owed) {
-    if (path !== before && !path.startsWith(`${before}/`)) continue;
+  owed.delete(before);
+  // What was copied may be what had its name next.
+  copy(now);
+  // There is no event of what moved with a directory.
+  for (const path of owed) {
+    if (!path.startsWith(`${before}/`)) continue;
     owed.delete(path);
-    copy(now + path.slice(before.length), kind);
+    copy(now + path.slice(before.length));
   }
 }
 
@@ -57,9 +73,9 @@ function follow(event: WatchEvent): void {
   switch (event.type) {
     case "create":
     case "change":
-      return copy(event.path, event.kind);
+      return copy(event.path);
     case "rename":
-      return move(event.from, event.path, event.kind);
+      return move(event.from, event.path);
     case "delete":
       owed.delete(event.path);
       return rmSync(target(event.path), { recursive: true, force: true });
