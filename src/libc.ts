@@ -428,7 +428,7 @@ export function int64(value: number | bigint, name: string): bigint {
 function badInteger(value: unknown, name: string, range: string): Error {
   return typeof value === "number"
     ? outOfRange(value, name, range)
-    : new TypeError(`Cannot take ${name}: expected an integer, got ${describe(value)}`);
+    : new TypeError(`Cannot take ${name}: expected an integer, got ${described(value)}`);
 }
 
 function badInteger64(value: unknown, name: string, range: string): Error {
@@ -453,7 +453,7 @@ function filenoOf(fd: FdLike): number {
     if ("fd" in fd) return int(fd.fd, "fd");
   }
   throw new TypeError(
-    `Cannot take fd: expected an integer or an object with fd or fileno(), got ${describe(fd)}`,
+    `Cannot take fd: expected an integer or an object with fd or fileno(), got ${described(fd)}`,
   );
 }
 
@@ -499,7 +499,7 @@ function badText(text: string, name: string): TypeError {
 function urlPath(url: URL, name: string): string {
   if (!(url instanceof URL)) {
     throw new TypeError(
-      `Cannot take ${name}: expected a string, a Uint8Array or a file: URL, got ${describe(url)}`,
+      `Cannot take ${name}: expected a string, a Uint8Array or a file: URL, got ${described(url)}`,
     );
   }
   if (url.protocol !== "file:")
@@ -518,11 +518,22 @@ export function pathText(path: PathLike | PinnedString): string {
   return path instanceof URL ? Bun.fileURLToPath(path) : new TextDecoder().decode(path);
 }
 
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return `${value}`;
-  return typeof value === "object"
-    ? (value.constructor?.name ?? "an object")
-    : `${typeof value} ${String(value)}`;
+/** The most of a text that a message shows. */
+const SHOWN = 40;
+
+/** What came in place of what was expected, for a message: a value that says itself what it is, else what it is. */
+export function described(value: unknown): string {
+  if (typeof value === "string")
+    return JSON.stringify(value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return "an array";
+  if (value instanceof RegExp) return `the regular expression ${value}`;
+  const name: unknown = value.constructor?.name;
+  return typeof name === "string" && name !== "" && name !== "Object"
+    ? `an instance of ${name}`
+    : "an object";
 }
 
 // --- Memory --------------------------------------------------------------------
@@ -668,7 +679,7 @@ export function room(block: Pinned, name: string, byteLength: number = 0): Addre
 }
 
 function notPinned(value: unknown, name: string): TypeError {
-  return new TypeError(`Cannot take ${name}: expected pinned memory, got ${describe(value)}`);
+  return new TypeError(`Cannot take ${name}: expected pinned memory, got ${described(value)}`);
 }
 
 /** Allocates {@linkcode Pinned} memory of `byteLength` zeroed bytes. */

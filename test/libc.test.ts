@@ -19,6 +19,7 @@ import {
   type Address,
   bind,
   cstring,
+  described,
   failure,
   type FdLike,
   fileno,
@@ -386,6 +387,28 @@ describe("sysctl()", () => {
   test("tells the value now, and nothing wrong where there is none", () => {
     expect(sysctl("kernel.ostype")).toBe(readFileSync("/proc/sys/kernel/ostype", "utf8").trim());
     expect(sysctl("fs.butter.no_such_limit")).toBe("unknown");
+  });
+});
+
+describe("described()", () => {
+  test.each([
+    [null, "null"],
+    [undefined, "undefined"],
+    [1.5, "1.5"],
+    [1n, "1n"],
+    [false, "false"],
+    ["a\n", '"a\\n"'],
+    ["x".repeat(50), `"${"x".repeat(40)}…"`],
+    [Symbol("s"), "Symbol(s)"],
+    [() => {}, "a function"],
+    [[1], "an array"],
+    [/x/g, "the regular expression /x/g"],
+    [new Date(0), "an instance of Date"],
+    [{}, "an object"],
+    [Object.create(null), "an object"],
+    [{ constructor: 1 }, "an object"],
+  ])("%p", (value, text) => {
+    expect(described(value)).toBe(text);
   });
 });
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { described } from "../libc.ts";
 import { checkNames, checkSignal, type OptionNames } from "./options.ts";
 
 /** Options of one wait. */
@@ -61,7 +62,7 @@ export function deadline(
 
 function checkTimeout(timeout: unknown): void {
   if (typeof timeout !== "number") {
-    throw new TypeError(`Cannot take timeout: expected milliseconds, got ${typeof timeout}`);
+    throw new TypeError(`Cannot take timeout: expected milliseconds, got ${described(timeout)}`);
   }
   if (!(timeout >= 0)) throw new RangeError(`Cannot take timeout: ${timeout} is not at least 0 ms`);
 }

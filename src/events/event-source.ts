@@ -4,7 +4,7 @@
  * @module
  */
 import { ERRNO, ValueError } from "../errors.ts";
-import { builtin, type Pinned } from "../libc.ts";
+import { builtin, described, type Pinned } from "../libc.ts";
 import { read_nonblock } from "../syscalls/fd.ts";
 import { deadline, LONGEST_DELAY, type WaitOptions } from "./deadline.ts";
 import {
@@ -525,7 +525,7 @@ export function checkOptions(
 
 function checkTime(name: string, value: number, most: number): void {
   if (typeof value !== "number")
-    throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${typeof value}`);
+    throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${described(value)}`);
   if (value >= 0 && value <= most) return;
   throw new RangeError(`Cannot take ${name}: ${value} is not between 0 and ${most} ms`);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { ERRNO, ValueError } from "../errors.ts";
+import { described } from "../libc.ts";
 import { LONGEST_DELAY } from "./deadline.ts";
 import { type EventSourceOptions, sourceNames } from "./event-source.ts";
 import type { OptionNames } from "./options.ts";
@@ -161,7 +162,7 @@ export function choice(name: string, value: unknown, allowed: readonly unknown[]
   if (allowed.includes(value)) return;
   const expected = allowed.filter((one) => one !== undefined).map((one) => JSON.stringify(one));
   throw new TypeError(
-    `Cannot take ${name}: expected ${expected.join(" or ")}, got ${JSON.stringify(value) ?? typeof value}`,
+    `Cannot take ${name}: expected ${expected.join(" or ")}, got ${described(value)}`,
   );
 }
 
@@ -170,7 +171,7 @@ export function decideTimeoutOf(options: FanotifyOptions): number {
   const { decideTimeout = DECIDE_TIMEOUT } = options;
   if (typeof decideTimeout !== "number") {
     throw new TypeError(
-      `Cannot take decideTimeout: expected milliseconds, got ${typeof decideTimeout}`,
+      `Cannot take decideTimeout: expected milliseconds, got ${described(decideTimeout)}`,
     );
   }
   if (!(decideTimeout >= 0 && decideTimeout <= LONGEST_DELAY)) {

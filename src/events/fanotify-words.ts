@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { uint64 } from "../libc.ts";
+import { described, uint64 } from "../libc.ts";
 import { FAN, FAN_REPORTED } from "../syscalls/fanotify.ts";
 
 const words = {
@@ -82,7 +82,7 @@ export function maskOf(events: FanotifyEvents): bigint {
   const asked = typeof events === "string" ? [events] : events;
   if (typeof asked !== "object" || asked === null || !(Symbol.iterator in asked)) {
     throw new TypeError(
-      `Cannot take events: expected words or a bigint mask, got ${typeof events}`,
+      `Cannot take events: expected words or a bigint mask, got ${described(events)}`,
     );
   }
   let mask = 0n;

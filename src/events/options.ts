@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { described } from "../libc.ts";
 import { nearest } from "./nearest.ts";
 
 /** Every name that options can have. The compiler asks for those that are missing. */
@@ -48,18 +49,17 @@ export function checkMistyped(options: object, ours: Names): void {
 /** Checks an option that ends what it is given to. */
 export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new TypeError(`Cannot take signal: expected an AbortSignal, got ${typeof signal}`);
+    throw new TypeError(`Cannot take signal: expected an AbortSignal, got ${described(signal)}`);
 }
 
 /** Checks an option that is a boolean. */
 export function checkBoolean(value: boolean, name: string): void {
   if (typeof value !== "boolean")
-    throw new TypeError(`Cannot take ${name}: expected a boolean, got ${typeof value}`);
+    throw new TypeError(`Cannot take ${name}: expected a boolean, got ${described(value)}`);
 }
 
 function noOptions(value: unknown, within: string = "options"): TypeError {
-  const got = value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
-  return new TypeError(`Cannot take ${within}: expected an object, got ${got}`);
+  return new TypeError(`Cannot take ${within}: expected an object, got ${described(value)}`);
 }
 
 function isAbsent(options: object, name: string): boolean {

@@ -5,7 +5,7 @@
  * @module
  */
 import { OSError } from "../errors.ts";
-import { type PathLike, pathText } from "../libc.ts";
+import { described, type PathLike, pathText } from "../libc.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
 import { close, O } from "../syscalls/fd.ts";
 import { psi_read, type PsiKind, type PsiLine } from "../syscalls/psi.ts";
@@ -213,7 +213,7 @@ function averages(line: PsiLine | undefined): PressureAverages {
 
 function milliseconds(value: number, name: string, most: number): void {
   if (typeof value !== "number")
-    throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${typeof value}`);
+    throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${described(value)}`);
   if (!(value >= 0.001 && value <= most)) {
     throw new RangeError(`Cannot take ${name}: ${value} is not between 0.001 and ${most} ms`);
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import { ERRNO, ValueError } from "../errors.ts";
-import { builtin, type Pinned, pinned } from "../libc.ts";
+import { builtin, described, type Pinned, pinned } from "../libc.ts";
 import { EPOLL } from "../syscalls/epoll.ts";
 import { F, fcntl, O, pipe2, read_nonblock } from "../syscalls/fd.ts";
 import { read_siginfo } from "../syscalls/kill.ts";
@@ -268,7 +268,7 @@ function listOf(signals: SignalLike | Iterable<SignalLike>): readonly SignalLike
   if (typeof signals === "string" || typeof signals === "number") return [signals];
   if (typeof signals === "object" && Symbol.iterator in (signals ?? {})) return [...signals];
   throw new TypeError(
-    `Cannot take signals: expected a name, a number or several of them, got ${signals === null ? "null" : typeof signals}`,
+    `Cannot take signals: expected a name, a number or several of them, got ${described(signals)}`,
   );
 }
 

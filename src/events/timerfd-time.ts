@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { described } from "../libc.ts";
 import { CLOCK, type Timespec } from "../syscalls/clock.ts";
 import type { ClockId } from "../syscalls/timerfd.ts";
 
@@ -44,7 +45,7 @@ const MOST = 9_223_372_036_854;
 /** Milliseconds as nanoseconds. */
 export function nanosecondsOf(value: number, name: string, least: number = 0): bigint {
   if (typeof value !== "number")
-    throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${kindOf(value)}`);
+    throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${described(value)}`);
   if (!(value >= least && value <= MOST)) {
     throw new RangeError(
       `Cannot take ${name}: ${value} is not between ${least === 0 ? 0 : least.toFixed(6)} and ${MOST} ms`,
@@ -76,10 +77,5 @@ export function oneOf<Word extends string>(
   words: readonly Word[],
 ): Word {
   if (words.includes(value)) return value;
-  const given = typeof value === "string" ? JSON.stringify(value) : kindOf(value);
-  throw new TypeError(`Cannot take ${name}: ${given} is none of ${words.join(", ")}`);
-}
-
-function kindOf(value: unknown): string {
-  return value === null || value === undefined ? `${value}` : typeof value;
+  throw new TypeError(`Cannot take ${name}: ${described(value)} is none of ${words.join(", ")}`);
 }

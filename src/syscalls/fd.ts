@@ -14,6 +14,7 @@ import {
   type Address,
   bind,
   builtin,
+  described,
   type FdLike,
   fileno,
   int,
@@ -348,7 +349,9 @@ export function fd_info(fd: FdLike, field: string): string | undefined {
 function memory(buf: Pinned | NodeJS.TypedArray, count: number) {
   const isPinned = buf instanceof Pinned;
   if (!isPinned && !ArrayBuffer.isView(buf))
-    throw new TypeError("Cannot take buf: expected pinned memory or a typed array");
+    throw new TypeError(
+      `Cannot take buf: expected pinned memory or a typed array, got ${described(buf)}`,
+    );
   if (size(count, "count") <= buf.byteLength) return isPinned ? buf.address : buf;
   throw new RangeError(
     `Cannot take count: ${count} is more than the ${buf.byteLength} bytes of buf`,

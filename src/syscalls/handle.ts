@@ -15,6 +15,7 @@ import {
 import {
   bind,
   cstring,
+  described,
   type FdLike,
   fileno,
   int,
@@ -216,7 +217,7 @@ function checkHandle(struct: Uint8Array): void {
 export function write_file_handle(handle: FileHandle): Uint8Array {
   const { handle_type, f_handle } = handle;
   if (!(f_handle instanceof Uint8Array))
-    throw new TypeError("Cannot take f_handle: expected a Uint8Array");
+    throw new TypeError(`Cannot take f_handle: expected a Uint8Array, got ${described(f_handle)}`);
   if (f_handle.byteLength > MAX_HANDLE_SZ) {
     throw new RangeError(
       `Cannot take f_handle: its ${f_handle.byteLength} bytes are more than ${MAX_HANDLE_SZ}`,

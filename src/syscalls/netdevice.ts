@@ -13,7 +13,17 @@ import {
   UnsupportedError,
   ValueError,
 } from "../errors.ts";
-import { bind, cstring, type FdLike, fileno, int, since, sysctl, uint } from "../libc.ts";
+import {
+  bind,
+  cstring,
+  described,
+  type FdLike,
+  fileno,
+  int,
+  since,
+  sysctl,
+  uint,
+} from "../libc.ts";
 
 const { ENOSYS, EPERM } = since("2.2");
 
@@ -164,5 +174,5 @@ function ifreq(name: string): Uint16Array<ArrayBuffer> {
 function nameOf(name: string): string {
   const text = cstring(name, "ifr_name");
   if (typeof text === "string") return text;
-  throw new TypeError("Cannot take ifr_name: expected a string");
+  throw new TypeError(`Cannot take ifr_name: expected a string, got ${described(name)}`);
 }

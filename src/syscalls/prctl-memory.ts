@@ -9,6 +9,7 @@ import {
   type Address,
   bind,
   cstring,
+  described,
   int,
   numbered,
   type Pinned,
@@ -63,7 +64,7 @@ function ask(option: number, arg2: number, arg3: number, arg4: number, arg5: num
  */
 export function prctl_set_thp_disable(disable: boolean, flags: number): void {
   if (typeof disable !== "boolean")
-    throw new TypeError(`Cannot take disable: expected a boolean, got ${typeof disable}`);
+    throw new TypeError(`Cannot take disable: expected a boolean, got ${described(disable)}`);
   ask(PR.SET_THP_DISABLE, disable ? 1 : 0, int(flags, "flags") >>> 0, 0, 0);
 }
 

@@ -9,7 +9,7 @@
  * @module
  */
 import { PermissionError, ValueError } from "../errors.ts";
-import { bind, int, numbered, since, SYS, uint } from "../libc.ts";
+import { bind, described, int, numbered, since, SYS, uint } from "../libc.ts";
 import { PR } from "./prctl.ts";
 
 /** What each errno of these calls becomes. */
@@ -78,7 +78,7 @@ export function prctl_get_no_new_privs(): boolean {
  */
 export function prctl_set_keepcaps(on: boolean): void {
   if (typeof on !== "boolean")
-    throw new TypeError(`Cannot take on: expected a boolean, got ${typeof on}`);
+    throw new TypeError(`Cannot take on: expected a boolean, got ${described(on)}`);
   ask(PR.SET_KEEPCAPS, on ? 1 : 0, 0);
 }
 

@@ -9,7 +9,7 @@
  * @module
  */
 import { InternalError, OSError, PermissionError, ValueError } from "../errors.ts";
-import { bind, cstring, int, numbered, pinned, since, SYS, uint64 } from "../libc.ts";
+import { bind, cstring, described, int, numbered, pinned, since, SYS, uint64 } from "../libc.ts";
 
 /** What each errno of these calls becomes. */
 export const prctl_errors = {
@@ -198,5 +198,5 @@ export function prctl_get_timerslack(): number {
 
 function flag(value: boolean, name: string): number {
   if (typeof value === "boolean") return value ? 1 : 0;
-  throw new TypeError(`Cannot take ${name}: expected a boolean, got ${typeof value}`);
+  throw new TypeError(`Cannot take ${name}: expected a boolean, got ${described(value)}`);
 }

@@ -5,7 +5,17 @@
  * @module
  */
 import { InternalError, OSError, ValueError } from "../errors.ts";
-import { bind, type FdLike, fileno, int64, Pinned, since, size_t, ssize_t } from "../libc.ts";
+import {
+  bind,
+  described,
+  type FdLike,
+  fileno,
+  int64,
+  Pinned,
+  since,
+  size_t,
+  ssize_t,
+} from "../libc.ts";
 
 const file = {
   ...since("2.2"),
@@ -95,5 +105,7 @@ export function pwrite(
 function memory(buf: Pinned | NodeJS.TypedArray) {
   if (buf instanceof Pinned) return buf.address;
   if (ArrayBuffer.isView(buf)) return buf;
-  throw new TypeError("Cannot take buf: expected pinned memory or a typed array");
+  throw new TypeError(
+    `Cannot take buf: expected pinned memory or a typed array, got ${described(buf)}`,
+  );
 }

@@ -9,6 +9,7 @@
 import { InternalError, MemoryError, OSError, ValueError } from "../errors.ts";
 import {
   bind,
+  described,
   type FdLike,
   fileno,
   int64,
@@ -224,7 +225,8 @@ export function tee_nonblock(fd_in: FdLike, fd_out: FdLike, len: number): number
  * @throws {MemoryError} `ENOMEM`.
  */
 export function vmsplice(fd: FdLike, iov: readonly Iovec[], flags: number): number {
-  if (!Array.isArray(iov)) throw new TypeError("Cannot take iov: expected an array of segments");
+  if (!Array.isArray(iov))
+    throw new TypeError(`Cannot take iov: expected an array of segments, got ${described(iov)}`);
   const number = fileno(fd);
   const options = uint(flags, "flags");
   // All that belongs to the caller is read before the first address is: it could free what an address leads to.

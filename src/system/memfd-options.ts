@@ -4,7 +4,7 @@
  * @module
  */
 import { checkBoolean, type OptionNames } from "../events/options.ts";
-import { newer, size } from "../libc.ts";
+import { described, newer, size } from "../libc.ts";
 import { O } from "../syscalls/fd.ts";
 import { F_SEAL, memfd_create, memfd_secret, MFD } from "../syscalls/memfd.ts";
 
@@ -106,7 +106,7 @@ export function lengthOf(options: MemfdOptions): number {
   checkBoolean(sealable, "sealable");
   checkBoolean(secret, "secret");
   if (bytes !== undefined && !(bytes instanceof Uint8Array))
-    throw new TypeError("Cannot take bytes: expected a Uint8Array");
+    throw new TypeError(`Cannot take bytes: expected a Uint8Array, got ${described(bytes)}`);
   if (pages !== undefined && !Object.hasOwn(hugePages, pages)) {
     throw new TypeError(
       `Cannot take hugePages: ${JSON.stringify(pages)} is none of ${Object.keys(hugePages).join(", ")}`,

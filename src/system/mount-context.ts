@@ -5,7 +5,7 @@
  * @module
  */
 import { OSError, type OSErrorClass } from "../errors.ts";
-import { cstring } from "../libc.ts";
+import { cstring, described } from "../libc.ts";
 import { FSCONFIG, fsconfig, fscontext_read } from "../syscalls/fsconfig.ts";
 import { MS } from "../syscalls/mount.ts";
 
@@ -26,7 +26,9 @@ export type Setting = readonly [key: string, value: string | Uint8Array | null];
 /** Settings of options. */
 export function settingsOf(options: FileSystemOptions): readonly Setting[] {
   if (typeof options !== "object" || options === null || Array.isArray(options))
-    throw new TypeError("Cannot take options: expected an object of names and values");
+    throw new TypeError(
+      `Cannot take options: expected an object of names and values, got ${described(options)}`,
+    );
   return Object.entries(options).flatMap(([key, given]) => {
     if (/[,=\0]/.test(key) || key === "")
       throw new TypeError(`Cannot take options: ${JSON.stringify(key)} is no name of an option`);
@@ -41,7 +43,7 @@ export function settingsOf(options: FileSystemOptions): readonly Setting[] {
       if (typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value)))
         return [[key, `${value}`]];
       throw new TypeError(
-        `Cannot take options: ${key} is ${typeof value === "number" ? value : typeof value}, not text, a number, bytes or a boolean`,
+        `Cannot take options: ${key} is ${described(value)}, not text, a number, bytes or a boolean`,
       );
     });
   });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { described } from "../libc.ts";
 import { MOUNT_ATTR } from "../syscalls/mount-setattr.ts";
 import { MS } from "../syscalls/mount.ts";
 
@@ -77,7 +78,7 @@ export interface FlagBits {
 export function flagBits(flags: readonly MountFlag[]): FlagBits {
   const given: unknown = flags;
   if (!Array.isArray(given))
-    throw new TypeError(`Cannot take flags: expected an array of words, got ${typeof given}`);
+    throw new TypeError(`Cannot take flags: expected an array of words, got ${described(given)}`);
   let attr_clr = 0;
   let attr_set = 0;
   let ms = 0;

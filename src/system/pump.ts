@@ -8,7 +8,7 @@
  */
 import { ERRNO, ValueError } from "../errors.ts";
 import { checkNames, checkSignal, type OptionNames } from "../events/options.ts";
-import { type FdLike, size } from "../libc.ts";
+import { described, type FdLike, size } from "../libc.ts";
 import { turn } from "./again.ts";
 import { endOf, isEndless } from "./pump-end.ts";
 import { copyFiles } from "./pump-files.ts";
@@ -71,7 +71,9 @@ export async function pump(from: FdLike, to: FdLike, options: PumpOptions = {}):
   checkSignal(signal);
   if (length !== Infinity) size(length, "length");
   if (onProgress !== undefined && typeof onProgress !== "function")
-    throw new TypeError("Cannot take onProgress: expected a function");
+    throw new TypeError(
+      `Cannot take onProgress: expected a function, got ${described(onProgress)}`,
+    );
   signal?.throwIfAborted();
   const { moved, over } = copyFiles(from, to, length, onProgress, signal);
   return over ? moved : await moveOn(from, to, length, moved, onProgress, signal);

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkNames, type OptionNames } from "../events/options.ts";
-import { cstring } from "../libc.ts";
+import { cstring, described } from "../libc.ts";
 import { CLONE } from "../syscalls/namespace.ts";
 import { type FileSystemOptions, settingsOf } from "./mount-context.ts";
 import { flagBits, type MountFlag } from "./mount-flags.ts";
@@ -131,7 +131,9 @@ export function spawnPlan(options: SpawnNamespaceOptions): SpawnPlan | undefined
   }
   if (loopback !== undefined) {
     if (typeof loopback !== "boolean")
-      throw new TypeError("Cannot take loopback: expected true or false");
+      throw new TypeError(
+        `Cannot take loopback: expected true or false, got ${described(loopback)}`,
+      );
     needs("loopback", "net", fresh);
   }
   if (root !== undefined) {

@@ -5,6 +5,7 @@
  */
 import { checkMistyped } from "../events/options.ts";
 import { Pidfd } from "../events/pidfd.ts";
+import { described } from "../libc.ts";
 import { spawnElsewhere } from "./spawn-elsewhere.ts";
 import { namespaceNames, type SpawnNamespaceOptions, spawnPlan } from "./spawn-options.ts";
 import { unmasked } from "./unmasked.ts";
@@ -103,7 +104,9 @@ export function spawn<
 export function spawn(first: string[] | Options, second: SpawnOptions = {}): Spawned {
   const given: Options = Array.isArray(first) ? { ...second, cmd: first } : first;
   if (typeof given !== "object" || given === null)
-    throw new TypeError("Cannot take cmd: expected an array of words, or options with a cmd");
+    throw new TypeError(
+      `Cannot take cmd: expected an array of words, or options with a cmd, got ${described(given)}`,
+    );
   const { namespaces, hostname, loopback, root, mounts, ...options } = given;
   checkMistyped(options, namespaceNames);
   const plan = spawnPlan({

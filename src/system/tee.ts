@@ -6,7 +6,7 @@
  */
 import { ERRNO, ValueError } from "../errors.ts";
 import { checkNames, checkSignal, type OptionNames } from "../events/options.ts";
-import { type FdLike, pinned } from "../libc.ts";
+import { described, type FdLike, pinned } from "../libc.ts";
 import { read } from "../syscalls/fd.ts";
 import { SPLICE_F, splice_nonblock, tee_nonblock } from "../syscalls/splice.ts";
 import { Readiness } from "./again.ts";
@@ -64,7 +64,9 @@ export async function tee(
   if (!Array.isArray(to) || to.length === 0)
     throw new TypeError("Cannot take to: expected an array of at least one descriptor");
   if (onProgress !== undefined && typeof onProgress !== "function")
-    throw new TypeError("Cannot take onProgress: expected a function");
+    throw new TypeError(
+      `Cannot take onProgress: expected a function, got ${described(onProgress)}`,
+    );
   signal?.throwIfAborted();
   const source = endOf(from, "read");
   for (const target of to) {

@@ -6,6 +6,7 @@
 import { ERRNO, ValueError } from "../errors.ts";
 import { deadline } from "../events/deadline.ts";
 import { checkNames, type OptionNames } from "../events/options.ts";
+import { described } from "../libc.ts";
 import type { WatchEvent } from "../watch/event.ts";
 import type { WatchOptions } from "../watch/options.ts";
 import { watch } from "../watch/watch.ts";
@@ -96,7 +97,7 @@ export class Recorder implements AsyncDisposable, Disposable {
     const { timeout = TIMEOUT, ...watched } = options;
     deadline({ timeout }, "record()", false, noop, noop)[Symbol.dispose]();
     if (typeof path !== "string")
-      throw new TypeError(`Cannot take path: expected a string, got ${typeof path}`);
+      throw new TypeError(`Cannot take path: expected a string, got ${described(path)}`);
     this.#timeout = timeout;
     // Not what privilege chooses: a test has the same events for everybody.
     this.#watcher = watch(path, { ...watched, backend: "inotify" });

@@ -14,6 +14,8 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 
+import { described } from "../libc.ts";
+
 /** A symbolic link in a {@linkcode TreeContent}: {@linkcode link} makes one. */
 export class TreeLink {
   /** The path that it leads to. */
@@ -45,7 +47,7 @@ export interface TreeContent {
 /** The names that a path within a tree has, in order. */
 export function namesOf(path: string): readonly string[] {
   if (typeof path !== "string")
-    throw new TypeError(`Cannot take path: expected a string, got ${typeof path}`);
+    throw new TypeError(`Cannot take path: expected a string, got ${described(path)}`);
   if (path.includes("\0"))
     throw new TypeError(`Cannot take path: ${JSON.stringify(path)} has a NUL in it`);
   const names = path.split("/").filter((name) => name !== "" && name !== ".");

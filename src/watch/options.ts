@@ -5,6 +5,7 @@
  */
 import { checkOptions, type EventSourceOptions, sourceNames } from "../events/event-source.ts";
 import { checkNames, type OptionNames } from "../events/options.ts";
+import { described } from "../libc.ts";
 import { checkRule, type IgnoreRule, looksAtPaths } from "./ignore/ignore.ts";
 
 /** How long a file must be left alone before its event comes. */
@@ -231,7 +232,7 @@ export function settingsOf(options: WatchOptions): Settings {
 
 function flag(value: unknown, name: string): boolean {
   if (typeof value === "boolean") return value;
-  throw new TypeError(`Cannot take ${name}: expected true or false, got ${typeof value}`);
+  throw new TypeError(`Cannot take ${name}: expected true or false, got ${described(value)}`);
 }
 
 function rulesOf(ignore: unknown): readonly IgnoreRule[] {
@@ -244,7 +245,9 @@ function gitignoreOf(gitignore: unknown): string | undefined {
   if (typeof gitignore === "boolean") return gitignore ? ".gitignore" : undefined;
   if (typeof gitignore === "string" && gitignore !== "" && !/[/\0]/.test(gitignore))
     return gitignore;
-  throw new TypeError("Cannot take gitignore: expected true, false or the name of a file");
+  throw new TypeError(
+    `Cannot take gitignore: expected true, false or the name of a file, got ${described(gitignore)}`,
+  );
 }
 
 function atomicOf(atomic: unknown): number {
@@ -261,7 +264,7 @@ function backendOf(backend: unknown): WatchBackend {
 
 function depthOf(depth: unknown): number {
   if (typeof depth !== "number")
-    throw new TypeError(`Cannot take depth: expected a number, got ${typeof depth}`);
+    throw new TypeError(`Cannot take depth: expected a number, got ${described(depth)}`);
   if (depth === Infinity || (Number.isInteger(depth) && depth >= 0)) return depth;
   throw new RangeError(`Cannot take depth: ${depth} is not an integer of at least 0`);
 }
@@ -269,7 +272,7 @@ function depthOf(depth: unknown): number {
 function settleOf(settle: unknown): Settings["settle"] {
   if (typeof settle === "number") return settleOf({ quiet: duration(settle, "settle") });
   if (typeof settle !== "object" || settle === null)
-    throw new TypeError(`Cannot take settle: expected milliseconds, got ${typeof settle}`);
+    throw new TypeError(`Cannot take settle: expected milliseconds, got ${described(settle)}`);
   checkNames(settle, settleNames, "settle");
   const given: Partial<WatchSettle> = settle;
   const quiet = duration(given.quiet, "settle.quiet");
@@ -280,7 +283,7 @@ function settleOf(settle: unknown): Settings["settle"] {
 
 function duration(value: unknown, name: string): number {
   if (typeof value !== "number")
-    throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${typeof value}`);
+    throw new TypeError(`Cannot take ${name}: expected milliseconds, got ${described(value)}`);
   if (value >= 0 && value <= LONGEST) return value;
   throw new RangeError(`Cannot take ${name}: ${value} is not between 0 and ${LONGEST} ms`);
 }

@@ -45,7 +45,7 @@ describe("a counter", () => {
 
   test("semaphore is a boolean", () => {
     expect(() => new Eventfd({ semaphore: 1 as unknown as boolean })).toThrow(
-      "Cannot take semaphore: expected a boolean, got number",
+      "Cannot take semaphore: expected a boolean, got 1",
     );
   });
 

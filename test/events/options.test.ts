@@ -256,9 +256,9 @@ describe("options that are no object", () => {
     for (const [options, got] of [
       [null, "null"],
       [["ignore"], "an array"],
-      [1, "number"],
-      ["signal", "string"],
-      [() => {}, "function"],
+      [1, "1"],
+      ["signal", '"signal"'],
+      [() => {}, "a function"],
     ] as const) {
       const error = await failure(() => take(options as object));
       expect(error).toEqual(new TypeError(`Cannot take options: expected an object, got ${got}`));

@@ -217,24 +217,28 @@ describe("bad input", () => {
     [{ at: new Date(-1) }, RangeError, "at: -1 is not between"],
     [{ at: new Date(8.64e15) }, RangeError, "at: 8640000000000000 is not between"],
     ...["delay", "interval", "accuracy", "at"].flatMap((name) =>
-      ["1", null, 1n, true, {}].map(
-        (value) =>
-          [
-            { [name]: value },
-            TypeError,
-            `${name}: expected milliseconds, got ${value === null ? "null" : typeof value}`,
-          ] as const,
+      (
+        [
+          ["1", '"1"'],
+          [null, "null"],
+          [1n, "1n"],
+          [true, "true"],
+          [{}, "an object"],
+        ] as const
+      ).map(
+        ([value, got]) =>
+          [{ [name]: value }, TypeError, `${name}: expected milliseconds, got ${got}`] as const,
       ),
     ),
     [{ delay: 1, at: 1 }, TypeError, "delay and at together"],
     [{ at: 1, clock: "monotonic" }, TypeError, 'at: clock "monotonic" has no dates'],
     [{ at: 1, clock: "boottime-alarm" }, TypeError, 'at: clock "boottime-alarm" has no dates'],
     [{ cancelOnSet: true, clock: "boottime" }, TypeError, 'cancelOnSet: clock "boottime" is never'],
-    [{ cancelOnSet: 1 }, TypeError, "cancelOnSet: expected a boolean, got number"],
+    [{ cancelOnSet: 1 }, TypeError, "cancelOnSet: expected a boolean, got 1"],
     [{ clock: "coarse" }, TypeError, 'clock: "coarse" is none of monotonic, realtime, boottime,'],
     [{ clock: "monotonic-coarse" }, TypeError, 'clock: "monotonic-coarse" is none of'],
     [{ clock: "toString" }, TypeError, 'clock: "toString" is none of'],
-    [{ clock: 1 }, TypeError, "clock: number is none of"],
+    [{ clock: 1 }, TypeError, "clock: 1 is none of"],
     [{ missed: "all" }, TypeError, 'missed: "all" is none of skip, burst, delay'],
     [{ missed: null }, TypeError, "missed: null is none of"],
     [{ latency: -1 }, RangeError, "latency: -1"],

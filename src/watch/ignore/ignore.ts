@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { described } from "../../libc.ts";
 import { type Anchor, pathName } from "../tree/paths.ts";
 import type { Gitignore } from "./gitignore.ts";
 import { flawOf } from "./glob.ts";
@@ -93,12 +94,18 @@ export class Ignore {
  */
 export function checkRule(rule: unknown): void {
   if (typeof rule === "function") return;
-  if (typeof rule !== "string")
-    throw new TypeError(`Cannot take ignore: expected a glob or a function, got ${typeof rule}`);
+  if (typeof rule !== "string") throw notRule(rule);
   const text = globOf(rule);
   const flaw = text === "" ? "is no glob" : flawOf(text);
   if (flaw !== undefined)
     throw new TypeError(`Cannot take ignore: ${JSON.stringify(rule)} ${flaw}`);
+}
+
+function notRule(value: unknown): TypeError {
+  const hint = value instanceof RegExp ? `: take (path) => ${value}.test(path)` : "";
+  return new TypeError(
+    `Cannot take ignore: expected a glob, a function or an array of them, got ${described(value)}${hint}`,
+  );
 }
 
 /** Whether a rule may say something else of an entry when a directory above it is renamed. */
