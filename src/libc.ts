@@ -390,6 +390,25 @@ export function raiseUserLimit(name: string): string {
   return `raise ${limit.name} (${limit.value} now)`;
 }
 
+/** For the hint of an `EMFILE` that says the same of a limit of the user and of that of open descriptors: which of them it was. */
+export function raiseUserLimitOrDescriptors(name: string): string {
+  return hasDescriptors()
+    ? raiseUserLimit(name)
+    : "this process is at its limit of open descriptors (ulimit -n)";
+}
+
+/** Whether this process may open one more. */
+function hasDescriptors(): boolean {
+  const { closeSync, openSync } = builtin("node:fs");
+  try {
+    // The kernel takes a descriptor before it looks at the path.
+    closeSync(openSync("/", "r"));
+    return true;
+  } catch (error) {
+    return (error as { readonly code?: unknown }).code !== "EMFILE";
+  }
+}
+
 // --- Arguments -----------------------------------------------------------------
 
 /** An `int`. `bun:ffi` makes 0 of anything else, and 0 is stdin. */

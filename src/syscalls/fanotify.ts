@@ -21,6 +21,7 @@ import {
   fileno,
   type PathLike,
   raiseUserLimit,
+  raiseUserLimitOrDescriptors,
   since,
   size_t,
   ssize_t,
@@ -38,10 +39,7 @@ export const fanotify_errors = {
   fanotify_init: {
     ENOSYS,
     EINVAL: [ValueError, "a flag is unknown to this kernel, or flags exclude each other"],
-    EMFILE: [
-      OSError,
-      () => `${raiseUserLimit("fs.fanotify.max_user_groups")} or the descriptor limit (ulimit -n)`,
-    ],
+    EMFILE: [OSError, () => raiseUserLimitOrDescriptors("fs.fanotify.max_user_groups")],
     ENFILE: [OSError, () => `the system is at fs.file-max (${sysctl("fs.file-max")} now)`],
     ENOMEM: MemoryError,
     EPERM: [

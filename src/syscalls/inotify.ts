@@ -17,6 +17,7 @@ import {
   type Pinned,
   type PinnedString,
   raiseUserLimit,
+  raiseUserLimitOrDescriptors,
   room,
   since,
   size,
@@ -29,11 +30,7 @@ export const inotify_errors = {
   inotify_init1: {
     ...since("2.6.27"),
     EINVAL: ValueError,
-    EMFILE: [
-      OSError,
-      () =>
-        `${raiseUserLimit("fs.inotify.max_user_instances")} or the descriptor limit (ulimit -n)`,
-    ],
+    EMFILE: [OSError, () => raiseUserLimitOrDescriptors("fs.inotify.max_user_instances")],
     ENFILE: [OSError, () => `the system is at fs.file-max (${sysctl("fs.file-max")} now)`],
     ENOMEM: MemoryError,
   },

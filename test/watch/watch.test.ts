@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 
 import { changesSince, snapshot, watch, type Watcher, type WatchOptions } from "bun-butter";
 
-import { runScript } from "../support/child.ts";
+import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { tempDir } from "../support/temp.ts";
 import { ways } from "../support/watch.ts";
@@ -73,6 +73,26 @@ describe("options", () => {
     "%j is no path",
     (path) => {
       expect(() => watch(path as unknown as string)).toThrow(TypeError);
+    },
+  );
+
+  test.each(ways)(
+    "$backend says that it is the limit of descriptors, and of no other",
+    async ({ backend, base }) => {
+      const code = `
+        import { watch } from "bun-butter";
+        import { dup } from "bun-butter/syscalls";
+        try { for (;;) dup(2); } catch {}
+        try { watch(process.argv[1], { backend: "${backend}" }); } catch ({ message }) { console.log(message); }
+      `;
+      using dir = tempDir(base);
+      const limited = ["sh", "-c", 'ulimit -n 64; exec "$0" --eval "$1" "$2"', bun, code, dir.path];
+      const { stdout, stderr } = await run(limited);
+      const call = backend === "inotify" ? "inotify_init1" : "fanotify_init";
+      expect({ stdout, stderr }).toEqual({
+        stdout: `Cannot ${call}: too many open files (EMFILE): this process is at its limit of open descriptors (ulimit -n)\n`,
+        stderr: "",
+      });
     },
   );
 
