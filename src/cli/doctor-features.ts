@@ -79,7 +79,7 @@ function nested(): boolean {
 
 const LIMITS: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOSPC", "EAGAIN", "ENOMEM"]);
 
-/** What a file system answers that can't name its files, such as overlayfs before Linux 6.8. */
+/** What a file system answers that can't name its files, such as overlayfs without nfs_export. */
 const NOT_THERE: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENODEV", "EXDEV"]);
 
 const SANDBOX = (code: string): string =>

@@ -1,0 +1,89 @@
+/** Overlays: which backend watches them, and what it tells of them and of the file systems that they are made of. */
+import { expect, test } from "bun:test";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+
+import { overlay, watch, type WatchOptions } from "bun-butter";
+import { statfs } from "bun-butter/syscalls";
+
+import { canMount } from "../support/mounts.ts";
+import { memory, type TempDir, tempDir } from "../support/temp.ts";
+import { canFanotify, listed, Model, treeOf } from "../support/watch.ts";
+
+type Options = NonNullable<Parameters<typeof overlay>[0]["options"]>;
+
+/** With it all of an overlay can be opened by file handles. */
+const EXPORTED: Options = { index: "on", nfs_export: "on", metacopy: "off" };
+
+/** An overlay at `root/merged`, whose parts are in `root` too. */
+function overlayIn(dir: TempDir, options: Options): Disposable {
+  for (const name of ["lower/below/deep", "upper", "work", "merged"])
+    mkdirSync(dir.at("root", name), { recursive: true });
+  writeFileSync(dir.at("root/lower/below/file"), "");
+  return overlay({
+    target: dir.at("root/merged"),
+    lower: [dir.at("root/lower")],
+    upper: dir.at("root/upper"),
+    work: dir.at("root/work"),
+    options,
+  });
+}
+
+/** Whether events alone tell what is there after changes through the overlay. */
+async function expectTold(dir: TempDir, path: string, options: WatchOptions): Promise<void> {
+  const at = (...names: readonly string[]): string => dir.at("root/merged", ...names);
+  await using watcher = watch(path, { ...options, initial: true });
+  await watcher.ready;
+  const model = new Model();
+  const told = async (): Promise<void> => {
+    await watcher.sync();
+    model.apply(watcher.readEventsSync());
+  };
+  await told();
+  mkdirSync(at("new/deep"), { recursive: true });
+  writeFileSync(at("new/deep/file"), "");
+  writeFileSync(at("below/deep/file"), "");
+  await told();
+  writeFileSync(at("below/file"), "text");
+  renameSync(at("new"), at("below/deep/moved"));
+  writeFileSync(at("below/deep/moved/deep/late"), "");
+  await told();
+  rmSync(at("below/deep/moved/deep/file"));
+  mkdirSync(at("below/deep/moved/new"));
+  await told();
+  expect(model.wrong).toEqual([]);
+  expect(listed(model.entries)).toEqual(listed(treeOf(path)));
+}
+
+test.skipIf(!canFanotify || !canMount)(
+  "auto takes inotify for an overlay that opens nothing by handle, and says why (needs CAP_SYS_ADMIN, Linux 5.17)",
+  async () => {
+    using dir = tempDir(memory);
+    using _over = overlayIn(dir, {});
+    {
+      using watcher = watch(dir.at("root/merged"));
+      const { backend, reason } = watcher.watched;
+      expect([backend, reason]).toEqual(["inotify", "the file system has no file handles"]);
+    }
+    await expectTold(dir, dir.at("root/merged"), {});
+  },
+);
+
+test.skipIf(!canFanotify || !canMount)(
+  "fanotify tells of an overlay with nfs_export (needs CAP_SYS_ADMIN, Linux 5.17)",
+  async () => {
+    using dir = tempDir(memory);
+    using _over = overlayIn(dir, EXPORTED);
+    await expectTold(dir, dir.at("root/merged"), { backend: "fanotify" });
+  },
+);
+
+test.skipIf(!canFanotify || !canMount)(
+  "fanotify tells of an overlay that has its fsid from another file system of the tree (needs CAP_SYS_ADMIN, Linux 5.17)",
+  async () => {
+    using dir = tempDir(memory);
+    // Before Linux 6.6 all have.
+    using _over = overlayIn(dir, { ...EXPORTED, uuid: "off" });
+    expect(statfs(dir.at("root/merged")).f_fsid).toEqual(statfs(dir.at("root")).f_fsid);
+    await expectTold(dir, dir.at("root"), { backend: "fanotify" });
+  },
+);
