@@ -200,7 +200,7 @@ export interface Backend {
    * @throws {OSError} It can't be watched, or is not there.
    */
   watchPath?(path: PinnedString): number;
-  /** Whether what was watched last is the first of its file system, of whose mounts nothing tells. */
+  /** Whether what was watched last is the first of its file system, of whose mounts nothing tells. `undefined` if each directory is watched by itself. */
   readonly isFirst?: boolean;
   /** Stops watching. Events of the handle that still come are dropped. */
   unwatch(handle: number): void;

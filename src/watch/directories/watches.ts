@@ -34,6 +34,20 @@ const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 /** What makes a directory another one than most. */
 const SPECIAL = FLAG.ANCHOR | FLAG.GUARD | FLAG.FAILED | FLAG.FOLLOWED | FLAG.LINKED | FLAG.HELD;
 
+/**
+ * Opens a directory once more, now that it is watched: Btrfs, and FUSE servers that list it when it is opened, do not show a descriptor
+ * what was made since then, and nobody told of what was made before it was watched.
+ *
+ * @param fd Closed, if it can be.
+ * @returns What to read.
+ */
+export function openedAgain(fd: number): number {
+  const again = openat_quietly(fd, ".", OPEN);
+  if (again === -1) return fd;
+  closeQuietly(fd);
+  return again;
+}
+
 /** Directories and what they are watched by. */
 export class Watches {
   readonly handles = new Handles();
@@ -108,7 +122,10 @@ export class Watches {
         short === undefined
           ? openAbsolute(this.#paths.real(node), flags)
           : openat(AT.FDCWD, short, flags);
-      return { fd, handle: this.#backend.watch(fd, interest) };
+      const handle = this.#backend.watch(fd, interest);
+      const isUnheard = interest === "tree" && !this.handles.has(handle);
+      if (isUnheard && this.#backend.isFirst !== false) fd = openedAgain(fd);
+      return { fd, handle };
     } catch (error) {
       return {
         fd,
@@ -160,7 +177,10 @@ export class Watches {
     try {
       if (isTrusted) handle = this.#backend.watchPath?.(path) ?? 0;
       fd = openat_quietly(AT.FDCWD, path, OPEN);
-      if (handle === 0 && fd !== -1) handle = this.#backend.watch(fd, "tree");
+      if (handle === 0 && fd !== -1) {
+        handle = this.#backend.watch(fd, "tree");
+        if (this.#backend.isFirst !== false) fd = openedAgain(fd);
+      }
     } catch {
       // The other way finds out why.
     }

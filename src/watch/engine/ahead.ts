@@ -11,7 +11,7 @@ import { AT, openat_quietly } from "../../syscalls/open.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { Directories } from "../directories/directories.ts";
 import { Recent } from "../directories/recent.ts";
-import { OPEN } from "../directories/watches.ts";
+import { OPEN, openedAgain } from "../directories/watches.ts";
 import { kindOfType } from "../disk/look.ts";
 import { FLAG, identity, KIND, type Kind, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import { isDot, pathName, type Paths } from "../tree/paths.ts";
@@ -205,12 +205,13 @@ export class Ahead implements Disposable {
     const path = this.#paths.call(dir, name);
     if (path === undefined) return;
     const entries = this.#buffers.pop() ?? pinned(BUFFER_SIZE);
-    const fd = openat_quietly(dirfd, path, OPEN);
+    let fd = openat_quietly(dirfd, path, OPEN);
     const handle = fd === -1 ? 0 : this.#watch(fd);
     if (handle === 0) {
       this.#buffers.push(entries);
       return closeQuietly(fd);
     }
+    fd = openedAgain(fd);
     const length = Math.max(0, getdents64_quietly(fd, entries));
     const entered = { ...about, fd, handle, entries, length, isTaken: false };
     this.#entered.push(entered);
