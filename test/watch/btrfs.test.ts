@@ -1,6 +1,7 @@
 /** Btrfs shows who reads a directory what was in it when that was opened. */
 import { expect, test } from "bun:test";
 
+import type * as Between from "../support/between.ts";
 import { inMounts } from "../support/mounts.ts";
 import { canLoop } from "../support/namespace.ts";
 import { ways } from "../support/watch.ts";
@@ -8,16 +9,14 @@ import { ways } from "../support/watch.ts";
 test.skipIf(!canLoop || Bun.which("mkfs.btrfs") === null).each(ways)(
   "what is made between any two steps is told on btrfs ($backend; needs mkfs.btrfs and loop devices)",
   async ({ backend }) => {
-    const { made, missed } = await inMounts(
+    const { count, missed } = await inMounts(
       async ({ butter, fs, sub, dir }) => {
         const root = `${sub("btrfs")}/root`;
         const script =
           "truncate -s 128M image && mkfs.btrfs -q image && mount -o loop image btrfs && mkdir -p btrfs/root/early/deep btrfs/outside/deep";
         const done = Bun.spawnSync(["sh", "-c", script], { cwd: dir });
         if (done.exitCode !== 0) throw new Error(done.stderr.toString());
-        const { between } = (await import(
-          process.env["BETWEEN"] ?? ""
-        )) as typeof import("../support/between.ts");
+        const { between } = (await import(process.env["BETWEEN"] ?? "")) as typeof Between;
         const way = process.env["WAY"] === "fanotify" ? "fanotify" : "inotify";
         const made: string[] = [];
         // More than are entered at once.
@@ -47,13 +46,13 @@ test.skipIf(!canLoop || Bun.which("mkfs.btrfs") === null).each(ways)(
           await read();
         }
         await read();
-        return { made: made.length, missed: made.filter((file) => !told.has(file)) };
+        return { count: made.length, missed: made.filter((file) => !told.has(file)) };
       },
       {
         env: { WAY: backend, BETWEEN: new URL("../support/between.ts", import.meta.url).pathname },
       },
     );
     expect(missed).toEqual([]);
-    expect(made).toBeGreaterThan(0);
+    expect(count).toBeGreaterThan(0);
   },
 );

@@ -1302,6 +1302,32 @@ open("file", "w").close()`;
     });
   });
 
+  test("what is at paths longer than the kernel takes is told before it is known", async () => {
+    using dir = tempDir(base);
+    const deep = Array.from({ length: 30 }, () => "n".repeat(200));
+    const python = (each: string, last: string): void => {
+      const code = `import os
+os.chdir(${JSON.stringify(dir.path)})
+for name in ${JSON.stringify(deep)}:
+    ${each}; os.chdir(name)
+${last}`;
+      expect(Bun.spawnSync(["python3", "-c", code]).exitCode).toBe(0);
+    };
+    python("os.mkdir(name)", 'os.mkdir("old"); os.mkdir("other")');
+    await using watcher = watch(dir.path, { backend });
+    if (backend === "inotify") await watcher.ready;
+    python("pass", 'os.mkdir("old/made"); os.rename("old", "new"); os.mkdir("new/later")');
+    await watcher.sync();
+    const events = watcher.readEventsSync().filter(({ type }) => type !== "overflow");
+    const deepest = [dir.path, ...deep].join("/");
+    expect(events.map(({ type, path }) => [type, path])).toEqual([
+      ["create", `${deepest}/old/made`],
+      ["rename", `${deepest}/new`],
+      ["create", `${deepest}/new/later`],
+    ]);
+    await run(["rm", "-r", dir.at(deep[0] ?? "")]);
+  }, 30_000);
+
   test("a root whose path is longer than the kernel takes is watched as well", async () => {
     using dir = tempDir(base);
     const deep = Array.from({ length: 30 }, () => "n".repeat(200));

@@ -6,6 +6,7 @@
 import { OSError } from "../../errors.ts";
 import { linkOf } from "../../events/fanotify-link.ts";
 import { closeQuietly } from "../../events/intake.ts";
+import { ownName } from "../disk/own-name.ts";
 import { keyOf } from "../tree/paths.ts";
 import type { Sink } from "./backend.ts";
 import type { FanotifyBacklog } from "./fanotify-backlog.ts";
@@ -90,14 +91,13 @@ export class FanotifyWhereabouts {
       if (fd === undefined) return undefined;
       try {
         const link = linkOf(fd);
-        if (link === undefined) return undefined;
-        const path = link.bytes ?? Buffer.from(link.text);
-        const isSure = !this.#backlog.hasRenames;
+        const path = link && (link.bytes ?? Buffer.from(link.text));
+        const isSure = path !== undefined && !this.#backlog.hasRenames;
         if (isSure && !sink.covers(path)) return undefined;
         if (isSure && !sink.isEarly) return { above: path, names, ids: [] };
-        // One above it may be somewhere else than it was.
-        const name = path.subarray(path.lastIndexOf(SLASH) + 1);
-        if (name.length === 0) return undefined;
+        // One above it may be somewhere else than it was, or its path is longer than the kernel writes down.
+        const name = path?.subarray(path.lastIndexOf(SLASH) + 1) ?? ownName(fd);
+        if (name === undefined || name.length === 0) return undefined;
         names.unshift(name);
         at = keyOf(this.#marks.above(fd));
       } catch (error) {

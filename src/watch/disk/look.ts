@@ -80,6 +80,12 @@ export function lookIn(dirfd: number, name: NameBytes): Look | undefined {
   return lookOf(ask(bytesOf(name), false, IDENTITY, dirfd));
 }
 
+/** What is open. */
+export function lookAt(fd: number): Look | undefined {
+  const buffer = (shared ??= pinned(STATX_SIZE));
+  return lookOf(statx_succeeds(fd, "", AT.EMPTY_PATH, IDENTITY, buffer) ? buffer : undefined);
+}
+
 function lookOf(buffer: Pinned | undefined): Look | undefined {
   if (buffer === undefined) return undefined;
   const [mode, low, high] = read_statx_identity(buffer);
