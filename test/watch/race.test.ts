@@ -1,7 +1,7 @@
 /** The race that other watchers lose: nested directories made, renamed and written to at full speed. */
 import { describe, expect, test } from "bun:test";
 
-import { emulated } from "../support/capabilities.ts";
+import { emulated, slowness } from "../support/capabilities.ts";
 import { compiler, race } from "../support/race.ts";
 import { ways } from "../support/watch.ts";
 
@@ -19,7 +19,7 @@ describe.skipIf(skip).each(ways)("$backend", (way) => {
       expect(files).toBe(rounds * processes * 7);
       expect({ missed, stale, wrong }).toEqual({ missed: [], stale: [], wrong: [] });
     },
-    30_000,
+    30_000 * slowness,
   );
 
   // inotify can't: what is deleted before its directory is watched is gone.
@@ -34,6 +34,6 @@ describe.skipIf(skip).each(ways)("$backend", (way) => {
       expect(files).toBe(rounds * processes * 7);
       expect({ missed, stale, wrong }).toEqual({ missed: [], stale: [], wrong: [] });
     },
-    30_000,
+    30_000 * slowness,
   );
 });

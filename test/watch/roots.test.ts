@@ -13,6 +13,7 @@ import {
 
 import { watch, type WatchOptions } from "bun-butter";
 
+import { slowness } from "../support/capabilities.ts";
 import { parallel } from "../support/parallel.ts";
 import { poke } from "../support/poke.ts";
 import { type Outcome, right, seeds } from "../support/replay.ts";
@@ -522,7 +523,7 @@ describe.each(ways)(
         const some = seeds.slice(0, Math.ceil(seeds.length / 2));
         expect(await parallel(some, (seed) => run(seed, way), 1)).toEqual(some.map(right));
       },
-      120_000,
+      120_000 * slowness,
     );
   },
 );

@@ -1,6 +1,7 @@
 /** What leaves by being unmounted before it is read, of which nothing tells. */
 import { expect, test } from "bun:test";
 
+import { slowness } from "../support/capabilities.ts";
 import { runScript } from "../support/child.ts";
 import { canMount } from "../support/mounts.ts";
 import { tempDir } from "../support/temp.ts";
@@ -37,5 +38,5 @@ test.skipIf(!canFanotify || !canMount)(
     expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
     expect(stdout.split("\n").slice(0, -1)).toContain("create /root/new/file");
   },
-  30_000,
+  30_000 * slowness,
 );
