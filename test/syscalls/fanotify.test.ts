@@ -225,7 +225,8 @@ describe("handles", () => {
   test.skipIf(emulated || !kernel(6, 12))(
     "AT_HANDLE.MNT_ID_UNIQUE numbers mounts for good (Linux 6.12)",
     () => {
-      const { mount_id } = name_to_handle_at(AT.FDCWD, "/", AT_HANDLE.MNT_ID_UNIQUE);
+      using dir = tempDir();
+      const { mount_id } = name_to_handle_at(AT.FDCWD, dir.path, AT_HANDLE.MNT_ID_UNIQUE);
       expect(mount_id).toBeGreaterThan(2n ** 31n);
     },
   );
