@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { commands } from "../../src/cli/commands.ts";
 import { tableOf } from "../../src/cli/completion-table.ts";
 import { butter, plainEnv } from "../support/butter.ts";
+import { slowness } from "../support/capabilities.ts";
 import { type ChildResult, run } from "../support/child.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -202,7 +203,7 @@ describe.each(["bash", "zsh", "fish"] as const)("in %s", (shell) => {
         );
       }
     },
-    30_000,
+    30_000 * slowness,
   );
 });
 

@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from
 import { Pidfd } from "bun-butter";
 
 import { Butter, butter, type ButterOptions, plainEnv, plant } from "../support/butter.ts";
-import { can, emulated } from "../support/capabilities.ts";
+import { can, emulated, slowness } from "../support/capabilities.ts";
 import { type ChildResult, run } from "../support/child.ts";
 import { canEnter, sh, startMounted } from "../support/mounted-butter.ts";
 import { tempDir } from "../support/temp.ts";
@@ -244,7 +244,7 @@ describe.skipIf(!able)("butter guard (needs CAP_SYS_ADMIN, no emulation)", () =>
     let told = Promise.withResolvers<void>();
     const child = Bun.spawn([...butter, "guard", dir.path, "-d", "secret", "-n", "301"], {
       env: { ...plainEnv, TERM: "dumb" },
-      timeout: 30_000,
+      timeout: 30_000 * slowness,
       killSignal: "SIGKILL",
       terminal: {
         cols: 100,

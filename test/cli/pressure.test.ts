@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 import { Butter, butter, plainEnv, rowsOf } from "../support/butter.ts";
-import { can, kernel } from "../support/capabilities.ts";
+import { can, kernel, slowness } from "../support/capabilities.ts";
 import { type ChildResult, run } from "../support/child.ts";
 
 const psi = existsSync("/proc/pressure/cpu");
@@ -84,7 +84,7 @@ describe.skipIf(!triggers)(`stalls (${why})`, () => {
       expect(stdout).toMatch(new RegExp(`\tSTALL,SOME\tcpu\t${averages}\n$`));
       expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
     },
-    30_000,
+    30_000 * slowness,
   );
 
   test.concurrent(
@@ -96,7 +96,7 @@ describe.skipIf(!triggers)(`stalls (${why})`, () => {
       expect(await child.end()).toBe(0);
       expect(child.stderr.text).toMatch(/^(\d+) stalls? in \d+\.\d s: \1 cpu\n$/);
     },
-    30_000,
+    30_000 * slowness,
   );
 });
 

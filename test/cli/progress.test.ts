@@ -1,7 +1,7 @@
 /** How far something has come, as a terminal shows it. */
 import { expect, test } from "bun:test";
 
-import { emulated } from "../support/capabilities.ts";
+import { emulated, slowness } from "../support/capabilities.ts";
 import { bun, run } from "../support/child.ts";
 
 const script = (first: string): string => `
@@ -18,7 +18,7 @@ async function onTerminal(code: string): Promise<string> {
   let text = "";
   const child = Bun.spawn([bun, "--eval", code], {
     cwd: new URL("../..", import.meta.url).pathname,
-    timeout: 30_000,
+    timeout: 30_000 * slowness,
     terminal: {
       data(_, data) {
         text += new TextDecoder().decode(data);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 
 import { Butter, butter, plainEnv } from "../support/butter.ts";
-import { kernel } from "../support/capabilities.ts";
+import { kernel, slowness } from "../support/capabilities.ts";
 import { tempDir } from "../support/temp.ts";
 import { canLeave, programs, whereabouts } from "../support/whereabouts.ts";
 
@@ -159,7 +159,7 @@ describe.skipIf(!canLeave)("butter run (CAP_SYS_ADMIN, CAP_SYS_CHROOT)", () => {
       'trap "echo got" INT; tty > /dev/null && echo ready; read line; echo "read $line"';
     const child = Bun.spawn([...butter, "run", ...share, "bash", "-c", script], {
       env: plainEnv,
-      timeout: 30_000,
+      timeout: 30_000 * slowness,
       terminal: {
         data(terminal, data) {
           const before = text;

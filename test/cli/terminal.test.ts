@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 
 import { butter, plainEnv } from "../support/butter.ts";
-import { emulated } from "../support/capabilities.ts";
+import { emulated, slowness } from "../support/capabilities.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** What is waited for in the output, and what is done then. */
@@ -22,7 +22,7 @@ async function onTerminal(
   const child = Bun.spawn([...butter, ...args], {
     cwd,
     env: { ...plainEnv, TERM: "xterm", ...env },
-    timeout: 30_000,
+    timeout: 30_000 * slowness,
     // Only one that is made here is the one that Ctrl-C comes from.
     terminal: {
       cols: 100,

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 
 import { type Butter, butter, plainEnv } from "../support/butter.ts";
-import { can, emulated } from "../support/capabilities.ts";
+import { can, emulated, slowness } from "../support/capabilities.ts";
 import { bun, type ChildResult, run } from "../support/child.ts";
 import { canEnter, inside, sh, startMounted } from "../support/mounted-butter.ts";
 import { tempDir } from "../support/temp.ts";
@@ -21,7 +21,7 @@ function actor(child: Butter, script: string): Bun.Subprocess<"pipe", "inherit",
     stdout: "inherit",
     stderr: "inherit",
     env: { ...process.env, BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" },
-    timeout: 30_000,
+    timeout: 30_000 * slowness,
     killSignal: "SIGKILL",
   });
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { OSError, ValueError } from "bun-butter";
 import { close, dup } from "bun-butter/syscalls";
 
+import { slowness } from "../support/capabilities.ts";
 import { runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { sources } from "../support/sources.ts";
@@ -205,7 +206,7 @@ describe.each(loud)("$name", ({ name, distinct, once = false, open, adopt }) => 
     expect(error).toHaveProperty("name", "TimeoutError");
     expect(`${error}`).toContain(`wait() on ${name}`);
     fixture.fire();
-    expect(await fixture.source.wait({ timeout: 30_000 })).toBeDefined();
+    expect(await fixture.source.wait({ timeout: 30_000 * slowness })).toBeDefined();
   });
 
   test("wait() with timeout 0 takes what is there", async () => {
@@ -479,9 +480,11 @@ describe.each(loud)("$name in a process of its own", ({ name }) => {
     expect({ stdout, exitCode }).toEqual({ stdout: "end\n", exitCode: 0 });
   });
 
-  test("a dropped source is closed by the collector, and a waited-for one is not", async () => {
-    const { stdout, stderr } = await runScript(
-      script(`
+  test(
+    "a dropped source is closed by the collector, and a waited-for one is not",
+    async () => {
+      const { stdout, stderr } = await runScript(
+        script(`
         import { readdirSync } from "node:fs";
         const count = () => readdirSync("/proc/self/fd").length;
         const fixture = open();
@@ -490,7 +493,7 @@ describe.each(loud)("$name in a process of its own", ({ name }) => {
         const stray = [];
         (() => { for (let n = 0; n < 50; n++) stray.push(new WeakRef(open().source)); })();
         const most = count();
-        const giveUp = Date.now() + 20_000;
+        const giveUp = Date.now() + ${20_000 * slowness};
         while (count() > before + 25 && Date.now() < giveUp) {
           await new Promise((resolve) => setImmediate(resolve));
           Bun.gc(true);
@@ -501,10 +504,12 @@ describe.each(loud)("$name in a process of its own", ({ name }) => {
         console.log("still delivers");
         process.exit();
       `),
-      { timeout: 40_000 },
-    );
-    expect(stdout + stderr).toBe("true true\nstill delivers\n");
-  }, 45_000);
+        { timeout: 40_000 * slowness },
+      );
+      expect(stdout + stderr).toBe("true true\nstill delivers\n");
+    },
+    45_000 * slowness,
+  );
 
   test("it works in a Worker, beside one in the main thread", async () => {
     const { stdout, stderr } = await runScript(

@@ -6,7 +6,7 @@ import { open } from "node:fs/promises";
 import { Fanotify, type FanotifyEvent, type FanotifyOptions, ValueError } from "bun-butter";
 import { dup } from "bun-butter/syscalls";
 
-import { can, emulated, kernel } from "../support/capabilities.ts";
+import { can, emulated, kernel, slowness } from "../support/capabilities.ts";
 import { run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo, openDescriptors } from "../support/descriptors.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -358,9 +358,11 @@ describe.skipIf(!able)("deciding (needs CAP_SYS_ADMIN)", () => {
     expect(stdout + stderr).toBe("open-perm\nexit\n");
   });
 
-  test("a source that is dropped allows what waits, and closes what it had", async () => {
-    const { stdout, stderr } = await runScript(
-      `
+  test(
+    "a source that is dropped allows what waits, and closes what it had",
+    async () => {
+      const { stdout, stderr } = await runScript(
+        `
       import { readdirSync } from "node:fs";
       import { Fanotify } from "bun-butter";
       const count = () => readdirSync("/proc/self/fd").length;
@@ -372,7 +374,7 @@ describe.skipIf(!able)("deciding (needs CAP_SYS_ADMIN)", () => {
       const before = count();
       for (let n = 0; n < 20; n++) make();
       const child = Bun.spawn(["cat", ${JSON.stringify(file)}]);
-      const giveUp = Date.now() + 20_000;
+      const giveUp = Date.now() + ${20_000 * slowness};
       let ended = false;
       child.exited.then(() => (ended = true));
       while ((!ended || count() > before + 5) && Date.now() < giveUp) {
@@ -382,10 +384,12 @@ describe.skipIf(!able)("deciding (needs CAP_SYS_ADMIN)", () => {
       console.log(await child.stdout.text(), count() <= before + 5);
       keep.close();
     `,
-      { timeout: 40_000 },
-    );
-    expect(stdout + stderr).toBe("content true\n");
-  }, 45_000);
+        { timeout: 40_000 * slowness },
+      );
+      expect(stdout + stderr).toBe("content true\n");
+    },
+    45_000 * slowness,
+  );
 
   test("no descriptor is left by any of it", async () => {
     const before = descriptorCount();

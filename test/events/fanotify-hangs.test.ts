@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 
-import { can, emulated } from "../support/capabilities.ts";
+import { can, emulated, slowness } from "../support/capabilities.ts";
 import { runScript } from "../support/child.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -17,7 +17,7 @@ const prelude = `
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   const cat = () => Bun.spawn(["cat", file], { stderr: "ignore" });
   const guardOf = (options) => {
-    const guard = new Fanotify({ decide: "access", decideTimeout: 60_000, ...options });
+    const guard = new Fanotify({ decide: "access", decideTimeout: ${60_000 * slowness}, ...options });
     guard.mark(file, "open-perm");
     return guard;
   };
@@ -29,7 +29,7 @@ async function outputOf(script: string): Promise<string> {
   writeFileSync(dir.at("file"), "content");
   const { stdout, stderr, exitCode } = await runScript(`${prelude}${script}\nprocess.exit();`, {
     env: { BUTTER_TEST_DIR: dir.path },
-    timeout: 20_000,
+    timeout: 20_000 * slowness,
   });
   expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
   return stdout.trim();
@@ -40,7 +40,7 @@ const scripts: readonly (readonly [name: string, script: string, stdout: string]
     "a guarded program is started by the thread that decides, which waits for that",
     `
       copyFileSync(Bun.which("true"), dir + "/true");
-      const guard = new Fanotify({ decide: "access", decideTimeout: 60_000 });
+      const guard = new Fanotify({ decide: "access", decideTimeout: ${60_000 * slowness} });
       guard.mark(dir + "/true", ["open-perm", "open-exec-perm"]);
       console.log(await Bun.spawn([dir + "/true"]).exited, guard.readEventsSync().length);
     `,
@@ -174,7 +174,7 @@ describe.skipIf(emulated || !can("CAP_SYS_ADMIN"))(
       async (_, script, stdout) => {
         expect(await outputOf(script)).toBe(stdout);
       },
-      30_000,
+      30_000 * slowness,
     );
 
     test.each(Object.keys(workers))(
@@ -182,7 +182,7 @@ describe.skipIf(emulated || !can("CAP_SYS_ADMIN"))(
       async (how) => {
         const code = `
           import { Fanotify } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).pathname)};
-          globalThis.guard = new Fanotify({ decide: "access", decideTimeout: 60_000 });
+          globalThis.guard = new Fanotify({ decide: "access", decideTimeout: ${60_000 * slowness} });
           guard.mark(import.meta.dir + "/file", "open-perm");
           postMessage("up");
           ${workers[how]}
@@ -199,7 +199,7 @@ describe.skipIf(emulated || !can("CAP_SYS_ADMIN"))(
         `;
         expect(await outputOf(script)).toBe("content");
       },
-      30_000,
+      30_000 * slowness,
     );
   },
 );

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 
-import { can, emulated } from "../support/capabilities.ts";
+import { can, emulated, slowness } from "../support/capabilities.ts";
 import { runScript } from "../support/child.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -114,7 +114,7 @@ describe.skipIf(emulated || !can("CAP_SYS_ADMIN"))(
           exitCode: 0,
         });
       },
-      65_000,
+      65_000 * slowness,
     );
   },
 );

@@ -5,7 +5,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { kernel } from "../support/capabilities.ts";
+import { kernel, slowness } from "../support/capabilities.ts";
 import { bun, run } from "../support/child.ts";
 import { deciding } from "../support/ltp-decide.ts";
 import { notifying } from "../support/ltp-notify.ts";
@@ -36,14 +36,14 @@ beforeAll(async () => {
       if (able[kind]) wrong.set(kind, await runAll(kind));
     }),
   );
-}, 60_000);
+}, 60_000 * slowness);
 
 async function runAll(kind: Kind): Promise<ReadonlyMap<string, string>> {
   using dir = tempDir();
   const child = join(import.meta.dir, "../support/ltp-child.ts");
   const unshare = ["unshare", "--mount", "--propagation", "private"];
   const { stdout, stderr, exitCode } = await run([...unshare, bun, child, kind, dir.path], {
-    timeout: 55_000,
+    timeout: 55_000 * slowness,
   });
   const lines = stdout.split("\n").filter((line) => line !== "");
   const results = new Map(lines.map((line) => JSON.parse(line) as [string, string]));

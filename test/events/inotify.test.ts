@@ -22,7 +22,7 @@ import { pathToFileURL } from "node:url";
 import { IN, IN_REPORTED, Inotify, InotifyEvent, ValueError } from "bun-butter";
 import { dup, F, fcntl, fd_name, ioctl_fionread, O } from "bun-butter/syscalls";
 
-import { can } from "../support/capabilities.ts";
+import { can, slowness } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -495,37 +495,45 @@ describe("Inotify", () => {
     expect(ioctl_fionread(inotify)).toBe(32);
   });
 
-  test("a storm from another process loses nothing, in order", async () => {
-    inotify.watch(dir.path, IN.CREATE);
-    const writer = Bun.spawn([
-      "sh",
-      "-c",
-      `i=0; while [ $i -lt 1000 ]; do : > "${dir.path}/$i"; i=$((i+1)); done`,
-    ]);
-    let next = 0;
-    for await (const { name } of inotify) {
-      expect(name).toBe(`${next++}`);
-      if (next === 1000) break;
-    }
-    await writer.exited;
-  }, 20_000);
+  test(
+    "a storm from another process loses nothing, in order",
+    async () => {
+      inotify.watch(dir.path, IN.CREATE);
+      const writer = Bun.spawn([
+        "sh",
+        "-c",
+        `i=0; while [ $i -lt 1000 ]; do : > "${dir.path}/$i"; i=$((i+1)); done`,
+      ]);
+      let next = 0;
+      for await (const { name } of inotify) {
+        expect(name).toBe(`${next++}`);
+        if (next === 1000) break;
+      }
+      await writer.exited;
+    },
+    20_000 * slowness,
+  );
 
-  test("a source being closed while its instance is busy disturbs no other", async () => {
-    const writer = Bun.spawn([
-      "sh",
-      "-c",
-      `i=0; while [ $i -lt 500 ]; do : > "${dir.path}/f"; rm "${dir.path}/f"; i=$((i+1)); done`,
-    ]);
-    let rounds = 0;
-    while (writer.exitCode === null) {
-      await using other = new Inotify();
-      const wd = other.watch(dir.path);
-      await other.wait({ timeout: 100 }).catch(() => undefined);
-      if (rounds++ % 2 === 0) other.ignore(wd);
-    }
-    expect(await writer.exited).toBe(0);
-    expect(rounds).toBeGreaterThan(0);
-  }, 20_000);
+  test(
+    "a source being closed while its instance is busy disturbs no other",
+    async () => {
+      const writer = Bun.spawn([
+        "sh",
+        "-c",
+        `i=0; while [ $i -lt 500 ]; do : > "${dir.path}/f"; rm "${dir.path}/f"; i=$((i+1)); done`,
+      ]);
+      let rounds = 0;
+      while (writer.exitCode === null) {
+        await using other = new Inotify();
+        const wd = other.watch(dir.path);
+        await other.wait({ timeout: 100 }).catch(() => undefined);
+        if (rounds++ % 2 === 0) other.ignore(wd);
+      }
+      expect(await writer.exited).toBe(0);
+      expect(rounds).toBeGreaterThan(0);
+    },
+    20_000 * slowness,
+  );
 });
 
 describe("limits", () => {

@@ -12,7 +12,7 @@ import { availableParallelism } from "node:os";
 
 import { poll, Pressure, type PressureEvent } from "bun-butter";
 
-import { can, emulated, kernel } from "../support/capabilities.ts";
+import { can, emulated, kernel, slowness } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 
@@ -146,8 +146,10 @@ describe.skipIf(!triggers)(`new Pressure() (${why})`, () => {
     expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
   });
 
-  test("a dropped one is closed by the collector, with all that it had open", async () => {
-    const { stdout, stderr } = await runScript(`
+  test(
+    "a dropped one is closed by the collector, with all that it had open",
+    async () => {
+      const { stdout, stderr } = await runScript(`
       import { readdirSync } from "node:fs";
       import { Pressure } from "bun-butter";
       const count = () => readdirSync("/proc/self/fd").length;
@@ -155,15 +157,17 @@ describe.skipIf(!triggers)(`new Pressure() (${why})`, () => {
       const before = count();
       (() => { for (let n = 0; n < 20; n++) new Pressure("io", { full: true, stall: 2000 }); })();
       console.log(count() - before > 30);
-      const giveUp = Date.now() + 20_000;
+      const giveUp = Date.now() + ${20_000 * slowness};
       while (count() > before + 10 && Date.now() < giveUp) {
         await new Promise((resolve) => setImmediate(resolve));
         Bun.gc(true);
       }
       console.log(count() <= before + 10);
     `);
-    expect(stdout + stderr).toBe("true\ntrue\n");
-  }, 30_000);
+      expect(stdout + stderr).toBe("true\ntrue\n");
+    },
+    30_000 * slowness,
+  );
 });
 
 describe.skipIf(!triggers)(`when tasks wait for a processor (${why})`, () => {
@@ -194,7 +198,7 @@ describe.skipIf(!triggers)(`when tasks wait for a processor (${why})`, () => {
       // It was that long at least, from one event to the next.
       expect((seen[1]?.total ?? 0) - (seen[0]?.total ?? 0)).toBeGreaterThanOrEqual(50);
     },
-    30_000,
+    30_000 * slowness,
   );
 
   test.concurrent(
@@ -206,7 +210,7 @@ describe.skipIf(!triggers)(`when tasks wait for a processor (${why})`, () => {
       await poll(pressure, "in");
       expect(pressure.readEventsSync()).toHaveLength(1);
     },
-    30_000,
+    30_000 * slowness,
   );
 
   test.skipIf(emulated).concurrent(
@@ -225,7 +229,7 @@ describe.skipIf(!triggers)(`when tasks wait for a processor (${why})`, () => {
       `);
       expect(stdout + stderr).toBe("some\nEAGAIN\n");
     },
-    30_000,
+    30_000 * slowness,
   );
 
   test.skipIf(emulated).concurrent(
@@ -243,7 +247,7 @@ describe.skipIf(!triggers)(`when tasks wait for a processor (${why})`, () => {
       `);
       expect(stdout + stderr).toBe("some\n");
     },
-    30_000,
+    30_000 * slowness,
   );
 });
 
@@ -258,23 +262,27 @@ describe.skipIf(cgroups === undefined)("of a cgroup (needs to make one of versio
     if (existsSync(path)) rmdirSync(path);
   });
 
-  test("only what happens in it counts", async () => {
-    using pressure = new Pressure("cpu", { cgroup: path, stall: 50 });
-    expect(Pressure.read("cpu", { cgroup: path }).some.total).toBe(0);
-    const loops = 2 * availableParallelism();
-    const busy = Array.from({ length: loops }, () =>
-      Bun.spawn(["sh", "-c", "read _; while :; do :; done"], { stdin: "pipe" }),
-    );
-    for (const { pid, stdin } of busy) {
-      writeFileSync(`${path}/cgroup.procs`, `${pid}`);
-      stdin.end();
-    }
-    const event = await pressure.readEvent();
-    for (const loop of busy) loop.kill();
-    await Promise.all(busy.map((loop) => loop.exited));
-    expect(event.total).toBeGreaterThanOrEqual(50);
-    expect(Pressure.read("cpu", { cgroup: path }).some.total).toBeGreaterThanOrEqual(event.total);
-  }, 30_000);
+  test(
+    "only what happens in it counts",
+    async () => {
+      using pressure = new Pressure("cpu", { cgroup: path, stall: 50 });
+      expect(Pressure.read("cpu", { cgroup: path }).some.total).toBe(0);
+      const loops = 2 * availableParallelism();
+      const busy = Array.from({ length: loops }, () =>
+        Bun.spawn(["sh", "-c", "read _; while :; do :; done"], { stdin: "pipe" }),
+      );
+      for (const { pid, stdin } of busy) {
+        writeFileSync(`${path}/cgroup.procs`, `${pid}`);
+        stdin.end();
+      }
+      const event = await pressure.readEvent();
+      for (const loop of busy) loop.kill();
+      await Promise.all(busy.map((loop) => loop.exited));
+      expect(event.total).toBeGreaterThanOrEqual(50);
+      expect(Pressure.read("cpu", { cgroup: path }).some.total).toBeGreaterThanOrEqual(event.total);
+    },
+    30_000 * slowness,
+  );
 
   test("a name that is no text is that of its bytes", () => {
     const name = Buffer.concat([Buffer.from(`${path}/`), Buffer.from([0xff, 0xfe])]);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 
 import { Signalfd } from "bun-butter";
 
-import { can, emulated } from "../support/capabilities.ts";
+import { can, emulated, slowness } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
 import { prelude, script, worker } from "../support/signal-script.ts";
 
@@ -190,8 +190,10 @@ describe("a signal is the process's again", () => {
     },
   );
 
-  test("when two Workers have opened and closed Signalfds at the same time", async () => {
-    const result = await runScript(`${prelude}${worker}
+  test(
+    "when two Workers have opened and closed Signalfds at the same time",
+    async () => {
+      const result = await runScript(`${prelude}${worker}
       const before = actions();
       const body = \`
         postMessage("ready");
@@ -214,8 +216,10 @@ describe("a signal is the process's again", () => {
       print([opened.every((times) => times > 0), Bun.deepEquals(before, actions())]);
       ${terminate}
     `);
-    expect(result).toMatchObject({ stdout: "[true,true]\n", ...terminated });
-  }, 20_000);
+      expect(result).toMatchObject({ stdout: "[true,true]\n", ...terminated });
+    },
+    20_000 * slowness,
+  );
 });
 
 describe("a signal that the process ignores", () => {

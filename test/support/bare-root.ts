@@ -4,7 +4,7 @@ import { basename, dirname } from "node:path";
 
 import { scripts } from "../../package.json" with { type: "json" };
 import { Butter } from "./butter.ts";
-import { can, emulated, isMusl } from "./capabilities.ts";
+import { can, emulated, isMusl, slowness } from "./capabilities.ts";
 import { type ChildResult, run } from "./child.ts";
 import { type TempDir, tempDir } from "./temp.ts";
 
@@ -83,7 +83,7 @@ export class BareRoot implements Disposable {
       "--outfile",
       this.at(name),
     ];
-    const { exitCode, stderr } = await run(cmd, { cwd: top, timeout: 60_000 });
+    const { exitCode, stderr } = await run(cmd, { cwd: top, timeout: 60_000 * slowness });
     if (exitCode !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
   }
 

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { Namespace, spawn, type SpawnMount, type SpawnNamespaceOptions } from "bun-butter";
 import { gethostname, gettid } from "bun-butter/syscalls";
 
-import { can, isMusl, kernel } from "../support/capabilities.ts";
+import { can, isMusl, kernel, slowness } from "../support/capabilities.ts";
 import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
 import { tempDir } from "../support/temp.ts";
@@ -25,7 +25,11 @@ const proc: SpawnMount = { type: "proc", target: "/proc", flags: ["nosuid", "nod
 
 /** What a shell prints there. */
 async function printed(code: string, options: SpawnNamespaceOptions): Promise<string> {
-  const child = spawn(["sh", "-c", code], { ...options, stderr: "pipe", timeout: 20_000 });
+  const child = spawn(["sh", "-c", code], {
+    ...options,
+    stderr: "pipe",
+    timeout: 20_000 * slowness,
+  });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   expect([stderr, await child.exited]).toEqual(["", 0]);
   return stdout;
@@ -356,9 +360,11 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
     ]);
   });
 
-  test("200 of them leave no descriptor, mount or process, whatever the engine compiles meanwhile", async () => {
-    const { stdout, stderr, exitCode } = await runScript(
-      `
+  test(
+    "200 of them leave no descriptor, mount or process, whatever the engine compiles meanwhile",
+    async () => {
+      const { stdout, stderr, exitCode } = await runScript(
+        `
       import { spawn } from "bun-butter";
       import { descriptorCount, descriptorsBackTo } from ${JSON.stringify(new URL("../support/descriptors.ts", import.meta.url).href)};
       import { memoryRoot, whereabouts } from ${JSON.stringify(new URL("../support/whereabouts.ts", import.meta.url).href)};
@@ -376,22 +382,26 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
       console.log(JSON.stringify(whereabouts()) === before, (await descriptorsBackTo(descriptors)) - descriptors);
       console.log(JSON.stringify(readFileSync("/proc/thread-self/children", "utf8")));
     `,
-      // Every function is compiled at once, in another thread.
-      {
-        env: {
-          BUN_JSC_thresholdForJITAfterWarmUp: "2",
-          BUN_JSC_thresholdForOptimizeAfterWarmUp: "2",
+        // Every function is compiled at once, in another thread.
+        {
+          env: {
+            BUN_JSC_thresholdForJITAfterWarmUp: "2",
+            BUN_JSC_thresholdForOptimizeAfterWarmUp: "2",
+          },
         },
-      },
-    );
-    expect([stdout, stderr, exitCode]).toEqual(['true 0\n""\n', "", 0]);
-  }, 30_000);
+      );
+      expect([stdout, stderr, exitCode]).toEqual(['true 0\n""\n', "", 0]);
+    },
+    30_000 * slowness,
+  );
 
-  test("Workers spawn at the same time, and files are read and written meanwhile", async () => {
-    using dir = tempDir();
-    const before = whereabouts();
-    const index = new URL("../../src/index.ts", import.meta.url).href;
-    const code = `
+  test(
+    "Workers spawn at the same time, and files are read and written meanwhile",
+    async () => {
+      using dir = tempDir();
+      const before = whereabouts();
+      const index = new URL("../../src/index.ts", import.meta.url).href;
+      const code = `
       import { spawn } from ${JSON.stringify(index)};
       import { readlinkSync } from "node:fs";
       const look = () => ["mnt", "uts", "pid_for_children"].map((name) => readlinkSync("/proc/thread-self/ns/" + name)).join();
@@ -404,27 +414,29 @@ describe.skipIf(!canLeave)("spawn() in namespaces (CAP_SYS_ADMIN, CAP_SYS_CHROOT
       }
       postMessage([look() === before, names.every(Boolean)]);
     `;
-    const source = join(dir.path, "worker.ts");
-    writeFileSync(source, code);
-    const workers = Array.from({ length: 3 }, async () => {
-      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      const worker = new Worker(source);
-      worker.addEventListener("message", ({ data }) => resolve(data));
-      worker.addEventListener("error", ({ message }) => reject(new Error(message)));
-      return await promise;
-    });
-    for (let count = 0; count < 30; count++) {
-      const path = dir.at(`file-${count}`);
-      const mounts = [{ type: "tmpfs", target: dir.path }];
-      const writing = Bun.write(path, `${count}`);
-      const child = spawn(["ls", dir.path], { namespaces: ["mount", "net"], mounts });
-      await writing;
-      expect(await readFile(path, "utf8")).toBe(`${count}`);
-      expect(await child.stdout.text()).toBe("");
-    }
-    expect(await Promise.all(workers)).toEqual(workers.map(() => [true, true]));
-    expect(whereabouts()).toEqual(before);
-  }, 30_000);
+      const source = join(dir.path, "worker.ts");
+      writeFileSync(source, code);
+      const workers = Array.from({ length: 3 }, async () => {
+        const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+        const worker = new Worker(source);
+        worker.addEventListener("message", ({ data }) => resolve(data));
+        worker.addEventListener("error", ({ message }) => reject(new Error(message)));
+        return await promise;
+      });
+      for (let count = 0; count < 30; count++) {
+        const path = dir.at(`file-${count}`);
+        const mounts = [{ type: "tmpfs", target: dir.path }];
+        const writing = Bun.write(path, `${count}`);
+        const child = spawn(["ls", dir.path], { namespaces: ["mount", "net"], mounts });
+        await writing;
+        expect(await readFile(path, "utf8")).toBe(`${count}`);
+        expect(await child.stdout.text()).toBe("");
+      }
+      expect(await Promise.all(workers)).toEqual(workers.map(() => [true, true]));
+      expect(whereabouts()).toEqual(before);
+    },
+    30_000 * slowness,
+  );
 
   test("its working directory is ours by default, relative ones are below it", async () => {
     using dir = tempDir();
