@@ -103,8 +103,8 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     };
   }
 
-  /** Called before the source is closed, with what was decoded and nobody took. */
-  protected unread(_events: readonly E[]): void {}
+  /** Called before the source is closed, with what was decoded and nobody took, and what a signal closes it with. */
+  protected unread(_events: readonly E[], _reason?: { readonly error: unknown }): void {}
 
   /** Called with events that nobody will look at: those that {@linkcode truncate} drops. */
   protected discard(_events: readonly E[]): void {}
@@ -334,7 +334,7 @@ export abstract class EventSource<E> implements AsyncIterable<E>, Disposable, As
     this.#ignoreSignal?.();
     if (this.closed) return -1;
     this.#aborted = reason;
-    this.unread(this.#intake.takeAll());
+    this.unread(this.#intake.takeAll(), reason);
     const fd = this.#intake.release(reason);
     this.#release();
     if (reason === undefined) this.#controller?.close();

@@ -66,6 +66,8 @@ export class Driver {
   #isHeldUp = false;
   /** Whether functions that ignore may be asked. */
   #isAsking = false;
+  /** What a signal closed the source with. */
+  #reason: { readonly error: unknown } | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** When what is gathered is told. */
   #batchDue: number | undefined;
@@ -143,17 +145,17 @@ export class Driver {
     this.#assertOpen("sync()");
     // A function that ignores may want to know.
     if (this.#isAsking) await new Promise<void>((resolve) => setImmediate(resolve));
-    this.#assertOpen("sync()");
+    this.#assertGoesOn("sync()");
     this.#engine.directories.watches.limits.retry(Infinity);
     // What the kernel tells is told first: what is on the disk is later.
     let isCompared = this.#settings.poll === 0;
     for (;;) {
-      this.#assertOpen("sync()");
+      this.#assertGoesOn("sync()");
       const { events, more, after } = this.receive();
       this.#push(events);
       after?.();
       // A function that ignores may have closed it.
-      this.#assertOpen("sync()");
+      this.#assertGoesOn("sync()");
       const { directories } = this.#engine;
       if (more === false && !isCompared) {
         isCompared = true;
@@ -179,14 +181,15 @@ export class Driver {
   }
 
   /** The source is closed, or was behind our back. */
-  end(): void {
+  end(reason?: { readonly error: unknown }): void {
+    this.#reason = reason;
     this.#made?.engine[Symbol.dispose]();
     this.#pace[Symbol.dispose]();
     clearTimeout(this.#timer);
     clearTimeout(this.#poll);
     this.#timer = this.#poll = undefined;
-    this.#ready.reject(closedError("ready"));
-    this.#indexed.reject(closedError("indexed"));
+    this.#ready.reject(this.#whyClosed("ready"));
+    this.#indexed.reject(this.#whyClosed("indexed"));
   }
 
   get #works(): Works {
@@ -268,6 +271,15 @@ export class Driver {
 
   #assertOpen(by: string): void {
     if (this.#source.closed) throw closedError(by);
+  }
+
+  /** The same of what has begun: it ends as reads that are pending do. */
+  #assertGoesOn(by: string): void {
+    if (this.#source.closed) throw this.#whyClosed(by);
+  }
+
+  #whyClosed(by: string): unknown {
+    return this.#reason === undefined ? closedError(by) : this.#reason.error;
   }
 
   /** What is watched stays as it is while a function is asked what of it is left out. */

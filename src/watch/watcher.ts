@@ -39,7 +39,7 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /**
    * Resolves when everything below the paths is watched, or its error told: all that happens from then on is told. It rejects if the
-   * watcher is closed before.
+   * watcher is closed before, with the reason of the signal if that closes it.
    *
    * Inotify watches each directory: a handful of them is watched when the constructor returns, more when all of them were read. Who
    * has begun to read, and has 16,384 events unread, holds it up. Fanotify needs no directory to be read for that: it is ready when the
@@ -58,7 +58,7 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /**
    * Resolves when every directory below the paths was read, or its error told: from then on {@linkcode Watcher.watched} counts all of it.
-   * It rejects if the watcher is closed before.
+   * It rejects as {@linkcode Watcher.ready} does.
    */
   get indexed(): Promise<void> {
     return this.#driver.indexed;
@@ -101,6 +101,7 @@ export class Watcher extends EventSource<WatchEvent> {
    * takes it then. What left and did not come back is waited for as well. With the option `poll` all is compared with the disk.
    *
    * @throws {ValueError} `EBADF`: closed, or was while waiting.
+   * @throws What `signal` was aborted with meanwhile.
    */
   sync(): Promise<void> {
     return this.#driver.sync();
@@ -124,8 +125,11 @@ export class Watcher extends EventSource<WatchEvent> {
     return [];
   }
 
-  protected override unread(): void {
-    this.#driver.end();
+  protected override unread(
+    _events: readonly WatchEvent[],
+    reason?: { readonly error: unknown },
+  ): void {
+    this.#driver.end(reason);
   }
 }
 

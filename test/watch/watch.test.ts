@@ -7,7 +7,7 @@ import { changesSince, snapshot, watch, type Watcher, type WatchOptions } from "
 
 import { bun, run, runScript } from "../support/child.ts";
 import { descriptorCount, descriptorsBackTo } from "../support/descriptors.ts";
-import { tempDir } from "../support/temp.ts";
+import { memory, tempDir } from "../support/temp.ts";
 import { ways } from "../support/watch.ts";
 
 async function pathsOf(watcher: Watcher): Promise<string[]> {
@@ -219,6 +219,26 @@ test("close() within a function that ignores ends it, whatever was read with it"
   expect(watcher.closed).toBe(true);
   expect(await descriptorsBackTo(before)).toBeLessThanOrEqual(before);
 });
+
+test.each([false, true])(
+  "what waits for a watcher rejects when that is closed, with the reason of a signal if there is one (%p)",
+  async (isAborted) => {
+    using dir = tempDir(memory);
+    // More than is read at once.
+    for (let at = 0; at < 2000; at++) mkdirSync(dir.at(`${at}`));
+    const controller = new AbortController();
+    const { signal } = controller;
+    using watcher = watch(dir.path, { backend: "inotify", signal });
+    const waiting = [watcher.ready, watcher.indexed, watcher.sync(), watcher.readEvent()];
+    const reason = new Error("no longer wanted");
+    if (isAborted) controller.abort(reason);
+    else watcher.close();
+    const why = await Promise.all(waiting.map((promise) => promise.catch((error) => error)));
+    if (isAborted) expect(why).toEqual([reason, reason, reason, reason]);
+    else expect(why.map(({ code }) => code)).toEqual(["EBADF", "EBADF", "EBADF", "EBADF"]);
+    expect(() => watcher.add(dir.path)).toThrow("it is closed");
+  },
+);
 
 test("a watcher that is closed and opened again and again leaves nothing behind", async () => {
   using dir = tempDir();
