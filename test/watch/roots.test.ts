@@ -193,6 +193,37 @@ describe.each(ways)("$backend", (way) => {
     });
   });
 
+  test("a path is told when links on the way that led nowhere lead there", async () => {
+    const before = ({ at }: Place): void => {
+      symlinkSync(at("root/hop"), at("root/link"));
+      symlinkSync("../out/far/away", at("root/hop"));
+    };
+    const paths = ({ at }: Place): string[] => [at("root/link/b/file")];
+    const options = { mustExist: false };
+    await within(way, { before, watch: paths, options }, async (watcher, place) => {
+      const told = "root/link/b/file";
+      mkdirSync(place.at("out/far/away"), { recursive: true });
+      expect(await linesOf(watcher, place)).toEqual([]);
+      mkdirSync(place.at("out/far/away/b"));
+      write(place.at("out/far/away/b/file"));
+      expect((await linesOf(watcher, place))[0]).toBe(`create ${told}`);
+      // What leads there leads nowhere, or elsewhere, and there again.
+      renameSync(place.at("out/far"), place.at("out/further"));
+      expect(await linesOf(watcher, place)).toEqual([`delete ${told}`]);
+      renameSync(place.at("out/further"), place.at("out/far"));
+      expect((await linesOf(watcher, place))[0]).toBe(`create ${told}`);
+      rmSync(place.at("root/link"));
+      symlinkSync("none", place.at("root/link"));
+      expect(await linesOf(watcher, place)).toEqual([`delete ${told}`]);
+      symlinkSync("../out/far/away", place.at("root/none"));
+      expect((await linesOf(watcher, place))[0]).toBe(`create ${told}`);
+      // What was on the way is not any more.
+      mkdirSync(place.at("root/hopping"));
+      write(place.at("out/far/other"));
+      expect(await linesOf(watcher, place)).toEqual([]);
+    });
+  });
+
   test("what is above paths is not watched because they were moved into each other", async () => {
     const before = ({ at }: Place): void => {
       for (const name of ["root/a/x", "root/secret"]) mkdirSync(at(name), { recursive: true });

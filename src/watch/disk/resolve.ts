@@ -13,7 +13,7 @@ import { look } from "./look.ts";
 const SLASH = 0x2f;
 
 /** Links on the way to a path, as many as the kernel follows. */
-const MOST_LINKS = 40;
+export const MOST_LINKS = 40;
 
 /** A directory, and no link to one. */
 const DIRECTORY = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
@@ -69,7 +69,12 @@ function targetOf(path: Buffer): string | undefined {
 
 /** The same of what is no directory. Only a program that has links pays for node:fs. */
 function linkAt(path: Buffer): string | undefined {
-  if (look(path)?.kind !== KIND.SYMLINK || look(path, true) === undefined) return undefined;
+  const isLink = look(path)?.kind === KIND.SYMLINK;
+  return isLink && look(path, true) !== undefined ? readLink(path) : undefined;
+}
+
+/** What a link says, its bytes as text, if it is there still. */
+export function readLink(path: Buffer): string | undefined {
   try {
     return keyOf(builtin("node:fs").readlinkSync(path, "buffer"));
   } catch {

@@ -8,6 +8,7 @@ import { closeQuietly } from "../../events/intake.ts";
 import type { Interest } from "../backend/backend.ts";
 import type { Directories } from "../directories/directories.ts";
 import { changedAt, look } from "../disk/look.ts";
+import { MOST_LINKS, readLink } from "../disk/resolve.ts";
 import { FLAG, KIND, type Node, NONE } from "../tree/node.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "../tree/paths.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -18,6 +19,8 @@ export interface Guarded extends Anchor {
   guards: readonly Guard<this>[];
   /** What is waited for in the last of them. */
   awaited: string;
+  /** What links on the way to it lead through, and they themselves. */
+  passed: readonly Passed<this>[];
 }
 
 /** A directory above roots. */
@@ -25,6 +28,13 @@ export interface Guard<Root> {
   readonly path: string;
   readonly node: Node;
   readonly roots: Set<Root>;
+}
+
+/** Something on the way of a link, or that link. */
+export interface Passed<Root> {
+  /** Of the directory that it is in. */
+  readonly guard: Guard<Root>;
+  readonly name: string;
 }
 
 const SLASH = 0x2f;
@@ -77,10 +87,46 @@ export class Guards<Root extends Guarded> {
     }
     const last = guards.at(-1);
     if (missing !== undefined && last !== undefined) this.watch(last, "names");
-    this.replace(root, guards);
+    // At the start none of those is a link.
+    const isStart = this.#directories.watches.start !== undefined;
+    root.passed = isStart ? [] : this.#passed(root);
+    this.replace(root, root.passed.map(({ guard }) => guard).concat(guards));
     root.awaited = (last && this.after(root, last.node)) ?? keyOf(root.real);
     if (missing === undefined) return true;
     return look(Buffer.from(missing, "latin1"), true)?.kind !== KIND.DIRECTORY;
+  }
+
+  /** Watches what links lead through that are above a root, and where those are, as far as it is there. */
+  #passed({ real }: Root): readonly Passed<Root>[] {
+    const passed: Passed<Root>[] = [];
+    let rest = keyOf(real).split("/").slice(0, -1).toReversed();
+    let dir = "";
+    let links = 0;
+    for (let name = rest.pop(); name !== undefined && links <= MOST_LINKS; name = rest.pop()) {
+      if (name === "" || name === ".") continue;
+      if (name === "..") {
+        dir = dir.slice(0, Math.max(dir.lastIndexOf("/"), 0));
+        continue;
+      }
+      const path = Buffer.from(`${dir}/${name}`, "latin1");
+      let kind = look(path)?.kind;
+      if (links > 0 || kind === KIND.SYMLINK) {
+        const guard = this.#at(dir === "" ? "/" : dir);
+        if (this.watch(guard, "names") === "missing") break;
+        passed.push({ guard, name });
+        // It may have come before that was watched.
+        kind = look(path)?.kind;
+      }
+      const target = kind === KIND.SYMLINK ? readLink(path) : undefined;
+      if (target === undefined) dir = `${dir}/${name}`;
+      else {
+        links++;
+        if (target.startsWith("/")) dir = "";
+        rest = rest.concat(target.split("/").toReversed());
+      }
+      if (kind === undefined) break;
+    }
+    return passed;
   }
 
   /** Replaces the guards of a root. */

@@ -174,6 +174,8 @@ export class Roots {
     const key = keyOf(name.bytes, name.start, name.end);
     let isDirect = false;
     for (const root of this.#guards.of(dir)?.roots ?? []) {
+      if (root.passed.some((one) => one.guard.node === dir && one.name === key))
+        this.#suspects.add(root);
       // What is on the way and could not be passed may be open by now, or another one.
       const mayPass = change === "attributes" || (root.awaited !== key && isArrival(change));
       if (mayPass && root.node === NONE && this.#guards.after(root, dir) === key)
@@ -255,7 +257,8 @@ export class Roots {
   }
 
   #rootOf({ shown, real }: Anchor, since: number): Root {
-    return { shown, real, key: keyOf(real), node: NONE, guards: [], awaited: "", since };
+    const guards = { guards: [], awaited: "", passed: [] };
+    return { shown, real, key: keyOf(real), node: NONE, ...guards, since };
   }
 
   #drop(root: Root): void {
