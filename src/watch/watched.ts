@@ -25,7 +25,7 @@ export interface Watched {
   readonly directories: number;
   /** Entries that are known: files, directories, links. */
   readonly entries: number;
-  /** Directories that could not be opened or watched; an `"error"` event told of them, or of the limit. */
+  /** Directories that could not be opened or watched; an `"error"` event told of them, of the limit, or of the uppermost in what fanotify can't watch. */
   readonly failed: number;
   /**
    * The user's limit of watches: `fs.inotify.max_user_watches`, or `user.max_inotify_watches` of the namespace of users if that is lower, and

@@ -87,3 +87,20 @@ test.skipIf(!canFanotify || !canMount)(
     await expectTold(dir, dir.at("root"), { backend: "fanotify" });
   },
 );
+
+test.skipIf(!canFanotify || !canMount)(
+  "fanotify says once of what is mounted in the tree that it can't watch that, and what can (needs CAP_SYS_ADMIN, Linux 5.17)",
+  async () => {
+    using dir = tempDir(memory);
+    using _over = overlayIn(dir, {});
+    await using watcher = watch(dir.at("root"), { backend: "fanotify" });
+    await watcher.indexed;
+    await watcher.sync();
+    const errors = watcher
+      .readEventsSync()
+      .flatMap((event) => (event.type === "error" ? [event] : []));
+    expect(errors.map(({ path }) => path)).toEqual([dir.at("root/merged")]);
+    expect(errors[0]?.error.message).toContain('take backend: "inotify"');
+    expect(watcher.watched.failed).toBe(3);
+  },
+);

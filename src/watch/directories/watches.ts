@@ -11,7 +11,7 @@ import { O } from "../../syscalls/fd.ts";
 import { inotify_add_watch } from "../../syscalls/inotify.ts";
 import { AT, openat, openat_quietly } from "../../syscalls/open.ts";
 import type { Backend, Interest, Start } from "../backend/backend.ts";
-import { isLimit, withPath } from "../disk/errors.ts";
+import { isLimit, withAdvice, withPath } from "../disk/errors.ts";
 import { look } from "../disk/look.ts";
 import type { Teller } from "../teller/teller.ts";
 import { brief, gettersOf } from "../tree/brief.ts";
@@ -274,7 +274,11 @@ export class Watches {
     const isHidden = error.code === "EACCES" && look(this.#paths.real(node)) === undefined;
     if (isHidden) this.#unreached.add(node);
     else this.#unreached.delete(node);
-    this.#teller.failed(this.#paths.shown(node), this.#tree.kind(node), error);
+    const isUnmarked = error.syscall === "fanotify_mark";
+    // It is in the file system that was told of already.
+    if (isUnmarked && this.#tree.has(this.#tree.parent(node), FLAG.FAILED)) return;
+    const told = isUnmarked ? withAdvice(error, 'take backend: "inotify"') : error;
+    this.#teller.failed(this.#paths.shown(node), this.#tree.kind(node), told);
   }
 
   /** Those that could not be reached and are by now, below a directory whose permissions changed. */

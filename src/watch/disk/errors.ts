@@ -15,9 +15,18 @@ export function isLimit(code: string): boolean {
 
 /** The error of a call by descriptor, which knows no path, with this one; others as they are. */
 export function withPath<E>(error: E, path: string): E {
-  if (!(error instanceof OSError)) return error;
+  return error instanceof OSError ? (copyOf(error, path) as E & OSError) : error;
+}
+
+/** An error that says in addition what to do. */
+export function withAdvice(error: OSError, advice: string): OSError {
+  return copyOf(error, error.path, advice);
+}
+
+function copyOf(error: OSError, path: string | undefined, advice?: string): OSError {
   const { code, errno, syscall, message } = error;
   const [, hint] = message.split(`(${code}): `);
   const Class = error.constructor as OSErrorClass;
-  return new Class(-errno, { syscall, path, hint }) as E & OSError;
+  const all = [hint, advice].filter((one) => one !== undefined).join(": ");
+  return new Class(-errno, { syscall, path, hint: all === "" ? undefined : all });
 }
