@@ -23,7 +23,7 @@ import { Watcher } from "./watcher.ts";
  * changes in /proc and /sys, and of mounts: the option `poll` finds all of it, and `add()` of a path compares that once.
  *
  * With CAP_SYS_ADMIN and Linux 5.17 it is fanotify that tells, if all paths are on file systems that it can name files of: neither
- * most of FUSE, nor subvolumes of btrfs, nor overlays without `nfs_export` are. It tells who it was, this process included, and what
+ * most of FUSE, nor FAT, nor subvolumes of btrfs, nor overlays without `nfs_export` are. It tells who it was, this process included, and what
  * was made and deleted before anybody could look. The same is not told as with inotify; in addition an unmount is not, and on an
  * overlay what is done to its layers. The same directory through another mount counts. File systems that are mounted within the tree
  * are marked as well, and one that can't be is an `"error"` event. `fs.fanotify.max_queued_events` is for all

@@ -35,7 +35,7 @@ const reasons: Partial<Record<ErrnoName, string>> = {
   EPERM: "fanotify needs CAP_SYS_ADMIN",
   EINVAL: "fanotify with names and handles needs Linux 5.17",
   ENOSYS: "this kernel has no fanotify",
-  EOPNOTSUPP: "the file system has no file handles",
+  EOPNOTSUPP: "the file system has no file handles, or none that last",
   ENODEV: "the file system has no fsid, as most that FUSE serves, and tmpfs before Linux 5.13",
   EXDEV: "it is a part of a file system with an fsid of its own, such as a subvolume of btrfs",
 };

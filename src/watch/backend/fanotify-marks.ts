@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { OSError } from "../../errors.ts";
+import { ERRNO, OSError, UnsupportedError } from "../../errors.ts";
 import { closeQuietly } from "../../events/intake.ts";
 import { pathText, pinned } from "../../libc.ts";
 import { FAN, FAN_INIT, FAN_MARK, fanotify_init, fanotify_mark } from "../../syscalls/fanotify.ts";
@@ -20,6 +20,7 @@ import { AT, openat } from "../../syscalls/open.ts";
 import { read_statx, STATX, statx, STATX_SIZE } from "../../syscalls/stat.ts";
 import { fstatfs_fsid } from "../../syscalls/statfs.ts";
 import { withPath } from "../disk/errors.ts";
+import { handlesLast } from "../disk/file-systems.ts";
 import { isMountedBelow } from "../disk/mounted.ts";
 import { openAbsolute } from "../tree/paths.ts";
 import type { Interest } from "./backend.ts";
@@ -201,6 +202,7 @@ export class FanotifyMarks {
   /** Marks a file system, or what is above roots and in another one than they are. */
   #mark(dirfd: number, fsid: string, mount: number, interest: Interest): void {
     if (interest === "tree") {
+      if (!this.#marked.has(fsid) && !handlesLast(dirfd)) throw notLasting();
       fanotify_mark(this.fd, FAN_MARK.ADD | FAN_MARK.FILESYSTEM, this.#mask, dirfd);
       this.isFirst = !this.#marked.has(fsid);
       if (this.isFirst) this.#marked.set(fsid, mount);
@@ -236,6 +238,11 @@ export class FanotifyMarks {
       throw error;
     }
   }
+}
+
+function notLasting(): UnsupportedError {
+  const hint = "the file handles of FAT do not last";
+  return new UnsupportedError(ERRNO.EOPNOTSUPP[0], { syscall: "fanotify_mark", hint });
 }
 
 function fsidOf(key: Uint8Array): Fsid {

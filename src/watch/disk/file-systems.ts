@@ -38,6 +38,14 @@ const exact: ReadonlySet<bigint> = new Set([
   0x58465342n,
 ]);
 
+/** Of FAT: a handle says a number that the kernel makes up anew whenever it has forgotten a directory. */
+const FAT = 0x4d44n;
+
+/** Whether the handles of the file system that an open file is in stand for the same as long as that is there. */
+export function handlesLast(fd: number): boolean {
+  return fstatfs(fd).f_type !== FAT;
+}
+
 /** Whether an open file is in one of them. */
 export function isExact(fd: number): boolean {
   try {
