@@ -178,6 +178,9 @@ function usageError(error: unknown, known: readonly string[]): unknown {
   const code = "code" in error ? error.code : undefined;
   // It says '-n, --count <value>' or '--count'.
   const option = /'(?:-\w, )?(-[^' ]*)/.exec(error.message)?.[1] ?? "the options";
+  // Letters in one word, and then "=": no option is called that.
+  if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION" && option === "-")
+    return new UsageError('Cannot take "=" behind letters: a value follows its letter, as in -n5');
   if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
     const meant = option.startsWith("--") ? nearest(option.slice(2), known) : undefined;
     const hint =

@@ -4,7 +4,7 @@
  * @module
  */
 import { OSError, watch, type Watcher } from "../index.ts";
-import { FileError, openFor } from "./command.ts";
+import { FileError, openFor, UsageError } from "./command.ts";
 import { escape } from "./format.ts";
 import type { WatchCommand } from "./watch-options.ts";
 
@@ -45,6 +45,10 @@ export function openWatcher(options: WatchCommand): Watcher {
       }),
     );
   } catch (error) {
+    if (error instanceof UsageError)
+      throw new UsageError(
+        error.message.replace(/^(Cannot take )(ignore|settle|poll)\b/, "$1--$2"),
+      );
     if (!(error instanceof OSError) || error.syscall !== "watch") throw error;
     const reason = reasons[error.code] ?? error.message;
     throw new FileError(`Cannot watch ${escape(error.path ?? "")}: ${reason}`, { cause: error });

@@ -68,8 +68,8 @@ Options:
       --initial        tell of what is there at the start as made
       --modify         tell of each write, and not only when the writer closes the file
       --atomic         tell of an editor's save by way of another file as one change
-      --settle TIME    tell of a file when it has been left alone for so long: 200ms, 1.5s; or
-                       after ten times that, however busy it is
+      --settle TIME    tell of a file when it has been left alone for so long: 200ms, 1.5s,
+                       or 2, which is seconds; or after ten times that, however busy it is
       --poll TIME      every so often compare all with the disk: for network and shared file
                        systems, of which the kernel does not tell all: 2s
       --busy-poll TIME look for so long after an event without sleeping, which takes a processor:

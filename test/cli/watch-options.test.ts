@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 
 import { UsageError } from "../../src/cli/command.ts";
+import { openWatcher } from "../../src/cli/watch-open.ts";
 import { watchOptions } from "../../src/cli/watch-options.ts";
 
 test("watchOptions() of a path alone is everything below it, every event, and no end", () => {
@@ -118,10 +119,21 @@ test.each([
   [["--initial", "--since", "f"], /^Cannot take --initial and --since together: /],
   [["--once", "--snapshot", "f"], /^Cannot take --snapshot with --count or --once: /],
   [["--now"], /^Cannot take --now: without --initial, --since or --snapshot /],
+  [["-q=1", "src"], 'Cannot take "=" behind letters: a value follows its letter, as in -n5'],
   [["--frobnicate"], /^Cannot take --frobnicate: there is no such option \(what begins with "-" /],
 ] as const)("watchOptions(%j) says what is wrong", (args, message) => {
   const parse = () => watchOptions(args.length === 0 ? [] : ["w", ...args]);
   expect(parse).toThrow(UsageError);
   if (typeof message === "string") expect(parse).toThrow(new UsageError(message));
   else expect(parse).toThrow(message);
+});
+
+test.each([
+  [["--ignore={a", "."], 'Cannot take --ignore: "{a" does not end its "{"'],
+  [["--settle=99999d", "."], "Cannot take --settle: 8639913600000 is not between"],
+])("openWatcher() of %j names the option as it was given", (args, message) => {
+  const options = watchOptions(args);
+  if (options === undefined) throw new Error("it asks for help");
+  expect(() => openWatcher(options)).toThrow(message);
+  expect(() => openWatcher(options)).toThrow(UsageError);
 });
