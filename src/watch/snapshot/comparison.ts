@@ -166,21 +166,27 @@ export class Comparison {
   /** @returns What is to be looked for in what is gone, before that is looked into. */
   *#arriveAll(): Generator<void, Come[], void> {
     const rest: Come[] = [];
-    // What comes grows while it is looked through.
-    for (const come of this.#come) {
-      if (this.#isStep()) yield;
-      const { tree, path } = come;
-      const gone = this.#take(tree);
-      if (gone !== undefined) {
-        this.#rename(gone, come);
-        if (tree.stat[0] === "directory") yield* this.#compareEntries(path, gone.tree, tree);
-      } else if (this.#isDeep) {
-        this.#tell("create", path, tree.stat[0]);
-        yield* this.#comeWith(come);
-      } else rest.push(come);
-    }
+    const others: Come[] = [];
+    // What comes grows while it is looked through. What a directory takes with it stays what it was, and a further name of that is new.
+    for (const come of this.#come)
+      if (come.tree.stat[0] === "directory") yield* this.#arrive(come, rest);
+      else others.push(come);
+    for (const come of others) yield* this.#arrive(come, rest);
     this.#come = [];
     return rest;
+  }
+
+  *#arrive(come: Come, rest: Come[]): Generator<void, void, void> {
+    if (this.#isStep()) yield;
+    const { tree, path } = come;
+    const gone = this.#take(tree);
+    if (gone !== undefined) {
+      this.#rename(gone, come);
+      if (tree.stat[0] === "directory") yield* this.#compareEntries(path, gone.tree, tree);
+    } else if (this.#isDeep) {
+      this.#tell("create", path, tree.stat[0]);
+      yield* this.#comeWith(come);
+    } else rest.push(come);
   }
 
   /** What is in what came, came as well. */
