@@ -520,7 +520,7 @@ describe("Inotify", () => {
       const writer = Bun.spawn([
         "sh",
         "-c",
-        `i=0; while [ $i -lt 500 ]; do : > "${dir.path}/f"; rm "${dir.path}/f"; i=$((i+1)); done`,
+        `i=0; while [ $i -lt ${Math.ceil(500 / slowness)} ]; do : > "${dir.path}/f"; rm "${dir.path}/f"; i=$((i+1)); done`,
       ]);
       let rounds = 0;
       while (writer.exitCode === null) {
