@@ -60,6 +60,11 @@ export function beforeHandingOut(act: () => void): Disposable {
   );
 }
 
+/** Calls `act` before each directory is opened to be read, with the reason. */
+export function beforeOpening(act: (mode: Scan["mode"]) => void): Disposable {
+  return undone([before(Reading.prototype, "open", ((scan: Scan) => act(scan.mode)) as Method)]);
+}
+
 /** Calls `act` before the next directory is opened to be read for that reason, and `later` when it was read. */
 export function aroundReading(mode: Scan["mode"], act: () => void, later: () => void): Disposable {
   let wanted: Scan | undefined;

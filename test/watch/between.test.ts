@@ -4,7 +4,7 @@ import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 
 import { watch } from "bun-butter";
 
-import { aroundReading, beforeAdding, between } from "../support/between.ts";
+import { aroundReading, beforeAdding, beforeOpening, between } from "../support/between.ts";
 import { exchange } from "../support/exchange.ts";
 import { parallel } from "../support/parallel.ts";
 import { amid, right, seeds } from "../support/replay.ts";
@@ -363,6 +363,40 @@ describe.each(ways)(
       expect(listed(model.entries)).toEqual(listed(treeOf(above)));
       expect(model.wrong.filter((text) => text !== `create ${above} in nothing`)).toEqual([]);
     });
+  },
+);
+
+test.each(ways)(
+  "a directory is found although one above it was renamed each time that it was looked for, however often ($backend)",
+  async ({ backend, base }) => {
+    using dir = tempDir(base);
+    for (const name of ["root/a", "outside/in/x"]) mkdirSync(dir.at(name), { recursive: true });
+    await using watcher = watch(dir.at("root"), { backend, initial: true });
+    await watcher.ready;
+    const model = new Model();
+    model.apply(watcher.readEventsSync());
+    let [here, there] = [dir.at("root/a"), dir.at("root/b")];
+    let renames = 0;
+    const rename = (): void => {
+      renameSync(here, there);
+      [here, there] = [there, here];
+      renames++;
+    };
+    renameSync(dir.at("outside/in"), dir.at("root/a/in"));
+    rename();
+    {
+      using _ = beforeOpening((mode) => {
+        if (mode === "new") rename();
+      });
+      // More often than anybody looks for what is not renamed.
+      for (let reads = 0; reads < 100; reads++) model.apply(watcher.readEventsSync());
+    }
+    expect(renames).toBeGreaterThan(40);
+    await watcher.sync();
+    writeFileSync(`${here}/in/x/file`, "");
+    await watcher.sync();
+    model.apply(watcher.readEventsSync());
+    expect([model.wrong, listed(model.entries)]).toEqual([[], listed(treeOf(dir.at("root")))]);
   },
 );
 

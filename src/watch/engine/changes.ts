@@ -236,7 +236,10 @@ export class Changes {
     this.#paths.release(node);
     this.#tree.move(node, dir, name);
     this.#roots.arrived(dir, name, node);
-    if (isDirectory) this.#hindsight.renamed(node);
+    if (isDirectory) {
+      this.#hindsight.renamed(node);
+      this.#doubts.renamed(node);
+    }
     const now = look(this.#paths.real(node));
     if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
       if (now.kind !== this.#tree.kind(node)) this.#teller.becoming(node);

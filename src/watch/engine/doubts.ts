@@ -19,7 +19,7 @@ import type { Roots } from "./roots.ts";
 /** How often what waits is looked at if nothing happens: twice, and as often for what that brings. */
 const MOST_ATTEMPTS = 6;
 
-/** How often a directory is entered again that is not where it is said to be, though nothing is left to read: somebody may rename it again and again. */
+/** How often a directory is entered again that is not where it is said to be, though nothing is left to read, and nothing above it is renamed. */
 const MOST_MISSED = 32;
 
 /** How often a name has to stand for the same other entry, if there is more to be read each time, until nothing else is expected to tell of that. */
@@ -50,8 +50,10 @@ export class Doubts {
   readonly #past: Past | undefined;
   /** Not watched any more, for a reason that is looked for when all events are read. */
   readonly #suspects = new Set<Node>();
-  /** How often directories could not be entered since all could, because they are not where they are said to be. */
+  /** How often directories could not be entered since all could, or since something above them was renamed, because they are not where they are said to be. */
   readonly #missed = new Map<Node, number>();
+  /** Directories that were renamed since that was counted: what is below one was somewhere else when it was looked for. */
+  readonly #renamed = new Set<Node>();
   /** Names to be looked at when nothing is left to read, by their directories. */
   readonly #names = new Map<Node, NameSet>();
   /** Such names that stood for something else than what is known, which may be told later. */
@@ -103,10 +105,16 @@ export class Doubts {
     this.#suspects.add(node);
   }
 
+  /** A directory was renamed. */
+  renamed(node: Node): void {
+    if (this.#missed.size > 0) this.#renamed.add(node);
+  }
+
   /** An entry is gone. */
   forget(node: Node): void {
     this.#suspects.delete(node);
     this.#missed.delete(node);
+    this.#renamed.delete(node);
     this.#names.delete(node);
     this.#elsewhere.delete(node);
     if (this.#current?.dir === node) this.#current = undefined;
@@ -151,12 +159,14 @@ export class Doubts {
       lost.delete(node);
       const times = (this.#missed.get(node) ?? 0) + 1;
       // Nothing leads there any more, such as to what was unmounted: only `add()` finds what is in its place.
-      if (times > MOST_MISSED) continue;
-      this.#missed.set(node, times);
+      const isOften = times > MOST_MISSED;
+      if (isOften && !this.#tree.isWithinAny(node, this.#renamed)) continue;
+      this.#missed.set(node, isOften ? 1 : times);
       this.#directories.enter(node, "new", loud);
       // It is not renamed: nobody told that it is gone.
       if (times > 1) this.questionPlace(node);
     }
+    if (this.#renamed.size > 0) this.#renamed.clear();
   }
 
   /** @returns Whether the time was not up before all were looked at. Some are asked again, the next time. */

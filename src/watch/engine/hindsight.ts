@@ -7,7 +7,7 @@
 import type { Directories } from "../directories/directories.ts";
 import { type Look, look } from "../disk/look.ts";
 import type { Teller } from "../teller/teller.ts";
-import { KIND, type Node, NONE } from "../tree/node.ts";
+import { KIND, type Node } from "../tree/node.ts";
 import type { Paths } from "../tree/paths.ts";
 import type { Tree } from "../tree/tree.ts";
 
@@ -143,15 +143,9 @@ export class Hindsight {
     if (this.#renamed.size === 0) return;
     for (const nodes of [before, opened])
       for (const node of nodes)
-        if (this.#tree.handle(node) !== 0 && this.#isBelowRenamed(node))
+        if (this.#tree.handle(node) !== 0 && this.#tree.isWithinAny(node, this.#renamed))
           this.#directories.enter(node, "check", true);
     this.#renamed.clear();
-  }
-
-  #isBelowRenamed(node: Node): boolean {
-    let at = node;
-    while (at !== NONE && !this.#renamed.has(at)) at = this.#tree.parent(at);
-    return at !== NONE;
   }
 
   /** Looks again, when paths are what they are said to be. @returns Whether it is there. */

@@ -382,6 +382,13 @@ export class Tree {
     return at === above;
   }
 
+  /** The same of any of several. */
+  isWithinAny(node: Node, above: ReadonlySet<Node>): boolean {
+    let at = node;
+    while (at !== NONE && !above.has(at)) at = this.parent(at);
+    return at !== NONE;
+  }
+
   #renew(node: Node): void {
     this.#renewals++;
     if (this.kind(node) !== KIND.FILE || this.firstNumbered(node) !== NONE) this.#places++;
