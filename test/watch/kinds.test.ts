@@ -1,9 +1,54 @@
-/** File systems that do not tell with a name what it is. */
+/** What entries are told to be, where neither names nor events say it. */
 import { expect, test } from "bun:test";
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+
+import { watch } from "bun-butter";
 
 import { inMounts } from "../support/mounts.ts";
 import { canLoop } from "../support/namespace.ts";
-import { ways } from "../support/watch.ts";
+import { memory, tempDir } from "../support/temp.ts";
+import { canFanotify, ways } from "../support/watch.ts";
+
+test.skipIf(!canFanotify).each([true, false])(
+  "fanotify's events tell what an entry is by its handle, where its name is another's or nothing's by then (initial: %p)",
+  async (initial) => {
+    using dir = tempDir(memory);
+    for (const name of ["a", "b"]) mkdirSync(dir.at("root", name), { recursive: true });
+    await using watcher = watch(dir.at("root"), { backend: "fanotify", initial });
+    await watcher.indexed;
+    await watcher.sync();
+    watcher.readEventsSync();
+    const at = (name: string): string => dir.at("root", name);
+    // A link has the name of what was a file.
+    writeFileSync(at("a/draft"), "");
+    renameSync(at("a/draft"), at("a/file"));
+    symlinkSync("x", at("a/draft"));
+    // Nothing has it.
+    symlinkSync("x", at("b/draft"));
+    renameSync(at("b/draft"), at("b/link"));
+    writeFileSync(at("b/draft"), "");
+    rmSync(at("b/draft"));
+    mkdirSync(at("b/draft"));
+    renameSync(at("b"), at("c"));
+    await watcher.sync();
+    const lines = watcher
+      .readEventsSync()
+      .map((event) => `${event.type} ${event.kind} ${event.path.slice(dir.at("root").length + 1)}`);
+    expect(lines).toEqual([
+      "create file a/draft",
+      "change file a/draft",
+      "rename file a/file",
+      "create symlink a/draft",
+      "create symlink b/draft",
+      "rename symlink b/link",
+      "create file b/draft",
+      "change file b/draft",
+      "delete file b/draft",
+      "create directory b/draft",
+      "rename directory c",
+    ]);
+  },
+);
 
 test.skipIf(!canLoop).each(ways)(
   "what entries are is looked for where names do not tell it ($backend; needs mkfs.ext4 and loop devices)",

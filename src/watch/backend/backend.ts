@@ -6,6 +6,7 @@
  */
 import type { OSError } from "../../errors.ts";
 import type { Pinned, PinnedString } from "../../libc.ts";
+import type { Look } from "../disk/look.ts";
 import type { NameBytes } from "../tree/node.ts";
 
 /** What happened to an entry of a watched directory. */
@@ -38,6 +39,11 @@ export interface RawEvent {
   readonly next: "delete" | "written" | undefined;
   /** Valid for the call alone. */
   readonly name: NameBytes;
+  /**
+   * Looks at the entry itself, if the backend can and something else is at the path, or nothing. `undefined` if the entry is there, or is gone, or
+   * out of reach. Valid for the call alone.
+   */
+  readonly look: ((path: string | Uint8Array) => Look | undefined) | undefined;
   /** Who did it, if that is known. */
   readonly pid: number | undefined;
 }

@@ -21,6 +21,7 @@ import { read_statx, STATX, statx, STATX_SIZE } from "../../syscalls/stat.ts";
 import { fstatfs_fsid } from "../../syscalls/statfs.ts";
 import { withPath } from "../disk/errors.ts";
 import { handlesLast } from "../disk/file-systems.ts";
+import { type Look, lookAt } from "../disk/look.ts";
 import { isMountedBelow } from "../disk/mounted.ts";
 import { openAbsolute } from "../tree/paths.ts";
 import type { Interest } from "./backend.ts";
@@ -147,7 +148,7 @@ export class FanotifyMarks {
     return this.#key;
   }
 
-  /** Opens a directory by what events call it, as a path. -1 if it was deleted, `undefined` if it is out of reach. */
+  /** Opens what events call so, as a path. -1 if it was deleted, `undefined` if it is out of reach. */
   open(key: Uint8Array): number | undefined {
     const root = this.#mountOf(fsidOf(key).join());
     if (root === -1) return undefined;
@@ -165,6 +166,29 @@ export class FanotifyMarks {
     } finally {
       if (!isThere) closeQuietly(fd);
       closeQuietly(root);
+    }
+  }
+
+  /** Whether what is at a path is what events call so. */
+  leadsTo(path: string | Uint8Array, key: Uint8Array): boolean {
+    const flags = this.#flags & AT_HANDLE.FID;
+    try {
+      const length = name_to_handle_at_into(AT.FDCWD, path, flags, this.#handle, this.#mount);
+      return Buffer.compare(this.#handle.subarray(0, length), key.subarray(FSID_SIZE)) === 0;
+    } catch (error) {
+      if (error instanceof OSError) return false;
+      throw error;
+    }
+  }
+
+  /** Looks at what events call so. `undefined` if it was deleted, or is out of reach. */
+  look(key: Uint8Array): Look | undefined {
+    const fd = this.open(key) ?? -1;
+    if (fd === -1) return undefined;
+    try {
+      return lookAt(fd);
+    } finally {
+      closeQuietly(fd);
     }
   }
 

@@ -90,6 +90,7 @@ export class InotifyBackend implements Backend {
     child: 0,
     next: undefined as RawEvent["next"],
     name: { bytes: new Uint8Array(0), start: 0, end: 0 },
+    look: undefined,
     pid: undefined,
   };
   /** Removed by us, with an `IGNORED` event to come: what comes before that is of the removed watch, whoever has its number by now. */

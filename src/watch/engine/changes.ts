@@ -113,8 +113,7 @@ export class Changes {
    */
   make(
     dir: Node,
-    name: NameBytes,
-    isDirectory: boolean,
+    { name, isDirectory, look: itself }: Pick<RawEvent, "name" | "isDirectory" | "look">,
     loud: boolean = true,
     child: number = 0,
     next?: RawEvent["next"],
@@ -123,7 +122,7 @@ export class Changes {
     const node = this.#directories.make(dir, name, kind, 0);
     if (next === "written") this.#hindsight.postpone(node);
     else if (child === 0 && next === undefined) {
-      const now = look(this.#paths.place(node));
+      const now = whatIs(this.#paths.place(node), isDirectory, itself);
       if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
         this.#tree.setKind(node, now.kind);
         this.#tree.setIno(node, now.ino);
@@ -160,14 +159,15 @@ export class Changes {
     }
   }
 
-  #created(dir: Node, { name, isDirectory, child, next }: RawEvent): void {
+  #created(dir: Node, event: RawEvent): void {
+    const { name, isDirectory, child, next } = event;
     let known = this.#known(dir, name, isDirectory);
     if (known !== NONE && this.#isWatchedByOther(known, child)) {
       this.#directories.drop(known, true);
       known = NONE;
     }
     if (known === NONE) {
-      this.make(dir, name, isDirectory, true, child, next);
+      this.make(dir, event, true, child, next);
       return;
     }
     // A scan has met it.
@@ -206,7 +206,7 @@ export class Changes {
       this.vacate(dir, name);
       if (this.#moves.size > 0 && this.#directories.mayReturn)
         this.#returned(dir, name, isDirectory);
-      return this.#arrived(dir, name, isDirectory, child);
+      return this.#arrived(dir, event);
     }
     const { node, deferred } = held;
     if (this.#tree.isAt(node, dir, name)) {
@@ -240,7 +240,7 @@ export class Changes {
       this.#hindsight.renamed(node);
       this.#doubts.renamed(node);
     }
-    const now = look(this.#paths.real(node));
+    const now = whatIs(this.#paths.real(node), isDirectory, event.look);
     if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory) {
       if (now.kind !== this.#tree.kind(node)) this.#teller.becoming(node);
       this.#tree.setKind(node, now.kind);
@@ -298,17 +298,18 @@ export class Changes {
   }
 
   /** Something came from outside. */
-  #arrived(dir: Node, name: NameBytes, isDirectory: boolean, child: number): void {
+  #arrived(dir: Node, event: RawEvent): void {
+    const { name, isDirectory, child } = event;
     const known = this.#known(dir, name, isDirectory);
     // Two that came one after the other may be told of as one.
-    if (known === NONE) return this.#moves.replaced(this.#makeCome(dir, name, isDirectory, child));
+    if (known === NONE) return this.#moves.replaced(this.#makeCome(dir, event));
     const now = look(this.#paths.real(known));
     const isBefore = this.#wasThere(known);
     const isOther = now?.kind === KIND.DIRECTORY && !this.#maySame(now.ino, known);
     const isNew = isBefore && this.#tree.handle(known) !== child;
     if (isDirectory && (isNew || isOther || this.#isWatchedByOther(known, child))) {
       this.#directories.drop(known, true);
-      return this.#moves.replaced(this.#makeCome(dir, name, true, child));
+      return this.#moves.replaced(this.#makeCome(dir, event));
     }
     const isSame = !isBefore && this.#isMet(dir) && this.#isWhatCame(known, now);
     if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory)
@@ -339,9 +340,9 @@ export class Changes {
   }
 
   /** Adds what came from outside. */
-  #makeCome(dir: Node, name: NameBytes, isDirectory: boolean, child: number): Node {
-    const node = this.make(dir, name, isDirectory);
-    this.#identify(node, child);
+  #makeCome(dir: Node, event: RawEvent): Node {
+    const node = this.make(dir, event);
+    this.#identify(node, event.child);
     return node;
   }
 
@@ -353,13 +354,14 @@ export class Changes {
     else if (!this.#tree.has(node, FLAG.ANCHOR | FLAG.GUARD)) this.#directories.adopt(node, child);
   }
 
-  #changed(dir: Node, { change, name }: RawEvent): void {
+  #changed(dir: Node, event: RawEvent): void {
+    const { change, name } = event;
     let node = this.#tree.find(dir, name);
     if (node === NONE) {
       // Deleted meanwhile, or not yet met by a scan that is under way.
       const isLoud = this.#directories.meets(dir);
       if (isLoud === undefined || look(this.#paths.real(dir, name)) === undefined) return;
-      node = this.make(dir, name, false, isLoud);
+      node = this.make(dir, { name, isDirectory: false, look: event.look }, isLoud);
     }
     this.tellChange(change, node);
   }
@@ -430,6 +432,20 @@ export class Changes {
     const held = this.#takeHeld(dir, event);
     if (held !== undefined) this.#directories.depart(held.node, true, event.child);
   }
+}
+
+/**
+ * What an entry is that an event is about. What has its name by now may be another one: not if that is a file, as most are.
+ *
+ * @param itself Looks at the entry itself, if it is not at the path.
+ */
+function whatIs(
+  path: string | Uint8Array,
+  isDirectory: boolean,
+  itself: RawEvent["look"],
+): Look | undefined {
+  const now = look(path);
+  return isDirectory || now?.kind === KIND.FILE ? now : (itself?.(path) ?? now);
 }
 
 /** The halves of one event follow each other: wherever the first one was, it waits for this. */

@@ -141,7 +141,8 @@ export class Moves {
     const name = copyOf(event.name);
     for (const all of this.#held.values())
       for (const held of all)
-        if (held.node === top) held.deferred.push({ dir, event: { ...event, name } });
+        if (held.node === top)
+          held.deferred.push({ dir, event: { ...event, name, look: undefined } });
     return true;
   }
 
