@@ -91,6 +91,8 @@ export class Reading implements Reader, Disposable {
     this.#maySweep = links === undefined && !ignore.active && times === undefined;
     brief(
       this.open,
+      this.#watch,
+      this.#bind,
       this.sweep,
       this.take,
       this.found,
@@ -143,76 +145,13 @@ export class Reading implements Reader, Disposable {
 
   open(scan: Scan): number {
     const { node } = scan;
-    // A root shows whether the file system is still the one that is watched.
-    const mayBeStill = scan.mode === "repair" && !this.#tree.has(node, FLAG.ANCHOR);
-    const isSimple = !this.#ignore.active && this.#times === undefined;
-    if (mayBeStill && isSimple) {
-      if (this.#repair(scan)) return -1;
-      // It was renamed, perhaps, and what was read of what is below it is of others.
-      if (this.#watches.trust.since !== Infinity) scan.mode = "compare";
-    }
+    if (scan.mode === "repair" && this.#isRepaired(scan)) return -1;
     if (this.isCertain(node)) return this.#openExact(scan);
-    const isUntried = scan.mode === "new" && node !== this.#refused;
-    this.#refused = NONE;
-    const watched = isUntried ? this.#watches.watchNew(node) : this.#watches.watch(node, "tree");
-    const { fd, handle } = watched;
-    const isFirst = this.#backend.isFirst === true;
-    const unread = fd === -1 ? undefined : this.#rules.load(node, fd);
-    const error = watched.error ?? unread;
-    if (error !== undefined) this.#watches.fail(node, error, fd !== -1, scan.loud);
-    else {
-      const since = this.#watches.recover(node);
-      // Nobody told what happened in it meanwhile, whatever it is entered for.
-      if (since !== Infinity) scan.mode = "compare";
-      scan.since = Math.min(scan.since, since);
-    }
+    const { fd, handle, unread } = this.#watch(scan);
     if (fd === -1) return -1;
-    if (handle !== 0) {
-      const { length } = this.#links === undefined ? [] : this.#watches.handles.of(handle);
-      if (this.#tree.handle(node) !== handle && this.#links?.admitsPath(node, length) === false) {
-        close(fd);
-        return -1;
-      }
-      const known = this.#tree.handle(node);
-      if (this.#isLater(scan, fd, handle)) {
-        close(fd);
-        if (this.#watches.handles.of(handle).length === 0) this.#backend.unwatch(handle);
-        const isEntered = known !== 0 && scan.mode !== "new";
-        if (!isEntered) this.#directories.lost.set(node, scan.loud);
-        else this.#directories.onDoubt(node);
-        return -1;
-      }
-      const isQuiet = this.#directories.isEarly && !scan.loud;
-      if (isQuiet && known !== 0 && known !== handle) {
-        // Of a root nobody else tells.
-        close(fd);
-        this.#succeed(node);
-        return -1;
-      }
-      if (isQuiet && known === 0 && this.#watches.inTree(handle).length > 0) {
-        // It left and another one came, and neither is told yet.
-        this.#directories.lost.set(node, false);
-        close(fd);
-        return -1;
-      }
-      const { since } = this.#watches.trust;
-      const wasAnother = known !== 0 && known !== handle;
-      const bound = this.#watches.bind(node, handle);
-      // It may be what it was, and what was read be of another one.
-      const isSame = bound === "same" && scan.mode === "check" && since === Infinity;
-      if (wasAnother) scan.since = Math.min(scan.since, since);
-      if (bound === "loop") this.#directories.leave(node);
-      if (bound === "loop" || isSame) {
-        close(fd);
-        return -1;
-      }
-      // It is another one, or was mounted again: of what is below it nothing is known to be watched.
-      if (bound === "new" && scan.mode === "repair") scan.mode = "compare";
-      // What is known to be in it may have been in another one.
-      if (bound === "new" && scan.mode === "new" && this.#tree.first(node) !== NONE)
-        scan.mode = "check";
-      if (bound === "new") this.#directories.onOpen(node);
-      if (isQuiet && isFirst && scan.mode === "new") this.#cameLater(node);
+    if (handle !== 0 && !this.#bind(scan, fd, handle)) {
+      close(fd);
+      return -1;
     }
     if (this.#ignore.readsFiles) this.#directories.onRules(node, scan.loud || scan.mode !== "new");
     // What of it is left out is not known: it is tried again.
@@ -222,6 +161,82 @@ export class Reading implements Reader, Disposable {
     }
     this.#expect(scan);
     return fd;
+  }
+
+  /** Whether a directory is the same as before events were lost, so that it need not be read. */
+  #isRepaired(scan: Scan): boolean {
+    // A root shows whether the file system is still the one that is watched.
+    const mayBeStill = !this.#tree.has(scan.node, FLAG.ANCHOR);
+    if (!mayBeStill || this.#ignore.active || this.#times !== undefined) return false;
+    if (this.#repair(scan)) return true;
+    // It was renamed, perhaps, and what was read of what is below it is of others.
+    if (this.#watches.trust.since !== Infinity) scan.mode = "compare";
+    return false;
+  }
+
+  /** Opens what is at the path of a directory, watches it, and reads its rules. @returns Also why those can't be read. */
+  #watch(scan: Scan): { fd: number; handle: number; unread: unknown } {
+    const { node } = scan;
+    const isUntried = scan.mode === "new" && node !== this.#refused;
+    this.#refused = NONE;
+    const watched = isUntried ? this.#watches.watchNew(node) : this.#watches.watch(node, "tree");
+    const { fd, handle } = watched;
+    const unread = fd === -1 ? undefined : this.#rules.load(node, fd);
+    const error = watched.error ?? unread;
+    if (error !== undefined) this.#watches.fail(node, error, fd !== -1, scan.loud);
+    else {
+      const since = this.#watches.recover(node);
+      // Nobody told what happened in it meanwhile, whatever it is entered for.
+      if (since !== Infinity) scan.mode = "compare";
+      scan.since = Math.min(scan.since, since);
+    }
+    return { fd, handle, unread };
+  }
+
+  /** Lets a directory be what was opened at its path. @returns Whether that is so, and it is to be read. */
+  #bind(scan: Scan, fd: number, handle: number): boolean {
+    const { node } = scan;
+    const isFirst = this.#backend.isFirst === true;
+    const known = this.#tree.handle(node);
+    const { length } = this.#links === undefined ? [] : this.#watches.handles.of(handle);
+    if (known !== handle && this.#links?.admitsPath(node, length) === false) return false;
+    if (this.#isLater(scan, fd, handle)) {
+      if (this.#watches.handles.of(handle).length === 0) this.#backend.unwatch(handle);
+      const isEntered = known !== 0 && scan.mode !== "new";
+      if (!isEntered) this.#directories.lost.set(node, scan.loud);
+      else this.#directories.onDoubt(node);
+      return false;
+    }
+    const isQuiet = this.#directories.isEarly && !scan.loud;
+    if (isQuiet && this.#isUntold(scan, handle)) return false;
+    const { since } = this.#watches.trust;
+    const wasAnother = known !== 0 && known !== handle;
+    const bound = this.#watches.bind(node, handle);
+    // It may be what it was, and what was read be of another one.
+    const isSame = bound === "same" && scan.mode === "check" && since === Infinity;
+    if (wasAnother) scan.since = Math.min(scan.since, since);
+    if (bound === "loop") this.#directories.leave(node);
+    if (bound === "loop" || isSame) return false;
+    // It is another one, or was mounted again: of what is below it nothing is known to be watched.
+    if (bound === "new" && scan.mode === "repair") scan.mode = "compare";
+    // What is known to be in it may have been in another one.
+    if (bound === "new" && scan.mode === "new" && this.#tree.first(node) !== NONE)
+      scan.mode = "check";
+    if (bound === "new") this.#directories.onOpen(node);
+    if (isQuiet && isFirst && scan.mode === "new") this.#cameLater(node);
+    return true;
+  }
+
+  /** Whether what was opened before anything is told is another one than what is told of then. */
+  #isUntold({ node }: Scan, handle: number): boolean {
+    const known = this.#tree.handle(node);
+    if (known === handle) return false;
+    // Of a root nobody else tells.
+    if (known !== 0) this.#succeed(node);
+    else if (this.#watches.inTree(handle).length === 0) return false;
+    // It left and another one came, and neither is told yet.
+    else this.#directories.lost.set(node, false);
+    return true;
   }
 
   /** Whether a path led to what is told later. If events were lost that may never be told. */
