@@ -1,6 +1,6 @@
 /** What comes from outside to names of a tree that was read a moment ago, while events of before that are still to be told. */
 import { describe, expect, test } from "bun:test";
-import { linkSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 
 import { watch, type WatchOptions } from "bun-butter";
 
@@ -172,4 +172,29 @@ describe.each(ways)("$backend tells exactly of", ({ backend, base }) => {
       expect(creates.length).toBe(option.initial === true ? 1 : 0);
     });
   });
+});
+
+test("a rename stays one when another name of the file is met between its halves (inotify)", async () => {
+  // One of these amounts lets a read end between them.
+  for (let amount = 500; amount < 516; amount++) {
+    using dir = tempDir();
+    mkdirSync(dir.at("root"));
+    for (const name of ["file", "a", "b"]) writeFileSync(dir.at("root", name), "");
+    // New directories are not entered before what is told of them.
+    await using watcher = watch(dir.at("root"), { backend: "inotify", gitignore: true });
+    await watcher.ready;
+    for (let at = 0; at < amount; at++) chmodSync(dir.at("root", at % 2 === 0 ? "a" : "b"), 0o600);
+    mkdirSync(dir.at("root/new"));
+    linkSync(dir.at("root/file"), dir.at("root/new/link"));
+    renameSync(dir.at("root/file"), dir.at("root/moved"));
+    await watcher.sync();
+    const told = watcher
+      .readEventsSync()
+      .filter(({ type }) => type !== "attributes")
+      .map((event) => line(event, dir.at("root")));
+    expect([amount, told.toSorted()]).toEqual([
+      amount,
+      ["create new/", "create new/link", "rename file moved"],
+    ]);
+  }
 });

@@ -6,7 +6,7 @@
 import type { RawEvent } from "../backend/backend.ts";
 import type { Directories } from "../directories/directories.ts";
 import type { ScanMode } from "../directories/scanner.ts";
-import { type Look, look } from "../disk/look.ts";
+import { type Look, look, statsOf } from "../disk/look.ts";
 import type { Teller } from "../teller/teller.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import type { Paths } from "../tree/paths.ts";
@@ -100,9 +100,17 @@ export class Changes {
   met(dir: Node, name: NameBytes, ino: number): void {
     if (this.#moves.size === 0) return;
     this.vacate(dir, name);
-    const node = this.#directories.mayReturn ? this.#moves.withIno(ino) : NONE;
-    // What is read may be another one that has the path of something in it.
-    if (node !== NONE && !this.#tree.isWithin(dir, node)) this.#directories.drop(node, true);
+    const node = this.#directories.mayReturn ? this.#leftWith(ino, dir) : NONE;
+    if (node === NONE) return;
+    // Another name of a file may be met anywhere: where it went is still to be read.
+    const names = this.#tree.isDirectory(node) ? 1 : statsOf(this.#paths.real(dir, name))?.nlink;
+    if (names === 1) this.#directories.drop(node, true);
+  }
+
+  /** What left and has that inode, or `NONE`. What is read may be another one that has the path of something in it. */
+  #leftWith(ino: number, dir: Node): Node {
+    const node = this.#moves.withIno(ino);
+    return node !== NONE && this.#tree.isWithin(dir, node) ? NONE : node;
   }
 
   /**
@@ -331,7 +339,8 @@ export class Changes {
     const path = this.#paths.real(dir, name);
     const now = look(path);
     if (now === undefined || (now.kind === KIND.DIRECTORY) !== isDirectory) return;
-    this.met(dir, name, now.ino);
+    const left = this.#leftWith(now.ino, dir);
+    if (left !== NONE) this.#directories.drop(left, true);
     if (!isDirectory) return;
     const isEntered = (handle: number): boolean => this.#ahead.hasEntered(handle);
     const known = this.#directories.watches.knownAs(path, isEntered);
