@@ -8,10 +8,11 @@ import {
   rmdirSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 
-import { watch, type WatchOptions } from "bun-butter";
+import { watch, type Watcher, type WatchOptions } from "bun-butter";
 
 import { slowness } from "../support/capabilities.ts";
 import { parallel } from "../support/parallel.ts";
@@ -191,6 +192,36 @@ describe.each(ways)("$backend", (way) => {
         options,
       );
     });
+  });
+
+  test("what happens below a path that was given twice is told as if it was given once", async () => {
+    const before = ({ at }: Place): void => {
+      for (const name of ["c/deep", "e"]) mkdirSync(at("root", name), { recursive: true });
+      for (const name of ["c/deep/old", "e/old"]) write(at("root", name));
+      symlinkSync("root", at("link"));
+    };
+    const steps = async (watcher: Watcher, place: Place): Promise<string[]> => {
+      write(place.at("root/file"));
+      write(place.at("root/c/file"));
+      // Later than what a comparison takes for the start.
+      const later = new Date(Date.now() + 60_000);
+      for (const name of ["file", "c/file"]) utimesSync(place.at("root", name), later, later);
+      renameSync(place.at("root/e"), place.at("root/c/e"));
+      // It is read before that is told.
+      expect(watcher.watched.failed).toBe(0);
+      renameSync(place.at("root/c"), place.at("root/d"));
+      const lines = await linesOf(watcher, place);
+      expect(watcher.watched.entries).toBe(8);
+      return lines;
+    };
+    const told: string[][] = [];
+    for (const paths of [["root"], ["root", "link"], ["root", "root", "root/c"]]) {
+      const list = ({ at }: Place): string[] => paths.map((path) => at(path));
+      // Nothing has been read yet.
+      told.push(await within(way, { before, watch: list }, steps));
+    }
+    expect(told.slice(1, 2)).toEqual(told.slice(0, 1));
+    expect(told[2]).toEqual(told[0] ?? []);
   });
 
   test("a path is told when links on the way that led nowhere lead there", async () => {

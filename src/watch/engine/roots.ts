@@ -120,6 +120,8 @@ export class Roots {
     }
     const now = byNow(start?.at);
     const known = this.#roots.get(key);
+    // It was given twice, and what has happened meanwhile is told by events alone.
+    if (known !== undefined && start !== undefined) return true;
     const root = known ?? this.#rootOf(anchor, now);
     this.#roots.set(key, root);
     const isNew = root.node === NONE;
