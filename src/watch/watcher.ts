@@ -78,6 +78,9 @@ export class Watcher extends EventSource<WatchEvent> {
    * What could not be watched is tried again. An absolute path that leads elsewhere than when it was added is watched where it leads now,
    * and no more where it led.
    *
+   * What happened before is told first, in the same turn of the event loop: when a directory leaves, half a second for each million entries that
+   * were in it, or more. `await sync()` before it does that in slices.
+   *
    * @throws {ValueError} `ENOENT`, `ENOTDIR`, `ELOOP`: it is not there, and is watched if it was before. `EBADF`: closed. `EBUSY`: called by a function that ignores.
    * @throws {PermissionError} `EACCES`: a directory above it may not be searched.
    */
@@ -87,7 +90,7 @@ export class Watcher extends EventSource<WatchEvent> {
 
   /**
    * Stops watching a path that was given, wherever it leads by now. What happened before still arrives, but for what is in directories that are still
-   * to be read: `ready` says when that is over.
+   * to be read: `ready` says when that is over. All of that is told first, as with {@linkcode Watcher.add}.
    *
    * @returns Whether it was watched.
    * @throws {ValueError} `EBADF`: closed. `EBUSY`: called by a function that ignores.
