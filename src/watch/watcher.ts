@@ -45,8 +45,9 @@ export class Watcher extends EventSource<WatchEvent> {
    * has begun to read, and has 16,384 events unread, holds it up. Fanotify needs no directory to be read for that: it is ready when the
    * constructor returns. Nothing of the tree is known then, however small that is: it is read in later turns of the event loop, and in
    * the first of them {@linkcode Watcher.watched} reads some of it. What happens meanwhile is told as if it were known; but of a link that is
-   * deleted before it was met it is not told that it was one, nor of a directory that is moved in whether an empty one had its name, nor
-   * what an overflow hides in directories that were not read yet. {@linkcode Watcher.indexed} is there for who wants to wait for the tree.
+   * deleted before it was met it is not told that it was one, nor of a directory that is moved in whether an empty one had its name. If
+   * the kernel's queue overflows before a directory was read, what came to it since the start is told as made, and what only may have come as
+   * well; nothing tells of what was deleted in it if that event is lost. {@linkcode Watcher.indexed} is there for who wants to wait for the tree.
    *
    * With `initial`, `gitignore`, `followSymlinks`, `poll`, `depth`, or an `ignore` that looks at paths, which need the tree, fanotify is
    * ready when all of it was read and told as well; and so it is if other file systems are mounted below the paths, the paths reach

@@ -24,6 +24,7 @@ describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) =>
     writeFileSync(at("root/gone"), "text");
     await using watcher = openSmall(at("root"));
     await watcher.indexed;
+    await watcher.sync();
     for (let round = 0; round < 20; round++) writeFileSync(at(`root/old/noise${round}`), "text");
     // From here on nothing is in the queue any more.
     appendFileSync(at("root/old/written"), "more");

@@ -97,8 +97,10 @@ export async function inBursts(
   program.run(options.initial === false ? 200 : 40);
   await using watcher = open(root, way, options, queue);
   if (options.initial === false) {
-    // What an overflow hides is found only in what was read before.
+    // What was read is known to be what was there when all is told that had happened by then.
     await watcher.indexed;
+    await watcher.sync();
+    watcher.readEventsSync();
     for (const [path, kind] of treeOf(root)) model.entries.set(path, kind);
   }
   for (let burst = 0; burst < BURSTS; burst++) {

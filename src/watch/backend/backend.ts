@@ -160,6 +160,8 @@ export interface Past {
   during(tell: () => void): void;
   /** Where among what is told that begins which happened after directories were read. */
   readonly markAt: number;
+  /** Whether events are lost of before {@linkcode Backend.mark}, which is told next or later: what was in a directory is not known for sure then. */
+  readonly isTorn: boolean;
   /** Whether anything has happened that is not told yet. */
   readonly hasMore: boolean;
   /** Whether directories come or go in what is still to be told. */

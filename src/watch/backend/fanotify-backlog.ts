@@ -7,7 +7,7 @@
  */
 import { type Pinned, pinned } from "../../libc.ts";
 import { read_fanotify_events } from "../../syscalls/fanotify-records.ts";
-import { FAN } from "../../syscalls/fanotify.ts";
+import { FAN, FAN_REPORTED } from "../../syscalls/fanotify.ts";
 import type { Step } from "./backend.ts";
 import { FanotifyAbout } from "./fanotify-about.ts";
 import { FanotifyNames } from "./fanotify-names.ts";
@@ -17,6 +17,7 @@ const CREATE = Number(FAN.CREATE);
 const RENAME = Number(FAN.RENAME);
 const DIR = Number(FAN.ONDIR);
 const DELETE = Number(FAN.DELETE);
+const OVERFLOW = Number(FAN_REPORTED.Q_OVERFLOW);
 const COMES_OR_GOES = CREATE | RENAME | DELETE;
 
 /** Bytes that are read ahead: some hundred thousand events. */
@@ -51,6 +52,8 @@ export class FanotifyBacklog {
   readonly #renamedIn = new Set<string>();
   readonly #queued = new FanotifyQueued();
   #markAt = 0;
+  /** Where events say that others are lost. */
+  #torn: number[] = [];
 
   /** Whether some of what was there at some time is still to be read. */
   get isExpected(): boolean {
@@ -76,6 +79,11 @@ export class FanotifyBacklog {
    */
   passed(length: number, end: number = this.#end): void {
     if (this.#queued.passed(length)) this.#markAt = end;
+  }
+
+  /** Whether events are lost from some place in the backlog on that are no later than what was there when that was looked for. */
+  isTorn(from: number): boolean {
+    return this.isFull || this.#torn.some((at) => at >= from && at < this.#markAt);
   }
 
   get isEmpty(): boolean {
@@ -123,6 +131,7 @@ export class FanotifyBacklog {
     this.#end += length;
     read_fanotify_events(block, length, (offset, next, records, mask) => {
       this.passed(next - offset, at + next);
+      if ((mask & OVERFLOW) !== 0) this.#torn.push(at + offset);
       if ((mask & DIR) === 0 || (mask & COMES_OR_GOES) === 0) return;
       this.#about.read(block, records, next);
       this.#note(block.bytes, at + offset, mask);
@@ -190,6 +199,7 @@ export class FanotifyBacklog {
     this.#chunks = [];
     this.#size = 0;
     this.#told = this.#named = this.#end;
+    this.#torn = [];
     this.#names.clear();
     this.#steps.clear();
     this.#renamedIn.clear();

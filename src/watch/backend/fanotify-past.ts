@@ -76,6 +76,10 @@ export class FanotifyPast implements Past {
     return this.#backlog.markAt;
   }
 
+  get isTorn(): boolean {
+    return this.#backlog.isTorn(this.at);
+  }
+
   get hasMore(): boolean {
     return !this.#backlog.isEmpty || this.queued > 0;
   }

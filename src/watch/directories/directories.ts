@@ -16,6 +16,7 @@ import type { Tree } from "../tree/tree.ts";
 import { Departures } from "./departures.ts";
 import { Foresight } from "./foresight.ts";
 import { Fresh } from "./fresh.ts";
+import { Gap } from "./gap.ts";
 import { Links } from "./links.ts";
 import { Reading } from "./reading.ts";
 import { Recall } from "./recall.ts";
@@ -60,6 +61,10 @@ export class Directories implements Disposable {
   readonly lost = new Map<Node, boolean>();
   /** Directories that were read quietly since nothing was left to read, if all that happened before is still to be told. */
   readonly fresh: Fresh;
+  /** What came before it was read, while events were lost. */
+  readonly gap = new Gap();
+  /** When the first event was lost that may be a reason for what is still to be read: milliseconds since 1970. */
+  #lostSince = Infinity;
   /** Of which something was told because it was found by reading them. */
   readonly met = new Recent();
   /** Which directories are met too early. */
@@ -338,6 +343,9 @@ export class Directories implements Disposable {
     if (this.#tree.has(node, FLAG.TOLD)) return;
     this.#tree.set(node, FLAG.TOLD);
     this.#teller.tell("create", node);
+    // What is in it came with it.
+    if (this.gap.isOpen && this.#tree.isDirectory(node) && this.isUnsure(node))
+      this.enter(node, "compare", true, -Infinity);
   }
 
   /** Tells of an entry as changed. */
@@ -360,10 +368,51 @@ export class Directories implements Disposable {
     return this.#options.known.isNews(node, changed, since);
   }
 
-  /** What happened since then may never be told. */
-  lose(since: number): void {
+  /**
+   * What happened since then may never be told.
+   *
+   * @param isTimed Whether what happened since then has later times.
+   */
+  lose(since: number, isTimed: boolean): void {
+    if (this.isEarly) this.gap.open(isTimed ? since : -Infinity);
     this.endEarly();
     this.#options.known.lost(since);
+    this.#lostSince = Math.min(this.#lostSince, since);
+  }
+
+  /** Whether events were lost, and not all is compared with the disk since then. */
+  get isLosing(): boolean {
+    return this.#lostSince !== Infinity;
+  }
+
+  /** Since events were lost, something was renamed from where all is still to be compared with the disk to where it was already, perhaps. */
+  moved(node: Node): void {
+    if (this.isLosing) this.enter(node, "compare", true, this.#lostSince);
+  }
+
+  /** Whether something in a directory may have come while events were lost, and nobody was told. */
+  isUnsure(dir: Node): boolean {
+    return this.gap.has(dir) || (this.gap.isOpen && this.meets(dir) === false);
+  }
+
+  /** Whether an entry of such a directory may have come so. */
+  mayHaveCome(node: Node): boolean {
+    const dir = this.#tree.parent(node);
+    if (this.#tree.has(node, FLAG.TOLD | FLAG.ANCHOR) || !this.isUnsure(dir)) return false;
+    return this.#reading.hasCome(dir, nameOf(this.#tree.name(node)));
+  }
+
+  /** Tells of an entry that has come so, and of all that is in it when that is read. */
+  reveal(node: Node): void {
+    this.tellMade(node);
+    this.enter(node, "compare", true, -Infinity);
+  }
+
+  /** All that happened is told. If all directories are read as well, nothing is lost any more. */
+  endLoss(): void {
+    if (!this.isLosing || !this.#isRead) return;
+    this.#lostSince = Infinity;
+    this.gap.close();
   }
 
   /** Reads a directory, or what a followed link leads to, if that is within the tree. */

@@ -123,6 +123,7 @@ export class Reading implements Reader, Disposable {
 
   sweep(node: Node): number {
     const isSimple = this.#maySweep && this.#watches.limits.retryAt === Infinity;
+    if (this.#directories.gap.isOpen) return -1;
     if (!isSimple || this.#directories.isHeld() || !this.#tree.isEmpty(node)) return -1;
     const fd = this.#watches.enterNew(node);
     if (fd === -1) {
@@ -168,7 +169,10 @@ export class Reading implements Reader, Disposable {
     // A root shows whether the file system is still the one that is watched.
     const mayBeStill = !this.#tree.has(scan.node, FLAG.ANCHOR);
     if (!mayBeStill || this.#ignore.active || this.#times !== undefined) return false;
-    if (this.#repair(scan)) return true;
+    if (this.#repair(scan)) {
+      this.#directories.gap.delete(scan.node);
+      return true;
+    }
     // It was renamed, perhaps, and what was read of what is below it is of others.
     if (this.#watches.trust.since !== Infinity) scan.mode = "compare";
     return false;
@@ -224,6 +228,8 @@ export class Reading implements Reader, Disposable {
       scan.mode = "check";
     if (bound === "new") this.#directories.onOpen(node);
     if (isQuiet && isFirst && scan.mode === "new") this.#cameLater(node);
+    // What is in it came with it, and nobody was told.
+    if ((isFirst || wasAnother) && this.#directories.isUnsure(node)) scan.since = -Infinity;
     return true;
   }
 
@@ -323,15 +329,17 @@ export class Reading implements Reader, Disposable {
     this.#directories.meet(dir, loud);
     // Nobody wants to know of each, and nobody counts them.
     const isLinked = this.#tree.has(dir, FLAG.LINKED | FLAG.FOLLOWED);
-    const isKept = isLinked || this.#ignore.active || this.#times !== undefined;
+    const isKept =
+      isLinked || this.#ignore.active || this.#times !== undefined || this.#directories.gap.isOpen;
     const isPlain = mode === "new" && !loud && !isKept && !this.#directories.isHeld();
     if (isPlain && this.#tree.isEmpty(dir) && this.take(dir, portion, length)) return;
     const { rows } = portion;
     const { bytes } = portion.buffer;
     const count = read_linux_dirents64_rows(portion.buffer, length, rows);
+    const came = this.#cameSince(scan);
     for (let at = 0; at < count && !scan.cancelled; at++) {
       if (isPlain) at = this.#tree.fill(dir, bytes, rows, at, count, this.#kinds, this.#met);
-      if (at < count) this.#foundOne(scan, bytes, rows, at * ROW.LENGTH);
+      if (at < count) this.#foundOne(scan, bytes, rows, at * ROW.LENGTH, came);
     }
     if (scan.cancelled) this.#met.length = 0;
     else this.#pushMet();
@@ -347,7 +355,14 @@ export class Reading implements Reader, Disposable {
     directories.length = 0;
   }
 
-  #foundOne(scan: Scan, bytes: Uint8Array, rows: Int32Array, row: number): void {
+  /** @param came Since when it was changed if it may have come while events were lost. */
+  #foundOne(
+    scan: Scan,
+    bytes: Uint8Array,
+    rows: Int32Array,
+    row: number,
+    came: number | undefined,
+  ): void {
     const { node: dir } = scan;
     const start = rows[row + ROW.NAME] ?? 0;
     const name = { bytes, start, end: start + (rows[row + ROW.BYTES] ?? 0) };
@@ -355,7 +370,7 @@ export class Reading implements Reader, Disposable {
     const ino = identity(low, (rows[row + ROW.INO_HIGH] ?? 0) >>> 0);
     const kind = kindOfType(rows[row + ROW.TYPE] ?? 0) ?? lookIn(scan.fd, name)?.kind;
     if (kind === undefined) return;
-    let node = this.#tree.find(dir, name);
+    const node = this.#tree.find(dir, name);
     if (this.#directories.isIgnored(dir, name, kind === KIND.DIRECTORY)) {
       // It was told of, by another path or before there was a rule.
       if (node !== NONE) this.#directories.drop(node, true);
@@ -363,24 +378,27 @@ export class Reading implements Reader, Disposable {
     }
     if (node !== NONE && (this.#tree.kind(node) === KIND.DIRECTORY) !== (kind === KIND.DIRECTORY)) {
       this.#directories.drop(node, true);
-      node = NONE;
+      // Whatever was here before is told as gone.
+      return this.#meet(scan, name, kind, ino, came === undefined ? came : -Infinity);
     }
-    if (node === NONE) return this.#meet(scan, name, kind, ino);
+    if (node === NONE) return this.#meet(scan, name, kind, ino, came);
     this.#tree.clear(node, FLAG.UNSEEN);
+    const isUntold = came !== undefined && !this.#tree.has(node, FLAG.TOLD);
+    const hasCome = isUntold && changedIn(scan.fd, name) >= came;
     if (kind === KIND.DIRECTORY) {
+      const isOther = this.#isOther(node, ino);
       this.#tree.setIno(node, ino);
-      return this.#meetAgain(scan, node);
+      return hasCome || isOther ? this.#directories.reveal(node) : this.#meetAgain(scan, node);
     }
     const isOfAnotherKind = this.#tree.kind(node) !== kind;
     const isAnother = isOfAnotherKind || ![0, ino].includes(this.#tree.ino(node));
     this.#directories.become(node, { kind, ino });
+    if (hasCome) return this.#directories.tellMade(node);
     // What made it another one is still to be read, unless it is lost; and then nothing else tells its kind.
-    if (scan.mode === "new" && !isOfAnotherKind) return;
-    const isLoss = scan.since !== Infinity;
-    if (
-      isAnother ||
-      (isLoss && this.#directories.isNews(node, changedIn(scan.fd, name), scan.since))
-    )
+    if (scan.mode === "new" && !isOfAnotherKind && came === undefined) return;
+    const since = came === undefined ? scan.since : this.#directories.gap.since;
+    const isLoss = since !== Infinity;
+    if (isAnother || (isLoss && this.#directories.isNews(node, changedIn(scan.fd, name), since)))
       this.#directories.tellChanged(node);
     if (kind === KIND.SYMLINK) this.#meetAgain(scan, node);
   }
@@ -388,6 +406,7 @@ export class Reading implements Reader, Disposable {
   end(scan: Scan): boolean {
     const { node, loud, hasUnseen } = scan;
     if (this.#directories.isEarly && !loud) this.#directories.fresh.add(node);
+    this.#directories.gap.delete(node);
     if (!hasUnseen) return true;
     const unseen = (scan.unseen ??= this.#unseenIn(node));
     for (let left = MOST_UNSEEN; left > 0 && !scan.cancelled; left--) {
@@ -419,12 +438,46 @@ export class Reading implements Reader, Disposable {
     else if (mode !== "new") this.#directories.enter(child, mode, true, since);
   }
 
-  #meet(scan: Scan, name: NameBytes, kind: Kind, ino: number): void {
+  /** Whether an entry of a directory may have come while events were lost. */
+  hasCome(dir: Node, name: NameBytes): boolean {
+    const fd = this.#watches.locate(dir);
+    // It is somewhere else by now.
+    if (fd === -1) return true;
+    try {
+      const still = (this.#still ??= new Still(this.#tree));
+      return this.#directories.gap.hasCome(fd, name, still);
+    } finally {
+      closeQuietly(fd);
+    }
+  }
+
+  /** Since when what is in a directory was changed if it may have come while events were lost, or `undefined` if all that is in it was told. */
+  #cameSince({ node, fd, since }: Scan): number | undefined {
+    const { gap } = this.#directories;
+    if (!gap.isOpen) return undefined;
+    if (since === -Infinity) return since;
+    if (!this.#directories.isUnsure(node)) return undefined;
+    return gap.sinceIn(fd, (this.#still ??= new Still(this.#tree)));
+  }
+
+  /** Whether a directory is another one than was met, or may be, of which nobody told. */
+  #isOther(node: Node, ino: number): boolean {
+    const known = this.#tree.ino(node);
+    if (!this.#directories.gap.isOpen || known === ino) return false;
+    return known !== 0 || (this.#tree.handle(node) === 0 && this.#directories.isUnsure(node));
+  }
+
+  #meet(scan: Scan, name: NameBytes, kind: Kind, ino: number, came: number | undefined): void {
     this.#directories.onMeet(scan.node, name, ino);
     const node = this.#directories.make(scan.node, name, kind, ino);
     if (kind !== KIND.DIRECTORY) this.#times?.note(node, changedIn(scan.fd, name));
-    if (scan.loud) this.#directories.tellMade(node);
-    this.#directories.enter(node, "new", scan.loud);
+    const isQuiet = !scan.loud && came !== undefined;
+    const changed = isQuiet ? changedIn(scan.fd, name) : -Infinity;
+    const loud = scan.loud || (isQuiet && changed >= came);
+    if (loud) this.#directories.tellMade(node);
+    else if (kind !== KIND.DIRECTORY && isQuiet && changed >= this.#directories.gap.since)
+      this.#directories.tellChanged(node);
+    this.#directories.enter(node, "new", loud);
   }
 
   #meetAgain(scan: Scan, node: Node): void {

@@ -149,6 +149,7 @@ export class Recall {
   /** Nothing is set right any more: what is still to be read is told of at once. */
   end(): void {
     const { scanner, lost } = this.#directories;
+    for (const dir of this.#unfinished.keys()) this.#directories.gap.add(dir);
     this.settle();
     for (const node of this.#late) {
       const isUnread = scanner.modeOf(node) === "new";
@@ -199,7 +200,7 @@ export class Recall {
   *#settle(): Generator<void, void, void> {
     const { fresh } = this.#directories;
     for (const [at, node] of fresh.nodes.entries()) {
-      if (fresh.has(node)) this.#tell(node);
+      if (fresh.has(node)) this.#settled(node);
       if (at % STEP === STEP - 1) yield;
     }
     fresh.clear();
@@ -220,6 +221,12 @@ export class Recall {
     while (!this.#past.name(-Infinity)) yield;
     yield* this.#correct(dir);
     fresh.delete(dir);
+    this.#settled(dir);
+  }
+
+  /** What is known of a directory is what was in it, unless events of that are lost. */
+  #settled(dir: Node): void {
+    if (this.#past.isTorn) this.#directories.gap.add(dir);
     this.#tell(dir);
   }
 

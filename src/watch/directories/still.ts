@@ -50,12 +50,20 @@ export class Still implements Disposable {
 
   /** Whether an open directory is the one that is known, and has had the same entries since then. */
   isStill(node: Node, fd: number, since: number): boolean {
-    this.#block.bytes[0] = 0;
-    const flags = AT.EMPTY_PATH | AT.NO_AUTOMOUNT;
-    if (!statx_succeeds(fd, this.#name, flags, WANTED, this.#stat)) return false;
+    if (!this.#looksAt(fd)) return false;
     const [, low, high] = read_statx_identity(this.#stat);
     if (identity(low, high) !== this.#tree.ino(node)) return false;
     return read_statx_latest(this.#stat) < since && this.#isKept(fd);
+  }
+
+  /** Whether nothing came to an open directory or left it since then. */
+  isLeftAlone(fd: number, since: number): boolean {
+    return this.#looksAt(fd) && read_statx_latest(this.#stat) < since;
+  }
+
+  /** Whether the times of an open directory say what happened. */
+  isExact(fd: number): boolean {
+    return this.#looksAt(fd) && this.#isKept(fd);
   }
 
   /** Whether all entries of an open directory that have no numbers are there, and were left alone since then. */
@@ -74,6 +82,11 @@ export class Still implements Disposable {
     const { bytes } = this.#block;
     bytes[this.#tree.copyName(node, bytes, 0)] = 0;
     return this.#changed(fd, this.#name);
+  }
+
+  #looksAt(fd: number): boolean {
+    this.#block.bytes[0] = 0;
+    return statx_succeeds(fd, this.#name, AT.EMPTY_PATH | AT.NO_AUTOMOUNT, WANTED, this.#stat);
   }
 
   #changed(fd: number, name: PinnedString): number {

@@ -203,7 +203,10 @@ export class Changes {
       if (look(this.#paths.real(node))?.ino === this.#tree.ino(node)) return;
     }
     this.#roots.left(node);
-    if (event.cookie === 0) this.#directories.depart(node, true, event.child);
+    // Who was not told of it, or of what is in it, can't rename it: that is told where it is now.
+    const isUntold = !this.#tree.has(node, FLAG.TOLD) && this.#directories.isUnsure(dir);
+    const isUnsure = isUntold || this.#directories.isUnsure(node);
+    if (event.cookie === 0 || isUnsure) this.#directories.depart(node, true, event.child);
     else this.#moves.hold(event.cookie, node);
   }
 
@@ -267,6 +270,7 @@ export class Changes {
     // What is known to be in it already may be left out where it is now.
     const mode = isUnread && afterMove === "check" ? "new" : afterMove;
     if (mode !== "check" || handle !== child || !isLoud) this.#enter(node, name, mode, isLoud);
+    this.#directories.moved(node);
   }
 
   /** Whether an entry that nobody was told of was there before what is told now, and no scan has met what came. */
@@ -372,6 +376,7 @@ export class Changes {
       if (isLoud === undefined || look(this.#paths.real(dir, name)) === undefined) return;
       node = this.make(dir, { name, isDirectory: false, look: event.look }, isLoud);
     }
+    if (this.#directories.mayHaveCome(node)) this.#directories.tellMade(node);
     this.tellChange(change, node);
   }
 
@@ -420,8 +425,8 @@ export class Changes {
     if (node !== NONE) return node;
     const isFresh = this.#ahead.isFresh(dir);
     const { scanner } = this.#directories;
-    const isUnread = scanner.modeOf(dir) === "new" && scanner.isLoud(dir) === false;
-    if (!isFresh && !isUnread) return NONE;
+    const isQuiet = scanner.modeOf(dir) === "new" && scanner.isLoud(dir) === false;
+    if (!isFresh && !isQuiet && !this.#directories.isUnsure(dir)) return NONE;
     const isTaken = this.#tree.find(dir, event.name) !== NONE;
     if (isTaken) return NONE;
     const kind = event.isDirectory ? KIND.DIRECTORY : KIND.FILE;

@@ -94,6 +94,7 @@ export class Engine implements Sink, Disposable {
       directories.lost.delete(node);
       directories.fresh.delete(node);
       directories.met.delete(node);
+      directories.gap.delete(node);
       directories.recall?.forget(node);
       ahead.forget(node);
       moves.forget(node);
@@ -193,10 +194,11 @@ export class Engine implements Sink, Disposable {
 
   /** Looks for all that may never be told. */
   #repair(since: number): void {
-    this.directories.lose(since);
+    const isTimed = this.#isClockSteady;
+    this.directories.lose(since, isTimed);
     this.directories.watches.limits.forgive();
     const { trust } = this.directories.watches;
-    const isSure = this.#isClockSteady && this.roots.areInPlace(trust.since);
+    const isSure = isTimed && this.roots.areInPlace(trust.since);
     this.roots.establishAll(since, isSure ? "repair" : "compare");
   }
 
@@ -312,6 +314,7 @@ export class Engine implements Sink, Disposable {
     this.caughtUp();
     this.#isUnfinished = !this.#hindsight.emptied(limit);
     this.directories.followAgain();
+    this.directories.endLoss();
     const { scanner, watches } = this.directories;
     if (scanner.idle) watches.trust.emptied(this.#emptiedTick);
   }

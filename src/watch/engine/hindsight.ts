@@ -155,7 +155,9 @@ export class Hindsight {
       this.#isConfused = true;
       return false;
     }
-    const isSame = now.kind === this.#tree.kind(node);
+    // What made it another one may be lost: then nothing else tells.
+    const isOther = this.#directories.isLosing && ![0, now.ino].includes(this.#tree.ino(node));
+    const isSame = now.kind === this.#tree.kind(node) && !isOther;
     this.#directories.become(node, now);
     if (isSame) return true;
     this.#teller.tell("change", node);

@@ -56,7 +56,8 @@ export class Unread {
         directories.enter(next, "new", loud);
       } else if (!this.#tree.isDirectory(next)) return false;
       node = next;
-      loud = directories.meets(node) ?? loud;
+      // If events were lost, what is not known of a directory that was read is found when that is compared with the disk.
+      loud = directories.meets(node) ?? (directories.gap.isOpen ? undefined : loud);
       // The first ones may lead from a root to what is known by its path alone.
       const id = ids[at + ids.length - names.length];
       if (id !== undefined) recall?.identify(node, id);
