@@ -1,10 +1,18 @@
 /** Watchers whose queue overflows: the limit that is lowered for it holds for the whole machine. */
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 
 import { watch, type Watcher, type WatchOptions } from "bun-butter";
 
+import { aged } from "../support/early.ts";
 import { parallel } from "../support/parallel.ts";
 import { beside, inBursts, right, seeds } from "../support/replay.ts";
 import { sysctl } from "../support/sysctl.ts";
@@ -102,6 +110,29 @@ describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) =>
       "create root/new/deep/later",
       "change root/new/deep/later",
       "rename root/old/moved/ root/back/",
+    ]);
+  });
+
+  test("row 2: a file is told as changed that was written to after what is told of it, which is told late", async () => {
+    using dir = tempDir(base);
+    mkdirSync(dir.at("root"));
+    for (const name of ["file", "other"]) writeFileSync(dir.at("root", name), "text");
+    await using watcher = openSmall(dir.at("root"));
+    await watcher.indexed;
+    await aged();
+    chmodSync(dir.at("root/file"), 0o600);
+    renameSync(dir.at("root/other"), dir.at("root/renamed"));
+    for (let round = 0; round < 20; round++) mkdirSync(dir.at("root", `${round}`));
+    appendFileSync(dir.at("root/file"), "more");
+    appendFileSync(dir.at("root/renamed"), "more");
+    await aged();
+    await watcher.sync();
+    const lines = watcher.readEventsSync().map((event) => line(event, dir.path));
+    expect(lines.filter((text) => /file|renamed/.test(text)).toSorted()).toEqual([
+      "attributes root/file",
+      "change root/file",
+      "change root/renamed",
+      "rename root/other root/renamed",
     ]);
   });
 

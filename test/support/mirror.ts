@@ -64,7 +64,8 @@ export class Mirror {
     return {
       missing: [...there.keys()].filter((path) => !known.has(path)),
       stale: [...there]
-        .filter(([path, now]) => known.has(path) && known.get(path) !== now)
+        // What is in a directory that is renamed to and fro is not looked at again.
+        .filter(([path, now]) => ![undefined, GONE, now].includes(known.get(path)))
         .map(([path, now]) => `${path}: ${known.get(path)}, and not ${now}`),
       extra: [...known.keys()].filter((path) => !there.has(path) && !this.#start.has(path)),
     };

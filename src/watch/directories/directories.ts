@@ -380,6 +380,17 @@ export class Directories implements Disposable {
     this.#lostSince = Math.min(this.#lostSince, since);
   }
 
+  /** Tells of an entry as made that is there. */
+  tellMet(node: Node): void {
+    this.tellMade(node);
+    if (!this.#tree.isDirectory(node)) this.#options.known.seen(node);
+  }
+
+  /** All that was not lost is told. */
+  hear(): void {
+    this.#options.known.caughtUp();
+  }
+
   /** Whether events were lost, and not all is compared with the disk since then. */
   get isLosing(): boolean {
     return this.#lostSince !== Infinity;
@@ -413,6 +424,7 @@ export class Directories implements Disposable {
     if (!this.isLosing || !this.#isRead) return;
     this.#lostSince = Infinity;
     this.gap.close();
+    this.#options.known.found();
   }
 
   /** Reads a directory, or what a followed link leads to, if that is within the tree. */

@@ -393,7 +393,7 @@ export class Reading implements Reader, Disposable {
     const isOfAnotherKind = this.#tree.kind(node) !== kind;
     const isAnother = isOfAnotherKind || ![0, ino].includes(this.#tree.ino(node));
     this.#directories.become(node, { kind, ino });
-    if (hasCome) return this.#directories.tellMade(node);
+    if (hasCome) return this.#directories.tellMet(node);
     // What made it another one is still to be read, unless it is lost; and then nothing else tells its kind.
     if (scan.mode === "new" && !isOfAnotherKind && came === undefined) return;
     const since = came === undefined ? scan.since : this.#directories.gap.since;
@@ -474,7 +474,7 @@ export class Reading implements Reader, Disposable {
     const isQuiet = !scan.loud && came !== undefined;
     const changed = isQuiet ? changedIn(scan.fd, name) : -Infinity;
     const loud = scan.loud || (isQuiet && changed >= came);
-    if (loud) this.#directories.tellMade(node);
+    if (loud) this.#directories.tellMet(node);
     else if (kind !== KIND.DIRECTORY && isQuiet && changed >= this.#directories.gap.since)
       this.#directories.tellChanged(node);
     this.#directories.enter(node, "new", loud);

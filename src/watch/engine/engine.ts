@@ -189,16 +189,15 @@ export class Engine implements Sink, Disposable {
   overflow(): void {
     this.#lostSince = Math.min(this.#lostSince, this.#emptied - CLOCK_SLACK);
     this.#teller.overflow();
+    this.directories.lose(this.#lostSince, this.#isClockSteady);
     this.#repair(this.#lostSince);
   }
 
   /** Looks for all that may never be told. */
   #repair(since: number): void {
-    const isTimed = this.#isClockSteady;
-    this.directories.lose(since, isTimed);
     this.directories.watches.limits.forgive();
     const { trust } = this.directories.watches;
-    const isSure = isTimed && this.roots.areInPlace(trust.since);
+    const isSure = this.#isClockSteady && this.roots.areInPlace(trust.since);
     this.roots.establishAll(since, isSure ? "repair" : "compare");
   }
 
@@ -303,7 +302,10 @@ export class Engine implements Sink, Disposable {
    */
   emptied(at: number, isQuiet: boolean, limit: number): void {
     // All that came behind an overflow is told.
-    if (this.#lostSince !== Infinity) this.#repair(this.#lostSince);
+    if (this.#lostSince !== Infinity) {
+      this.directories.hear();
+      this.#repair(this.#lostSince);
+    }
     this.#lostSince = Infinity;
     this.#emptied = at;
     this.#emptiedTick = performance.now();

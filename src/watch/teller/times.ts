@@ -4,7 +4,7 @@
  * @module
  */
 import type { OSError } from "../../errors.ts";
-import { changedAt, CLOCK_SLACK } from "../disk/look.ts";
+import { changedAt } from "../disk/look.ts";
 import type { Kind, Node } from "../tree/node.ts";
 import type { PathName, Paths } from "../tree/paths.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -13,12 +13,22 @@ import type { Teller, Told } from "./teller.ts";
 
 /** What the user knows of each entry that is no directory. */
 export interface Known {
-  /** Something is told of a file in a moment: what the user does then has seen all that happened to it before. */
-  telling(node: Node): void;
+  /**
+   * Something is told of a file in a moment: what the user does then has seen all that happened to it before.
+   *
+   * @param isWhole Whether that is more than its attributes: else who wants to know of its data does not look at those.
+   */
+  telling(node: Node, isWhole: boolean): void;
   /** Whether that is a change of a file that the user does not know, and since then if there is no other way to tell. */
   isNews(node: Node, changed: number, since: number): boolean;
-  /** What happened since then may never be told. */
+  /** What happened since then may never be told: also what happened to a file after what is told of it, or will be. */
   lost(since: number): void;
+  /** All that happened before that is told, but for what is lost. */
+  caughtUp(): void;
+  /** All that was lost is found. */
+  found(): void;
+  /** A file was told of as it is on the disk. */
+  seen(node: Node): void;
   /** The entry is gone. */
   forget(node: Node): void;
 }
@@ -50,10 +60,10 @@ class TimeTable {
   }
 
   /** Replaces each time that is later than that. */
-  replaceAfter(limit: number, by: (time: number) => number): void {
+  replaceAfter(limit: number, by: number): void {
     for (const page of this.#pages)
       page?.forEach((time, at) => {
-        if (time > limit) page[at] = by(time);
+        if (time > limit) page[at] = by;
       });
   }
 }
@@ -88,6 +98,12 @@ export class Times implements Known {
 
   lost(): void {}
 
+  caughtUp(): void {}
+
+  found(): void {}
+
+  seen(): void {}
+
   forget(node: Node): void {
     this.#changed.delete(node);
   }
@@ -99,17 +115,39 @@ export class Times implements Known {
  */
 export class Tellings implements Known {
   readonly #told = new TimeTable();
+  /** Up to when what is told of files is known at least: `Infinity` if nothing was lost. */
+  #until = Infinity;
+  #isLosing = false;
 
-  telling(node: Node): void {
-    this.#told.set(node, byNow());
+  telling(node: Node, isWhole: boolean): void {
+    if (this.#isLosing && !isWhole) return;
+    // What is told now may be older than what was lost.
+    const isLate = this.#until !== Infinity;
+    this.#told.set(node, isLate ? Math.max(this.#until, this.#told.get(node)) : byNow());
   }
 
   isNews(node: Node, changed: number, since: number): boolean {
-    return changed >= Math.max(since, this.#told.get(node));
+    const isNews = changed >= Math.max(since, this.#told.get(node));
+    if (isNews) this.seen(node);
+    return isNews;
   }
 
   lost(since: number): void {
-    this.#told.replaceAfter(since, (told) => Math.max(since, told - CLOCK_SLACK));
+    this.#until = since;
+    this.#isLosing = true;
+    this.#told.replaceAfter(since, since);
+  }
+
+  caughtUp(): void {
+    this.#until = Infinity;
+  }
+
+  found(): void {
+    this.#isLosing = false;
+  }
+
+  seen(node: Node): void {
+    if (this.#until !== Infinity) this.#told.set(node, byNow());
   }
 
   forget(node: Node): void {
@@ -143,7 +181,7 @@ export class NotingTeller implements Teller {
 
   tell(type: Told, node: Node): void {
     if (type === "delete") this.#known.forget(node);
-    else this.#note(node);
+    else this.#note(node, type !== "attributes");
     this.#next.tell(type, node);
   }
 
@@ -156,7 +194,8 @@ export class NotingTeller implements Teller {
   }
 
   renamed(node: Node, from: PathName, replaced: boolean): void {
-    this.#note(node);
+    // What it is called is no part of it.
+    this.#note(node, false);
     this.#next.renamed(node, from, replaced);
   }
 
@@ -177,7 +216,7 @@ export class NotingTeller implements Teller {
     this.#next.failed(path, kind, error);
   }
 
-  #note(node: Node): void {
-    if (!this.#tree.isDirectory(node)) this.#known.telling(node);
+  #note(node: Node, isWhole: boolean): void {
+    if (!this.#tree.isDirectory(node)) this.#known.telling(node, isWhole);
   }
 }
