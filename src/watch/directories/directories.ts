@@ -326,11 +326,21 @@ export class Directories implements Disposable {
 
   /** Forgets what was read in a directory: it is another one than that of which is told. */
   reset(node: Node): void {
+    // Where events are lost, some of it was told of as what came.
+    if (this.gap.isOpen || this.recall?.isTorn === true) this.#withdraw(node);
     this.departures.clear(node);
     this.watches.unbind(node);
     this.scanner.cancel(node);
     this.fresh.delete(node);
     this.enter(node, "new", false);
+  }
+
+  /** Tells of all in a directory as deleted that was told of, from the bottom up. */
+  #withdraw(dir: Node): void {
+    for (let child = this.#tree.first(dir); child !== NONE; child = this.#tree.next(child)) {
+      this.#withdraw(child);
+      if (this.#tree.has(child, FLAG.TOLD)) this.#teller.tell("delete", child);
+    }
   }
 
   /** Removes an entry that another one takes the place of. */

@@ -51,6 +51,11 @@ export class Recall {
     return this.#isReading;
   }
 
+  /** Whether events are lost of what directories had in them before they were read. */
+  get isTorn(): boolean {
+    return this.#past.isTorn;
+  }
+
   /**
    * Reads a directory that is not read yet, and nobody told that it was made.
    *

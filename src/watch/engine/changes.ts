@@ -323,7 +323,9 @@ export class Changes {
       this.#directories.drop(known, true);
       return this.#moves.replaced(this.#makeCome(dir, event));
     }
-    const isSame = !isBefore && this.#isMet(dir) && this.#isWhatCame(known, now);
+    // What an event told of already is another one than what came.
+    const mayBeMet = !isBefore && this.#isMet(dir) && !this.#hindsight.wasTold(known);
+    const isSame = mayBeMet && this.#isWhatCame(known, now);
     if (now !== undefined && (now.kind === KIND.DIRECTORY) === isDirectory)
       this.#directories.become(known, now);
     this.#moves.replaced(known);

@@ -77,6 +77,12 @@ export class Hindsight {
     if (now === undefined) this.#isConfused = true;
   }
 
+  /** Whether an event told of a file since nothing was left to read: what it is was perhaps found out later. */
+  wasTold(node: Node): boolean {
+    const all = [this.#looked, this.#before, this.#again, this.#unseen];
+    return all.some((nodes) => nodes.has(node));
+  }
+
   /** An entry is gone. */
   forget(node: Node): void {
     this.#looked.delete(node);
