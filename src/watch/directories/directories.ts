@@ -416,6 +416,15 @@ export class Directories implements Disposable {
     return this.gap.has(dir) || (this.gap.isOpen && this.meets(dir) === false);
   }
 
+  /** Whether an entry may have come so, or with what has, and nobody was told of it yet. */
+  isUntold(node: Node): boolean {
+    if (this.#tree.has(node, FLAG.TOLD)) return false;
+    let dir = this.#tree.parent(node);
+    if (!this.gap.isOpen || this.isUnsure(dir)) return this.isUnsure(dir);
+    while (dir !== NONE && !this.#tree.has(dir, FLAG.TOLD)) dir = this.#tree.parent(dir);
+    return dir !== NONE;
+  }
+
   /** Whether an entry of such a directory may have come so. */
   mayHaveCome(node: Node): boolean {
     const dir = this.#tree.parent(node);

@@ -386,12 +386,14 @@ export class Reading implements Reader, Disposable {
     const isUntold = came !== undefined && !this.#tree.has(node, FLAG.TOLD);
     const hasCome = isUntold && changedIn(scan.fd, name) >= came;
     if (kind === KIND.DIRECTORY) {
-      const isOther = this.#isOther(node, ino);
+      const isReplaced = this.#isOther(node, ino);
       this.#tree.setIno(node, ino);
-      return hasCome || isOther ? this.#directories.reveal(node) : this.#meetAgain(scan, node);
+      return hasCome || isReplaced ? this.#directories.reveal(node) : this.#meetAgain(scan, node);
     }
     const isOfAnotherKind = this.#tree.kind(node) !== kind;
-    const isAnother = isOfAnotherKind || ![0, ino].includes(this.#tree.ino(node));
+    // What has come with a directory may have been looked at when it was told as what another one had in it.
+    const isOther = came === -Infinity || ![0, ino].includes(this.#tree.ino(node));
+    const isAnother = isOfAnotherKind || isOther;
     this.#directories.become(node, { kind, ino });
     if (hasCome) return this.#directories.tellMet(node);
     // What made it another one is still to be read, unless it is lost; and then nothing else tells its kind.

@@ -204,8 +204,7 @@ export class Changes {
     }
     this.#roots.left(node);
     // Who was not told of it, or of what is in it, can't rename it: that is told where it is now.
-    const isUntold = !this.#tree.has(node, FLAG.TOLD) && this.#directories.isUnsure(dir);
-    const isUnsure = isUntold || this.#directories.isUnsure(node);
+    const isUnsure = this.#directories.isUntold(node) || this.#directories.isUnsure(node);
     if (event.cookie === 0 || isUnsure) this.#directories.depart(node, true, event.child);
     else this.#moves.hold(event.cookie, node);
   }
