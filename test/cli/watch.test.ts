@@ -267,7 +267,7 @@ describe("how it is told", () => {
   test("--settle that is too long is one line", async () => {
     await using watch = Butter.start(["watch", ".", "--settle", "30d"], { cwd: dir.path });
     expect(await watch.end()).toBe(1);
-    expect(watch.stderr.text).toStartWith("butter watch: Cannot take settle: ");
+    expect(watch.stderr.text).toStartWith("butter watch: Cannot take --settle: ");
     expect(watch.stderr.text).toEndWith('Try "butter watch --help"\n');
   });
 
