@@ -67,6 +67,21 @@ async function end(seed: number, watcher: Watcher, model: Model, root: string): 
   return found;
 }
 
+/** Runs a program a burst at a time, between which the watcher has a turn, or is read. */
+async function runIn(
+  burst: number,
+  program: FileProgram,
+  random: (below: number) => number,
+  take: () => void,
+): Promise<void> {
+  while (program.tried < COUNT) {
+    program.run(1 + random(burst));
+    const pause = random(3);
+    if (pause === 0) await turn();
+    if (pause === 1) take();
+  }
+}
+
 /** Runs a program in this process, the same for the same seed. */
 export async function unread(
   seed: number,
@@ -83,13 +98,7 @@ export async function unread(
   const most = 1 + random(6);
   using slow = slowly(() => random(most + 1));
   await using watcher = watch(root, { backend, ...options });
-  const burst = 1 + random(30);
-  while (program.tried < COUNT) {
-    program.run(1 + random(burst));
-    const pause = random(3);
-    if (pause === 0) await turn();
-    if (pause === 1) model.apply(watcher.readEventsSync());
-  }
+  await runIn(1 + random(30), program, random, () => model.apply(watcher.readEventsSync()));
   slow[Symbol.dispose]();
   return await end(seed, watcher, model, root);
 }
@@ -136,13 +145,7 @@ export async function lost(
   using gaps = countGaps();
   await using watcher = openSmall(root, { backend, ...options }, 4 + random(40));
   const take = (): void => mirror.apply(watcher.readEventsSync());
-  const burst = 1 + random(60);
-  while (program.tried < COUNT) {
-    program.run(1 + random(burst));
-    const pause = random(3);
-    if (pause === 0) await turn();
-    if (pause === 1) take();
-  }
+  await runIn(1 + random(60), program, random, take);
   // More than any of those queues has room for.
   if (gaps.opened === 0) for (let at = 0; at < 60; at++) writeFileSync(join(root, `z${at}`), "");
   take();

@@ -336,11 +336,18 @@ export class Directories implements Disposable {
   }
 
   /** Tells of all in a directory as deleted that was told of, from the bottom up. */
-  #withdraw(dir: Node): void {
-    for (let child = this.#tree.first(dir); child !== NONE; child = this.#tree.next(child)) {
-      this.#withdraw(child);
-      if (this.#tree.has(child, FLAG.TOLD)) this.#teller.tell("delete", child);
-    }
+  #withdraw(top: Node): void {
+    const nodes = [top];
+    // It grows while it is looked through. What was told of has a number.
+    for (const dir of nodes)
+      for (
+        let child = this.#tree.firstNumbered(dir);
+        child !== NONE;
+        child = this.#tree.next(child)
+      )
+        nodes.push(child);
+    for (const node of nodes.slice(1).toReversed())
+      if (this.#tree.has(node, FLAG.TOLD)) this.#teller.tell("delete", node);
   }
 
   /** Removes an entry that another one takes the place of. */

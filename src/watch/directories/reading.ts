@@ -212,7 +212,7 @@ export class Reading implements Reader, Disposable {
       return false;
     }
     const isQuiet = this.#directories.isEarly && !scan.loud;
-    if (isQuiet && this.#isUntold(scan, handle)) return false;
+    if (isQuiet && this.#isPostponed(scan, handle)) return false;
     const { since } = this.#watches.trust;
     const wasAnother = known !== 0 && known !== handle;
     const bound = this.#watches.bind(node, handle);
@@ -233,8 +233,8 @@ export class Reading implements Reader, Disposable {
     return true;
   }
 
-  /** Whether what was opened before anything is told is another one than what is told of then. */
-  #isUntold({ node }: Scan, handle: number): boolean {
+  /** Leaves for later what was opened before anything is told, and is another one than what is told of then. @returns Whether it is. */
+  #isPostponed({ node }: Scan, handle: number): boolean {
     const known = this.#tree.handle(node);
     if (known === handle) return false;
     // Of a root nobody else tells.

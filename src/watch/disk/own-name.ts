@@ -25,8 +25,8 @@ const ABOVE = O.RDONLY | O.DIRECTORY | O.CLOEXEC | O.NONBLOCK;
  */
 export function ownName(fd: number): Uint8Array | undefined {
   const ino = lookAt(fd)?.ino;
-  const above = openat(fd, "..", ABOVE);
   using buffer = pinned(BUFFER_SIZE);
+  const above = openat(fd, "..", ABOVE);
   const { bytes } = buffer;
   try {
     for (;;) {

@@ -79,8 +79,8 @@ export class Hindsight {
 
   /** Whether an event told of a file since nothing was left to read: what it is was perhaps found out later. */
   wasTold(node: Node): boolean {
-    const all = [this.#looked, this.#before, this.#again, this.#unseen];
-    return all.some((nodes) => nodes.has(node));
+    const isLooked = this.#looked.has(node) || this.#before.has(node);
+    return isLooked || this.#again.has(node) || this.#unseen.has(node);
   }
 
   /** An entry is gone. */
