@@ -13,6 +13,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { watch, type Watcher, type WatchOptions } from "bun-butter";
 
 import { aged } from "../support/early.ts";
+import { exchange } from "../support/exchange.ts";
 import { parallel } from "../support/parallel.ts";
 import { beside, inBursts, right, seeds } from "../support/replay.ts";
 import { sysctl } from "../support/sysctl.ts";
@@ -134,6 +135,28 @@ describe.each(ways)("$backend, when the queue overflows", ({ backend, base }) =>
       "change root/renamed",
       "rename root/other root/renamed",
     ]);
+  });
+
+  test("row 2: a file is told as changed whose directory was replaced while events were lost, and which was not looked at before that", async () => {
+    using dir = tempDir(base);
+    for (const name of ["one", "two"]) mkdirSync(dir.at("root", name), { recursive: true });
+    writeFileSync(dir.at("root/one/file"), "one");
+    await aged();
+    await using watcher = openSmall(dir.at("root"));
+    await watcher.indexed;
+    await watcher.sync();
+    writeFileSync(dir.at("root/two/file"), "two");
+    const lines = (): readonly string[] =>
+      watcher.readEventsSync().map((event) => line(event, dir.path));
+    expect(lines()).toEqual(["create root/two/file", "change root/two/file"]);
+    for (let round = 0; round < 20; round++) mkdirSync(dir.at("root", `${round}`));
+    exchange(dir.at("root/one"), dir.at("root/two"));
+    await watcher.sync();
+    expect(
+      lines()
+        .filter((text) => text.includes("file"))
+        .toSorted(),
+    ).toEqual(["one", "two"].map((name) => `change root/${name}/file`));
   });
 
   test("a root that left and came back while events were lost is one", async () => {

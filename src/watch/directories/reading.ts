@@ -221,6 +221,8 @@ export class Reading implements Reader, Disposable {
     if (wasAnother) scan.since = Math.min(scan.since, since);
     if (bound === "loop") this.#directories.leave(node);
     if (bound === "loop" || isSame) return false;
+    // Another directory may be known as what this one was.
+    scan.isAnother = bound === "new";
     // It is another one, or was mounted again: of what is below it nothing is known to be watched.
     if (bound === "new" && scan.mode === "repair") scan.mode = "compare";
     // What is known to be in it may have been in another one.
@@ -391,8 +393,9 @@ export class Reading implements Reader, Disposable {
       return hasCome || isReplaced ? this.#directories.reveal(node) : this.#meetAgain(scan, node);
     }
     const isOfAnotherKind = this.#tree.kind(node) !== kind;
+    const known = this.#tree.ino(node);
     // What has come with a directory may have been looked at when it was told as what another one had in it.
-    const isOther = came === -Infinity || ![0, ino].includes(this.#tree.ino(node));
+    const isOther = came === -Infinity || (known === 0 ? scan.isAnother : known !== ino);
     const isAnother = isOfAnotherKind || isOther;
     this.#directories.become(node, { kind, ino });
     if (hasCome) return this.#directories.tellMet(node);

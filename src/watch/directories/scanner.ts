@@ -35,6 +35,8 @@ export interface Scan {
   hasUnseen: boolean;
   /** Those of them that were not met, when it was read to its end. */
   unseen: Node[] | undefined;
+  /** Whether it is another directory than what is known of it was read in. */
+  isAnother: boolean;
   /** Wished for again while it was read. */
   again: boolean;
   cancelled: boolean;
@@ -237,6 +239,7 @@ export class Scanner implements Disposable {
       fd: -1,
       hasUnseen: false,
       unseen: undefined,
+      isAnother: false,
       again: false,
       cancelled: false,
     };

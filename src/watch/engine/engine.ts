@@ -189,6 +189,7 @@ export class Engine implements Sink, Disposable {
   overflow(): void {
     this.#lostSince = Math.min(this.#lostSince, this.#emptied - CLOCK_SLACK);
     this.#teller.overflow();
+    this.#hindsight.lose();
     this.directories.lose(this.#lostSince, this.#isClockSteady);
     this.#repair(this.#lostSince);
   }

@@ -83,6 +83,12 @@ export class Hindsight {
     return isLooked || this.#again.has(node) || this.#unseen.has(node);
   }
 
+  /** Renames of directories may never be told: those files were looked at by paths that led elsewhere by then, perhaps, and not when they were told of. */
+  lose(): void {
+    for (const nodes of [this.#looked, this.#before, this.#again])
+      for (const node of nodes) this.#tree.setIno(node, 0);
+  }
+
   /** An entry is gone. */
   forget(node: Node): void {
     this.#looked.delete(node);
@@ -161,10 +167,14 @@ export class Hindsight {
       this.#isConfused = true;
       return false;
     }
+    const { isLosing } = this.#directories;
+    const known = this.#tree.ino(node);
     // What made it another one may be lost: then nothing else tells.
-    const isOther = this.#directories.isLosing && ![0, now.ino].includes(this.#tree.ino(node));
+    const isOther = isLosing && ![0, now.ino].includes(known);
     const isSame = now.kind === this.#tree.kind(node) && !isOther;
-    this.#directories.become(node, now);
+    // Whether it is what was told turns out when its directory is compared with the disk.
+    const ino = isLosing && known === 0 ? 0 : now.ino;
+    this.#directories.become(node, { ...now, ino });
     if (isSame) return true;
     this.#teller.tell("change", node);
     this.#directories.enter(node, "new", true);
