@@ -13,7 +13,8 @@ import {
 import type { WatchOptions } from "bun-butter";
 
 import { slowness } from "../support/capabilities.ts";
-import { aged, kept, lost, openSmall } from "../support/early.ts";
+import { aged, kept, lost, openSmall, slowly } from "../support/early.ts";
+import { exchange } from "../support/exchange.ts";
 import { parallel } from "../support/parallel.ts";
 import { seeds } from "../support/replay.ts";
 import { memory, type TempDir, tempDir } from "../support/temp.ts";
@@ -109,6 +110,28 @@ describe.skipIf(!canFanotify)(
       expect(told.filter((text) => text.includes("root/busy"))).toEqual([]);
     });
 
+    test("row 2: a file of which something was told is told as gone where its directory turns out to be another one", async () => {
+      using dir = tempDir(memory);
+      for (const name of ["root/one", "root/two/in"]) mkdirSync(dir.at(name), { recursive: true });
+      writeFileSync(dir.at("root/one/file"), "");
+      await aged();
+      const told = (): readonly string[] =>
+        watcher.readEventsSync().map((event) => line(event, dir.path));
+      using slow = slowly(() => 0);
+      await using watcher = openSmall(dir.at("root"), fanotify, 8);
+      appendFileSync(dir.at("root/one/file"), "text");
+      expect(told()).toEqual(["change root/one/file"]);
+      // Where this happened is found out when it is read.
+      writeFileSync(dir.at("root/two/in/new"), "");
+      for (let round = 0; round < 20; round++) writeFileSync(dir.at(`root/${round}`), "");
+      exchange(dir.at("root/one"), dir.at("root/two"));
+      slow[Symbol.dispose]();
+      await watcher.sync();
+      const rest = told();
+      expect(rest).toContain("delete root/one/file");
+      expect(rest).toContain("create root/two/file");
+    });
+
     test("row 2: with what is there told as made, nothing is told twice", async () => {
       using dir = tempDir(memory);
       await make(dir);
@@ -128,7 +151,22 @@ describe.skipIf(!canFanotify)(
       async () => {
         const way = { ...fanotify, base: memory };
         // Most of these went wrong once.
-        const some = [60, 74, 138, 172, 274, 303, 439, 1577, 1584, 3002, 3025, ...seeds];
+        const some = [
+          60,
+          74,
+          138,
+          172,
+          274,
+          303,
+          439,
+          1577,
+          1584,
+          3002,
+          3025,
+          4305,
+          7030,
+          ...seeds,
+        ];
         const outcomes = await parallel(some, (seed) => lost(seed, way), 1);
         expect(outcomes).toEqual(some.map(kept));
       },

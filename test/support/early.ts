@@ -22,7 +22,7 @@ const LEVELS = 4;
 const COUNT = 150;
 
 /** Lets each slice read so many directories, until it is disposed. */
-function slowly(most: () => number): Disposable {
+export function slowly(most: () => number): Disposable {
   const { prototype } = Scanner;
   const { run } = prototype;
   prototype.run = function (limit, least) {

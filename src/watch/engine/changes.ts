@@ -379,6 +379,8 @@ export class Changes {
     }
     if (this.#directories.mayHaveCome(node)) this.#directories.tellMade(node);
     this.tellChange(change, node);
+    // Should it turn out to be elsewhere because events were lost, that is told.
+    if (this.#directories.isEarly && !this.#tree.isDirectory(node)) this.#tree.set(node, FLAG.TOLD);
   }
 
   // --- Entries -----------------------------------------------------------------

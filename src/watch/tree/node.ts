@@ -19,7 +19,7 @@ export const ROW = { INO_LOW: 0, INO_HIGH: 1, TYPE: 2, NAME: 3, BYTES: 4, LENGTH
 
 /** What else is known of an entry: bits beside its kind. */
 export const FLAG = {
-  /** The user was told that it was made. */
+  /** The user was told that it was made, or is there. */
   TOLD: 0x4,
   /** Not met yet by the scan under way. */
   UNSEEN: 0x8,
