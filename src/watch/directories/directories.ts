@@ -18,11 +18,12 @@ import { Foresight } from "./foresight.ts";
 import { Fresh } from "./fresh.ts";
 import { Gap } from "./gap.ts";
 import { Links } from "./links.ts";
+import { Loss } from "./loss.ts";
 import { Reading } from "./reading.ts";
 import { Recall } from "./recall.ts";
-import { Recent } from "./recent.ts";
 import { Rules } from "./rules.ts";
 import { type ScanMode, Scanner } from "./scanner.ts";
+import { Settled } from "./settled.ts";
 import { Watches } from "./watches.ts";
 
 /** How far a watcher goes. */
@@ -61,20 +62,16 @@ export class Directories implements Disposable {
   readonly lost = new Map<Node, boolean>();
   /** Directories that were read quietly since nothing was left to read, if all that happened before is still to be told. */
   readonly fresh: Fresh;
+  /** How what was read of them stands to what is told. */
+  readonly settled: Settled;
+  /** Events that are lost. */
+  readonly loss: Loss;
   /** What came before it was read, while events were lost. */
-  readonly gap = new Gap();
-  /** When the first event was lost that may be a reason for what is still to be read: milliseconds since 1970. */
-  #lostSince = Infinity;
-  /** Of which something was told because it was found by reading them. */
-  readonly met = new Recent();
+  readonly gap: Gap;
   /** Which directories are met too early. */
   readonly foresight: Foresight;
   /** Reads directories as they were, if all that happened before is still to be told. */
   recall: Recall | undefined;
-  /** Whether what was read quietly was read before what is told next. */
-  #isSettled = false;
-  /** Whether nothing was read since the backend's mark. */
-  #isMarked = false;
   /** Whether an entry left, and may come back elsewhere. */
   isHeld: () => boolean = () => false;
   /** Called for each entry that goes. */
@@ -111,6 +108,9 @@ export class Directories implements Disposable {
     this.#times = options.times;
     this.fresh = new Fresh(tree);
     this.foresight = new Foresight(tree, backend);
+    this.settled = new Settled(this, backend);
+    this.loss = new Loss(this, options.known);
+    this.gap = new Gap(tree, teller, this);
     this.isEarly = options.isEarly;
     const { followSymlinks } = options;
     if (followSymlinks) this.#links = new Links(tree, paths, teller);
@@ -139,59 +139,19 @@ export class Directories implements Disposable {
     return this.#options.depth;
   }
 
-  /** Whether what is known, and nobody was told of, was there before what is told now. */
-  get isExact(): boolean {
-    return this.recall !== undefined || this.#isSettled || this.isPast;
-  }
-
-  /** Whether what is known of a directory may be newer than what is told now, because that was read a moment ago. */
-  isMet(dir: Node): boolean {
-    return !this.isExact || (this.met.has(dir) && !this.isPast);
-  }
-
-  /** Whether all that was read was read before what is told now, whatever has happened since. */
-  get isPast(): boolean {
-    return this.#isMarked && this.#backend.isMarkTold;
-  }
-
   /** Whether what left may be anywhere: the events of such a backend do not say where to, and it may come back before it is given up. */
   get mayReturn(): boolean {
     return this.#backend.past === undefined;
   }
 
-  /** All that is to be read by now was read. */
-  mark(): void {
-    if (this.isClosed) return;
-    this.#backend.mark();
-    // What happened to an entry that left is told when it is known where to.
-    this.#isMarked = this.lost.size === 0 && !this.isHeld();
-  }
-
-  /** Something is read. */
-  #unmark(): void {
-    this.#isSettled ||= this.isPast;
-    this.#isMarked = false;
-  }
-
   /** Some of a directory is read, which may be newer than what is told next. */
   meet(dir: Node, loud: boolean): void {
-    this.#unmark();
-    if (loud) this.met.add(dir);
-    else if (this.isEarly) this.fresh.add(dir);
+    this.settled.meet(dir, loud);
+    if (!loud && this.isEarly) this.fresh.add(dir);
   }
 
-  /** Nothing is left to read: what was read of directories is known, and not only met. */
-  emptied(): void {
-    this.met.emptied();
-    this.#isSettled ||= this.#isRead;
-  }
-
-  /** Whether all directories are read, and it is not known that nothing which is told next was before that. */
-  get isUnsettled(): boolean {
-    return !this.#isSettled && this.#isRead && !this.isHeld();
-  }
-
-  get #isRead(): boolean {
+  /** Whether all of them are read. */
+  get isRead(): boolean {
     return this.scanner.idle && this.lost.size === 0;
   }
 
@@ -326,28 +286,12 @@ export class Directories implements Disposable {
 
   /** Forgets what was read in a directory: it is another one than that of which is told. */
   reset(node: Node): void {
-    // Where events are lost, some of it was told of as what came.
-    if (this.gap.isOpen || this.recall?.isTorn === true) this.#withdraw(node);
+    this.gap.withdraw(node);
     this.departures.clear(node);
     this.watches.unbind(node);
     this.scanner.cancel(node);
     this.fresh.delete(node);
     this.enter(node, "new", false);
-  }
-
-  /** Tells of all in a directory as deleted that was told of, from the bottom up. */
-  #withdraw(top: Node): void {
-    const nodes = [top];
-    // It grows while it is looked through. What was told of has a number.
-    for (const dir of nodes)
-      for (
-        let child = this.#tree.firstNumbered(dir);
-        child !== NONE;
-        child = this.#tree.next(child)
-      )
-        nodes.push(child);
-    for (const node of nodes.slice(1).toReversed())
-      if (this.#tree.has(node, FLAG.TOLD)) this.#teller.tell("delete", node);
   }
 
   /** Removes an entry that another one takes the place of. */
@@ -360,9 +304,7 @@ export class Directories implements Disposable {
     if (this.#tree.has(node, FLAG.TOLD)) return;
     this.#tree.set(node, FLAG.TOLD);
     this.#teller.tell("create", node);
-    // What is in it came with it.
-    if (this.gap.isOpen && this.#tree.isDirectory(node) && this.isUnsure(node))
-      this.enter(node, "compare", true, -Infinity);
+    this.gap.told(node);
   }
 
   /** Tells of an entry as changed. */
@@ -385,72 +327,10 @@ export class Directories implements Disposable {
     return this.#options.known.isNews(node, changed, since);
   }
 
-  /**
-   * What happened since then may never be told.
-   *
-   * @param isTimed Whether what happened since then has later times.
-   */
-  lose(since: number, isTimed: boolean): void {
-    if (this.isEarly) this.gap.open(isTimed ? since : -Infinity);
-    this.endEarly();
-    this.#options.known.lost(since);
-    this.#lostSince = Math.min(this.#lostSince, since);
-  }
-
   /** Tells of an entry as made that is there. */
   tellMet(node: Node): void {
     this.tellMade(node);
     if (!this.#tree.isDirectory(node)) this.#options.known.seen(node);
-  }
-
-  /** All that was not lost is told. */
-  hear(): void {
-    this.#options.known.caughtUp();
-  }
-
-  /** Whether events were lost, and not all is compared with the disk since then. */
-  get isLosing(): boolean {
-    return this.#lostSince !== Infinity;
-  }
-
-  /** Since events were lost, something was renamed from where all is still to be compared with the disk to where it was already, perhaps. */
-  moved(node: Node): void {
-    if (this.isLosing) this.enter(node, "compare", true, this.#lostSince);
-  }
-
-  /** Whether something in a directory may have come while events were lost, and nobody was told. */
-  isUnsure(dir: Node): boolean {
-    return this.gap.has(dir) || (this.gap.isOpen && this.meets(dir) === false);
-  }
-
-  /** Whether an entry may have come so, or with what has, and nobody was told of it yet. */
-  isUntold(node: Node): boolean {
-    if (this.#tree.has(node, FLAG.TOLD)) return false;
-    let dir = this.#tree.parent(node);
-    if (!this.gap.isOpen || this.isUnsure(dir)) return this.isUnsure(dir);
-    while (dir !== NONE && !this.#tree.has(dir, FLAG.TOLD)) dir = this.#tree.parent(dir);
-    return dir !== NONE;
-  }
-
-  /** Whether an entry of such a directory may have come so. */
-  mayHaveCome(node: Node): boolean {
-    const dir = this.#tree.parent(node);
-    if (this.#tree.has(node, FLAG.TOLD | FLAG.ANCHOR) || !this.isUnsure(dir)) return false;
-    return this.#reading.hasCome(dir, nameOf(this.#tree.name(node)));
-  }
-
-  /** Tells of an entry that has come so, and of all that is in it when that is read. */
-  reveal(node: Node): void {
-    this.tellMade(node);
-    this.enter(node, "compare", true, -Infinity);
-  }
-
-  /** All that happened is told. If all directories are read as well, nothing is lost any more. */
-  endLoss(): void {
-    if (!this.isLosing || !this.#isRead) return;
-    this.#lostSince = Infinity;
-    this.gap.close();
-    this.#options.known.found();
   }
 
   /** Reads a directory, or what a followed link leads to, if that is within the tree. */
@@ -461,7 +341,7 @@ export class Directories implements Disposable {
     if (mode === "check" && this.#reading.isCertain(node)) return;
     const isLate = mode === "new" && loud && this.recall !== undefined && this.#isUnknown(node);
     if (isLate) this.recall?.postpone(node);
-    if (!loud) this.#isSettled = this.#isMarked = false;
+    if (!loud) this.settled.wish();
     this.scanner.push(node, mode, loud && !isLate, since);
   }
 
@@ -505,6 +385,7 @@ export class Directories implements Disposable {
     this.watches.end();
     this.scanner[Symbol.dispose]();
     this.#reading[Symbol.dispose]();
+    this.gap[Symbol.dispose]();
   }
 
   // --- Helpers -----------------------------------------------------------------

@@ -231,7 +231,7 @@ export class Reading implements Reader, Disposable {
     if (bound === "new") this.#directories.onOpen(node);
     if (isQuiet && isFirst && scan.mode === "new") this.#cameLater(node);
     // What is in it came with it, and nobody was told.
-    if ((isFirst || wasAnother) && this.#directories.isUnsure(node)) scan.since = -Infinity;
+    if ((isFirst || wasAnother) && this.#directories.gap.isUnsure(node)) scan.since = -Infinity;
     return true;
   }
 
@@ -338,7 +338,7 @@ export class Reading implements Reader, Disposable {
     const { rows } = portion;
     const { bytes } = portion.buffer;
     const count = read_linux_dirents64_rows(portion.buffer, length, rows);
-    const came = this.#cameSince(scan);
+    const came = this.#directories.gap.cameSince(scan);
     for (let at = 0; at < count && !scan.cancelled; at++) {
       if (isPlain) at = this.#tree.fill(dir, bytes, rows, at, count, this.#kinds, this.#met);
       if (at < count) this.#foundOne(scan, bytes, rows, at * ROW.LENGTH, came);
@@ -388,9 +388,11 @@ export class Reading implements Reader, Disposable {
     const isUntold = came !== undefined && !this.#tree.has(node, FLAG.TOLD);
     const hasCome = isUntold && changedIn(scan.fd, name) >= came;
     if (kind === KIND.DIRECTORY) {
-      const isReplaced = this.#isOther(node, ino);
+      const isReplaced = this.#directories.gap.isAnother(node, ino);
       this.#tree.setIno(node, ino);
-      return hasCome || isReplaced ? this.#directories.reveal(node) : this.#meetAgain(scan, node);
+      return hasCome || isReplaced
+        ? this.#directories.gap.reveal(node)
+        : this.#meetAgain(scan, node);
     }
     const isOfAnotherKind = this.#tree.kind(node) !== kind;
     const known = this.#tree.ino(node);
@@ -441,35 +443,6 @@ export class Reading implements Reader, Disposable {
     const now = lookIn(fd, nameOf(this.#tree.name(child)));
     if (now === undefined) this.#directories.drop(child, true);
     else if (mode !== "new") this.#directories.enter(child, mode, true, since);
-  }
-
-  /** Whether an entry of a directory may have come while events were lost. */
-  hasCome(dir: Node, name: NameBytes): boolean {
-    const fd = this.#watches.locate(dir);
-    // It is somewhere else by now.
-    if (fd === -1) return true;
-    try {
-      const still = (this.#still ??= new Still(this.#tree));
-      return this.#directories.gap.hasCome(fd, name, still);
-    } finally {
-      closeQuietly(fd);
-    }
-  }
-
-  /** Since when what is in a directory was changed if it may have come while events were lost, or `undefined` if all that is in it was told. */
-  #cameSince({ node, fd, since }: Scan): number | undefined {
-    const { gap } = this.#directories;
-    if (!gap.isOpen) return undefined;
-    if (since === -Infinity) return since;
-    if (!this.#directories.isUnsure(node)) return undefined;
-    return gap.sinceIn(fd, (this.#still ??= new Still(this.#tree)));
-  }
-
-  /** Whether a directory is another one than was met, or may be, of which nobody told. */
-  #isOther(node: Node, ino: number): boolean {
-    const known = this.#tree.ino(node);
-    if (!this.#directories.gap.isOpen || known === ino) return false;
-    return known !== 0 || (this.#tree.handle(node) === 0 && this.#directories.isUnsure(node));
   }
 
   #meet(scan: Scan, name: NameBytes, kind: Kind, ino: number, came: number | undefined): void {

@@ -204,7 +204,8 @@ export class Changes {
     }
     this.#roots.left(node);
     // Who was not told of it, or of what is in it, can't rename it: that is told where it is now.
-    const isUnsure = this.#directories.isUntold(node) || this.#directories.isUnsure(node);
+    const { gap } = this.#directories;
+    const isUnsure = gap.isUntold(node) || gap.isUnsure(node);
     if (event.cookie === 0 || isUnsure) this.#directories.depart(node, true, event.child);
     else this.#moves.hold(event.cookie, node);
   }
@@ -269,17 +270,17 @@ export class Changes {
     // What is known to be in it already may be left out where it is now.
     const mode = isUnread && afterMove === "check" ? "new" : afterMove;
     if (mode !== "check" || handle !== child || !isLoud) this.#enter(node, name, mode, isLoud);
-    this.#directories.moved(node);
+    this.#directories.loss.moved(node);
   }
 
   /** Whether an entry that nobody was told of was there before what is told now, and no scan has met what came. */
   #wasThere(node: Node): boolean {
-    return this.#directories.isExact && !this.#tree.has(node, FLAG.TOLD);
+    return this.#directories.settled.isExact && !this.#tree.has(node, FLAG.TOLD);
   }
 
   /** Whether what is known of a directory's entries may be newer than what is told now. An inode alone says little: a file that is deleted leaves its own to the next. */
   #isMet(dir: Node): boolean {
-    return this.#directories.isMet(dir) || this.#ahead.isFresh(dir);
+    return this.#directories.settled.isMet(dir) || this.#ahead.isFresh(dir);
   }
 
   /** Whether an entry is what has its name by now. Of what is gone that can't be known: it may have been there before, and if it were told as made, it might never be told that it is gone. */
@@ -377,7 +378,7 @@ export class Changes {
       if (isLoud === undefined || look(this.#paths.real(dir, name)) === undefined) return;
       node = this.make(dir, { name, isDirectory: false, look: event.look }, isLoud);
     }
-    if (this.#directories.mayHaveCome(node)) this.#directories.tellMade(node);
+    if (this.#directories.gap.mayHaveCome(node)) this.#directories.tellMade(node);
     this.tellChange(change, node);
     // Should it turn out to be elsewhere because events were lost, that is told.
     if (this.#directories.isEarly && !this.#tree.isDirectory(node)) this.#tree.set(node, FLAG.TOLD);
@@ -429,7 +430,7 @@ export class Changes {
     const isFresh = this.#ahead.isFresh(dir);
     const { scanner } = this.#directories;
     const isQuiet = scanner.modeOf(dir) === "new" && scanner.isLoud(dir) === false;
-    if (!isFresh && !isQuiet && !this.#directories.isUnsure(dir)) return NONE;
+    if (!isFresh && !isQuiet && !this.#directories.gap.isUnsure(dir)) return NONE;
     const isTaken = this.#tree.find(dir, event.name) !== NONE;
     if (isTaken) return NONE;
     const kind = event.isDirectory ? KIND.DIRECTORY : KIND.FILE;

@@ -93,7 +93,7 @@ export class Engine implements Sink, Disposable {
       doubts.forget(node);
       directories.lost.delete(node);
       directories.fresh.delete(node);
-      directories.met.delete(node);
+      directories.settled.forget(node);
       directories.gap.delete(node);
       directories.recall?.forget(node);
       ahead.forget(node);
@@ -190,7 +190,7 @@ export class Engine implements Sink, Disposable {
     this.#lostSince = Math.min(this.#lostSince, this.#emptied - CLOCK_SLACK);
     this.#teller.overflow();
     this.#hindsight.lose();
-    this.directories.lose(this.#lostSince, this.#isClockSteady);
+    this.directories.loss.begin(this.#lostSince, this.#isClockSteady);
     this.#repair(this.#lostSince);
   }
 
@@ -236,7 +236,7 @@ export class Engine implements Sink, Disposable {
     const { scanner } = this.directories;
     if (scanner.idle) return;
     scanner.run(limit, least);
-    if (scanner.idle) this.directories.mark();
+    if (scanner.idle) this.directories.settled.mark();
   }
 
   get isClosed(): boolean {
@@ -304,7 +304,7 @@ export class Engine implements Sink, Disposable {
   emptied(at: number, isQuiet: boolean, limit: number): void {
     // All that came behind an overflow is told.
     if (this.#lostSince !== Infinity) {
-      this.directories.hear();
+      this.directories.loss.heard();
       this.#repair(this.#lostSince);
     }
     this.#lostSince = Infinity;
@@ -317,7 +317,7 @@ export class Engine implements Sink, Disposable {
     this.caughtUp();
     this.#isUnfinished = !this.#hindsight.emptied(limit);
     this.directories.followAgain();
-    this.directories.endLoss();
+    this.directories.loss.end();
     const { scanner, watches } = this.directories;
     if (scanner.idle) watches.trust.emptied(this.#emptiedTick);
   }
@@ -334,13 +334,13 @@ export class Engine implements Sink, Disposable {
 
   /** Whether something was read of directories of which not all is told yet. */
   get isFresh(): boolean {
-    return this.directories.fresh.size > 0 || this.directories.isUnsettled;
+    return this.directories.fresh.size > 0 || this.directories.settled.isUncertain;
   }
 
   /** Whether all that happened before directories were read is told, whatever has happened since. */
   get isCaughtUp(): boolean {
     if (this.isReading) return false;
-    return this.isEarly ? this.#backend.isMarkTold : this.directories.isPast;
+    return this.isEarly ? this.#backend.isMarkTold : this.directories.settled.isPast;
   }
 
   /** All that happened before directories were read is told. */
@@ -349,7 +349,7 @@ export class Engine implements Sink, Disposable {
     recall?.settle();
     fresh.clear();
     if (isEarly && scanner.idle && lost.size === 0) this.directories.endEarly();
-    this.directories.emptied();
+    this.directories.settled.emptied();
   }
 
   /** Whether the clock was not set back since nothing was left to read: else what happened since then may have an earlier time. */

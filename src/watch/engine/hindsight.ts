@@ -167,7 +167,7 @@ export class Hindsight {
       this.#isConfused = true;
       return false;
     }
-    const { isLosing } = this.#directories;
+    const isLosing = this.#directories.loss.isUnderWay;
     const known = this.#tree.ino(node);
     // What made it another one may be lost: then nothing else tells.
     const isOther = isLosing && ![0, now.ino].includes(known);
