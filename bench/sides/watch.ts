@@ -20,8 +20,8 @@ import { Turns } from "./turns.ts";
 const [, , way, how = "", dir = "", count] = process.argv;
 const [backend, option] = how.split("+");
 /** More than the writers' pauses, so that it is never asleep. */
-const busyPoll = option === undefined ? 0 : 20;
-const options = { backend: backend as "inotify", busyPoll };
+const awake = option === undefined ? {} : { busyPoll: 20 };
+const options = { backend: backend as "inotify", ...awake };
 const empty = way === "start" ? await resident() : 0;
 const { watch } = await import("bun-butter/watch");
 /** Directories of files that are made before they are read. */

@@ -37,7 +37,7 @@ export function openWatcher(options: WatchCommand): Watcher {
         atomic,
         ...(settle !== undefined && { settle }),
         poll,
-        busyPoll,
+        ...(busyPoll !== undefined && { busyPoll }),
         stat,
         backend,
         // It may be the difference that it is gone.

@@ -25,8 +25,8 @@ export interface WatchCommand {
   readonly settle: number | undefined;
   /** Milliseconds between two comparisons with the disk, or 0. */
   readonly poll: number;
-  /** Milliseconds for which it looks again and again after an event, before it sleeps. */
-  readonly busyPoll: number;
+  /** Milliseconds for which it looks again and again after an event, before it sleeps. By default it does where sleep loses something. */
+  readonly busyPoll: number | undefined;
   readonly stats: boolean;
   readonly backend: WatchBackend;
   /** The file of a snapshot, whose differences come first. */
@@ -73,7 +73,8 @@ Options:
       --poll TIME      every so often compare all with the disk: for network and shared file
                        systems, of which the kernel does not tell all: 2s
       --busy-poll TIME look for so long after an event without sleeping, which takes a processor:
-                       1s; with inotify less is deleted before its directory is watched
+                       1s; or 0; with inotify less is deleted before its directory is watched
+                       (default: for 20ms after a directory was made, within bounds)
       --since FILE     first tell what is different from the snapshot in FILE
       --snapshot FILE  at the end, write a snapshot to FILE
       --now            end when that has been told or written, and do not wait for events
@@ -193,7 +194,7 @@ export function watchOptions(args: readonly string[]): WatchCommand | undefined 
     atomic: values.atomic === true,
     settle: settle === undefined ? undefined : duration(settle, "settle", 0),
     poll: poll === undefined ? 0 : duration(poll, "poll", 0),
-    busyPoll: busyPoll === undefined ? 0 : duration(busyPoll, "busy-poll", 0),
+    busyPoll: busyPoll === undefined ? undefined : duration(busyPoll, "busy-poll", 0),
     stats: values.stats === true,
     backend: oneOf(backend, "--backend", backends),
     since,

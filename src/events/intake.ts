@@ -21,6 +21,12 @@ export interface Batch<E> {
    * @default Whether there is more than one event.
    */
   readonly burst?: boolean;
+  /**
+   * Until then who waits looks in each turn of the event loop, as `performance.now()` has it.
+   *
+   * @default What `busyPoll` says.
+   */
+  readonly awakeUntil?: number | undefined;
   /** Whether these were the last: nothing will ever follow. */
   readonly over?: boolean;
   /** Called when they are on their way to who waits: does what can come after that. */
@@ -145,7 +151,7 @@ export class Intake<E> {
   /** When the next look is due after one that found a burst, as `performance.now()` has it. */
   #due = 0;
   /** Until then who waits looks in each turn of the event loop. */
-  #busyUntil = 0;
+  #awakeUntil = 0;
 
   /**
    * @param owner The source. When it is collected, the descriptor is closed.
@@ -255,10 +261,8 @@ export class Intake<E> {
   wait(waiter: Waiter): void {
     this.#waiter = waiter;
     if (this.#more !== false) return this.#turnSoon();
-    if (this.#busyPoll > 0) {
-      this.#busyUntil = performance.now() + this.#busyPoll;
-      return this.#turnSoon();
-    }
+    if (this.#busyPoll > 0) this.#awakeUntil = performance.now() + this.#busyPoll;
+    if (this.#isAwake()) return this.#turnSoon();
     const delay = this.#due === 0 ? 0 : this.#due - performance.now();
     if (delay <= 0) return this.#arm();
     this.#timer = setTimeout(() => this.#turn(), delay);
@@ -331,6 +335,7 @@ export class Intake<E> {
     // A lone event is worth a wake-up of its own, a burst is not over yet.
     const burst = (batch.burst ?? batch.events.length > 1) && this.#latency > 0;
     this.#due = burst ? performance.now() + this.#latency : 0;
+    this.#awakeUntil = batch.awakeUntil ?? this.#awakeUntil;
     this.#queue = batch.events;
     this.#next = 0;
   }
@@ -377,6 +382,10 @@ export class Intake<E> {
     };
   }
 
+  #isAwake(): boolean {
+    return this.#awakeUntil > 0 && performance.now() < this.#awakeUntil;
+  }
+
   #turnSoon(): void {
     this.#soon = setImmediate(() => this.#turn());
     if (!this.#held) this.#soon.unref();
@@ -401,7 +410,7 @@ export class Intake<E> {
       if (this.queued === 0) this.#look();
       // Nothing, if a burst is over or another reader of the same open file was faster.
       if (this.queued === 0 && !this.#over) {
-        if (this.#busyPoll > 0 && performance.now() < this.#busyUntil) this.#turnSoon();
+        if (this.#isAwake()) this.#turnSoon();
         else this.#arm();
         this.#finish();
         return false;

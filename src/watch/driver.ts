@@ -7,6 +7,7 @@ import { ERRNO, ValueError } from "../errors.ts";
 import { type Batch, lendBuffer, LONGEST_RECORD, readBuffer } from "../events/intake.ts";
 import type { PathLike, Pinned } from "../libc.ts";
 import { ioctl_fionread } from "../syscalls/fd.ts";
+import { Awake } from "./awake.ts";
 import type { Choice } from "./backend/choose.ts";
 import { resolvePath } from "./disk/resolve.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -15,6 +16,7 @@ import type { WatchEvent } from "./event.ts";
 import { checkGlobs } from "./ignore/ignore.ts";
 import { needsTree, type Settings } from "./options.ts";
 import { MOST_UNREAD, Pace, SHORT, SLICE } from "./pace.ts";
+import { processors } from "./processors.ts";
 import type { Anchor } from "./tree/paths.ts";
 import { type Watched, watchedOf } from "./watched.ts";
 import { begin, type Works, worksOf } from "./works.ts";
@@ -62,6 +64,8 @@ export class Driver {
   readonly #ready = Promise.withResolvers<void>();
   readonly #indexed = Promise.withResolvers<void>();
   readonly #pace: Pace;
+  /** Unless who reads says himself how long it is to be awake. */
+  readonly #awake: Awake | undefined;
   /** Whether events were read that can't be told yet. */
   #isHeldUp = false;
   /** Whether functions that ignore may be asked. */
@@ -87,6 +91,7 @@ export class Driver {
     this.#settings = settings;
     this.#anchors = anchors;
     this.#choice = choice;
+    this.#awake = settings.busyPoll === undefined ? new Awake(processors) : undefined;
     this.#isEarly = choice.isWhole && !needsTree(settings);
     this.#pace = new Pace(this.#slice, () => ({
       queued: source.queued,
@@ -229,6 +234,7 @@ export class Driver {
 
   #receive(buffer: Pinned, whole: boolean): Batch<WatchEvent> {
     const { backend, engine } = this.#works;
+    const { bound } = engine.directories.watches;
     // It goes on in a moment: one slice is enough for one turn of the event loop.
     const isGoingOn = this.#isHeldUp || engine.isUnfinished;
     const isSoon = isGoingOn && this.#pace.isComing && !whole;
@@ -262,11 +268,20 @@ export class Driver {
     // What was told took some of the time.
     this.#scan(0, Math.max(SHORT, limit - performance.now()));
     const events = this.#take();
+    // What happens in it before it is watched is told by nothing.
+    const isDirectory = watches.bound > bound && this.#pace.isReady && backend.name === "inotify";
+    const found = { isAnything: isDirectory || events.length > 0, isDirectory, isBurst: burst };
     // Who wants the whole looks again at once.
     const isLeft = isMore || engine.isUnfinished;
     const isLater = engine.isBusy || (isLeft && !whole);
     const more = isLater ? "later" : isMore;
-    return { events, more, burst, after: engine.isBehind ? this.#after : undefined };
+    return {
+      events,
+      more,
+      burst,
+      awakeUntil: this.#awake?.after(found, performance.now()),
+      after: engine.isBehind ? this.#after : undefined,
+    };
   }
 
   #assertOpen(by: string): void {

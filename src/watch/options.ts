@@ -90,6 +90,16 @@ export interface WatchOptions extends EventSourceOptions {
    * @default 0: never
    */
   readonly poll?: number;
+  /**
+   * Milliseconds for which a pending read looks in each turn of the event loop before it sleeps until the kernel wakes it, as with every
+   * source: 0 sleeps at once.
+   *
+   * By default it is awake for a moment where sleep loses something. With inotify that is after a directory was made, for 20 ms: what is
+   * made in it, and deleted before it is watched, is told by nothing. And it is so after events that follow one another within 2 ms, for
+   * 2 ms. If nothing comes then, ten seconds of that can be had at once, and a twentieth of a processor in the long run; none if the
+   * process may use one processor only, or a control group limits its time (`cpu.max`).
+   */
+  readonly busyPoll?: number;
   /** Gathers events for that many milliseconds, so that a reader of batches gets few large ones. */
   readonly batch?: number;
   /**
@@ -165,6 +175,7 @@ export interface Settings {
   readonly modify: boolean;
   readonly settle: { readonly quiet: number; readonly max: number } | undefined;
   readonly poll: number;
+  readonly busyPoll: number | undefined;
   readonly batch: number;
   readonly atomic: number;
   readonly stat: boolean;
@@ -188,6 +199,7 @@ const defaults: Settings = {
   modify: false,
   settle: undefined,
   poll: 0,
+  busyPoll: undefined,
   batch: 0,
   atomic: 0,
   stat: false,
@@ -208,6 +220,8 @@ const takes: { readonly [Name in keyof Settings]: Takes<Settings[Name]> } = {
   modify: flag,
   settle: settleOf,
   poll: duration,
+  // It is checked with those of every source.
+  busyPoll: (value) => value as number,
   batch: duration,
   atomic: atomicOf,
   stat: flag,

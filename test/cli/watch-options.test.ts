@@ -18,7 +18,7 @@ test("watchOptions() of a path alone is everything below it, every event, and no
     atomic: false,
     settle: undefined,
     poll: 0,
-    busyPoll: 0,
+    busyPoll: undefined,
     stats: false,
     backend: "auto",
     since: undefined,

@@ -58,6 +58,7 @@ export class Watches {
   readonly #backend: Backend;
   readonly #teller: Teller;
   #failed = 0;
+  #bound = 0;
   /** Those of them that could not even be looked at: what they are in may not be searched. */
   readonly #unreached = new Set<Node>();
   #ended = false;
@@ -216,7 +217,13 @@ export class Watches {
     if (before !== 0) this.unbind(node);
     this.handles.add(handle, node);
     this.#tree.setHandle(node, handle);
+    this.#bound++;
     return "new";
+  }
+
+  /** How many directories have come to be watched up to now. */
+  get bound(): number {
+    return this.#bound;
   }
 
   /** The directories of a handle, as far as they are within the tree. */

@@ -1,0 +1,58 @@
+/**
+ * How long a thread may have a processor.
+ *
+ * @module
+ */
+import { builtin } from "../libc.ts";
+import { CLOCK, clock_gettime } from "../syscalls/clock.ts";
+
+/** Where control groups say how much of the processors their processes get: those of version 2, the same beside version 1, and version 1. */
+const LIMITS = [
+  ["", "cpu.max"],
+  ["/unified", "cpu.max"],
+  ["/cpu", "cpu.cfs_quota_us"],
+] as const;
+
+/** What a thread knows of them. */
+export interface Processors {
+  /** Whether there is another one for everybody else, and no control group that counts how long this process has one. */
+  readonly isOneSpare: boolean;
+  /** How long this thread has had one up to now, in milliseconds. */
+  had(): number;
+}
+
+let isSpare: boolean | undefined;
+
+/** Those of this machine. */
+export const processors: Processors = {
+  /** It is looked at once. */
+  get isOneSpare() {
+    return (isSpare ??= navigator.hardwareConcurrency > 1 && !isLimited());
+  },
+  had() {
+    const { tv_sec, tv_nsec } = clock_gettime(CLOCK.THREAD_CPUTIME_ID);
+    return Number(tv_sec) * 1e3 + Number(tv_nsec) / 1e6;
+  },
+};
+
+/** Whether a control group that this process is in, or one above that, limits the time of its processes. */
+function isLimited(): boolean {
+  const { readFileSync } = builtin("node:fs");
+  const read = (path: string): string => {
+    try {
+      return readFileSync(path, "latin1").trim();
+    } catch {
+      return "";
+    }
+  };
+  const groups = new Set<string>();
+  for (const line of read("/proc/self/cgroup").split("\n")) {
+    const names = line.replace(/^[^:]*:[^:]*:/, "").split("/");
+    // In a container it may be named from outside: its own is the uppermost that is seen then.
+    for (; names.length > 0; names.pop()) groups.add(names.join("/").replace(/\/$/, ""));
+  }
+  // "-1" and "max" are no limit.
+  return [...groups].some((group) =>
+    LIMITS.some(([version, file]) => /^\d/.test(read(`/sys/fs/cgroup${version}${group}/${file}`))),
+  );
+}
