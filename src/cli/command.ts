@@ -88,15 +88,17 @@ export class FileError extends Error {
 /**
  * Opens what the command line asks for. What its options can't say of each other, the constructor does.
  *
+ * @param names What the command line calls the constructor's options of which it may say that.
  * @throws {UsageError}
  */
-export function openFor<T>(open: () => T): T {
+export function openFor<T>(open: () => T, names: Readonly<Record<string, string>> = {}): T {
   try {
     return open();
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError)
-      throw new UsageError(error.message);
-    throw error;
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new UsageError(
+      error.message.replace(/(?<=^Cannot take )\w+/, (name) => names[name] ?? name),
+    );
   }
 }
 

@@ -27,7 +27,10 @@ async function run(options: PressureOptions): Promise<number> {
   const { resources, full, stall, window, cgroup, now } = options;
   const scope = cgroup === undefined ? {} : { cgroup };
   const open = (resource: PressureResource): Pressure =>
-    openFor(() => new Pressure(resource, { full, stall, window, ...scope }));
+    openFor(() => new Pressure(resource, { full, stall, window, ...scope }), {
+      stall: "--stall",
+      window: "--window",
+    });
   const sources = now ? [] : resources.map(open);
   using session = new Session({ name: "pressure", nouns: ["stall", "stalls"] }, options);
   await session.write(

@@ -32,7 +32,10 @@ class Timer implements AsyncDisposable {
 
   constructor(options: TimerOptions) {
     this.#options = options;
-    this.#timer = openFor(() => new Timerfd(options.timer));
+    this.#timer = openFor(() => new Timerfd(options.timer), {
+      at: "--at",
+      cancelOnSet: "--on-set",
+    });
     const last = (): void => this.#kill();
     this.#session = new Session({ name: "timer", nouns: ["tick", "ticks"], last }, options);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { OSError, watch, type Watcher } from "../index.ts";
-import { FileError, openFor, UsageError } from "./command.ts";
+import { FileError, openFor } from "./command.ts";
 import { escape } from "./format.ts";
 import type { WatchCommand } from "./watch-options.ts";
 
@@ -26,29 +26,27 @@ export function openWatcher(options: WatchCommand): Watcher {
   const { paths, ignore, gitignore, depth, followSymlinks, initial, modify } = options;
   const { atomic, settle, poll, busyPoll, stats: stat, backend, since } = options;
   try {
-    return openFor(() =>
-      watch(paths, {
-        ignore,
-        gitignore,
-        depth,
-        followSymlinks,
-        initial,
-        modify,
-        atomic,
-        ...(settle !== undefined && { settle }),
-        poll,
-        ...(busyPoll !== undefined && { busyPoll }),
-        stat,
-        backend,
-        // It may be the difference that it is gone.
-        mustExist: since === undefined,
-      }),
+    return openFor(
+      () =>
+        watch(paths, {
+          ignore,
+          gitignore,
+          depth,
+          followSymlinks,
+          initial,
+          modify,
+          atomic,
+          ...(settle !== undefined && { settle }),
+          poll,
+          ...(busyPoll !== undefined && { busyPoll }),
+          stat,
+          backend,
+          // It may be the difference that it is gone.
+          mustExist: since === undefined,
+        }),
+      { ignore: "--ignore", settle: "--settle", poll: "--poll" },
     );
   } catch (error) {
-    if (error instanceof UsageError)
-      throw new UsageError(
-        error.message.replace(/^(Cannot take )(ignore|settle|poll)\b/, "$1--$2"),
-      );
     if (!(error instanceof OSError) || error.syscall !== "watch") throw error;
     const reason = reasons[error.code] ?? error.message;
     throw new FileError(`Cannot watch ${escape(error.path ?? "")}: ${reason}`, { cause: error });

@@ -129,9 +129,9 @@ describe.skipIf(!triggers)(`without a stall (${why})`, () => {
 describe("the command line", () => {
   test.each([
     ["disk", 'Cannot take resource: "disk" is none of cpu, memory, io'],
-    ["--stall 3", "Cannot take stall: 3000 is not between 0.001 and 2000 ms"],
-    ["--stall 1ns", "Cannot take stall: 0.000001 is not between 0.001 and 2000 ms"],
-    ["--window 11", "Cannot take window: 11000 is not between 0.001 and 10000 ms"],
+    ["--stall 3", "Cannot take --stall: 3000 is not between 0.001 and 2000 ms"],
+    ["--stall 1ns", "Cannot take --stall: 0.000001 is not between 0.001 and 2000 ms"],
+    ["--window 11", "Cannot take --window: 11000 is not between 0.001 and 10000 ms"],
     ["--window soon", 'Cannot take --window: "soon" is not a time such as 500ms'],
     ["--stall 0", 'Cannot take --stall: "0" is not a time such as 500ms'],
     ["--cgroup=", "Cannot take --cgroup: its directory is empty"],

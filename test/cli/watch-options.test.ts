@@ -130,7 +130,9 @@ test.each([
 
 test.each([
   [["--ignore={a", "."], 'Cannot take --ignore: "{a" does not end its "{"'],
+  [["--ignore=/tmp/x", "/tmp"], "Cannot take --ignore: globs begin below what is watched"],
   [["--settle=99999d", "."], "Cannot take --settle: 8639913600000 is not between"],
+  [["--poll=99999d", "."], "Cannot take --poll: 8639913600000 is not between"],
 ])("openWatcher() of %j names the option as it was given", (args, message) => {
   const options = watchOptions(args);
   if (options === undefined) throw new Error("it asks for help");
