@@ -110,27 +110,34 @@ describe.skipIf(!canFanotify)(
       expect(told.filter((text) => text.includes("root/busy"))).toEqual([]);
     });
 
-    test("row 2: a file of which something was told is told as gone where its directory turns out to be another one", async () => {
-      using dir = tempDir(memory);
-      for (const name of ["root/one", "root/two/in"]) mkdirSync(dir.at(name), { recursive: true });
-      writeFileSync(dir.at("root/one/file"), "");
-      await aged();
-      const told = (): readonly string[] =>
-        watcher.readEventsSync().map((event) => line(event, dir.path));
-      using slow = slowly(() => 0);
-      await using watcher = openSmall(dir.at("root"), fanotify, 8);
-      appendFileSync(dir.at("root/one/file"), "text");
-      expect(told()).toEqual(["change root/one/file"]);
-      // Where this happened is found out when it is read.
-      writeFileSync(dir.at("root/two/in/new"), "");
-      for (let round = 0; round < 20; round++) writeFileSync(dir.at(`root/${round}`), "");
-      exchange(dir.at("root/one"), dir.at("root/two"));
-      slow[Symbol.dispose]();
-      await watcher.sync();
-      const rest = told();
-      expect(rest).toContain("delete root/one/file");
-      expect(rest).toContain("create root/two/file");
-    });
+    test.each([
+      ["written to", (dir: TempDir) => appendFileSync(dir.at("root/one/file"), "text")],
+      ["replaced", (dir: TempDir) => renameSync(dir.at("new"), dir.at("root/one/file"))],
+    ])(
+      "row 2: a file that was %s is told as gone where its directory turns out to be another one",
+      async (_, happen) => {
+        using dir = tempDir(memory);
+        for (const name of ["root/one", "root/two/in"])
+          mkdirSync(dir.at(name), { recursive: true });
+        for (const name of ["root/one/file", "new"]) writeFileSync(dir.at(name), "");
+        await aged();
+        const told = (): readonly string[] =>
+          watcher.readEventsSync().map((event) => line(event, dir.path));
+        using slow = slowly(() => 0);
+        await using watcher = openSmall(dir.at("root"), fanotify, 8);
+        happen(dir);
+        expect(told()).toEqual(["change root/one/file"]);
+        // Where this happened is found out when it is read.
+        writeFileSync(dir.at("root/two/in/new"), "");
+        for (let round = 0; round < 20; round++) writeFileSync(dir.at(`root/${round}`), "");
+        exchange(dir.at("root/one"), dir.at("root/two"));
+        slow[Symbol.dispose]();
+        await watcher.sync();
+        const rest = told();
+        expect(rest).toContain("delete root/one/file");
+        expect(rest).toContain("create root/two/file");
+      },
+    );
 
     test("row 2: with what is there told as made, nothing is told twice", async () => {
       using dir = tempDir(memory);

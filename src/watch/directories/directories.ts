@@ -307,9 +307,11 @@ export class Directories implements Disposable {
     this.gap.told(node);
   }
 
-  /** Tells of an entry as changed. */
-  tellChanged(node: Node): void {
-    this.#teller.tell("change", node);
+  /** Tells of an entry as changed, or of its attributes alone. */
+  tellChanged(node: Node, type: "change" | "attributes" = "change"): void {
+    this.#teller.tell(type, node);
+    // Should a file turn out to be elsewhere because events were lost, that is told.
+    if (this.isEarly && !this.#tree.isDirectory(node)) this.#tree.set(node, FLAG.TOLD);
   }
 
   /** Whether a file was changed since then, and nobody was told. */

@@ -143,18 +143,11 @@ export class Changes {
     return node;
   }
 
-  /** Tells of a file that was changed, or of whose permissions were. */
-  tellChange(change: RawEvent["change"], node: Node): void {
-    if (change !== "attributes") return this.#teller.tell("change", node);
-    this.#teller.tell("attributes", node);
-    this.#directories.permit(node);
-  }
-
   /** The permissions, the owner or the times of a directory changed. */
   attributes(handle: number): void {
     for (const node of this.#directories.watches.handles.of(handle)) {
       if (this.#tree.has(node, FLAG.GUARD) || !this.#tree.isDirectory(node)) continue;
-      this.#teller.tell("attributes", node);
+      this.#directories.tellChanged(node, "attributes");
       this.#directories.permit(node);
     }
   }
@@ -332,7 +325,7 @@ export class Changes {
     // A scan has met it, or it took the place of what a scan has met.
     if (isSame || (isDirectory && !isBefore)) this.#directories.tellMade(known);
     else if (!isDirectory) {
-      this.#teller.tell("change", known);
+      this.#directories.tellChanged(known);
       // It is not made by what comes next.
       if (!isBefore) this.#tree.set(known, FLAG.TOLD);
     }
@@ -379,9 +372,9 @@ export class Changes {
       node = this.make(dir, { name, isDirectory: false, look: event.look }, isLoud);
     }
     if (this.#directories.gap.mayHaveCome(node)) this.#directories.tellMade(node);
-    this.tellChange(change, node);
-    // Should it turn out to be elsewhere because events were lost, that is told.
-    if (this.#directories.isEarly && !this.#tree.isDirectory(node)) this.#tree.set(node, FLAG.TOLD);
+    if (change !== "attributes") return this.#directories.tellChanged(node);
+    this.#directories.tellChanged(node, "attributes");
+    this.#directories.permit(node);
   }
 
   // --- Entries -----------------------------------------------------------------

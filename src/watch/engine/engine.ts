@@ -61,7 +61,7 @@ export class Engine implements Sink, Disposable {
     const directories = new Directories(tree, paths, backend, ignore, teller, options);
     const moves = new Moves(tree);
     const ahead = new Ahead(tree, paths, backend, directories);
-    const hindsight = new Hindsight(tree, paths, teller, directories);
+    const hindsight = new Hindsight(tree, paths, directories);
     const roots = new Roots(tree, paths, directories);
     const doubts = new Doubts(tree, paths, directories, roots, backend.past);
     const unread = new Unread(tree, paths, directories);

@@ -6,7 +6,6 @@
  */
 import type { Directories } from "../directories/directories.ts";
 import { type Look, look } from "../disk/look.ts";
-import type { Teller } from "../teller/teller.ts";
 import { KIND, type Node } from "../tree/node.ts";
 import type { Paths } from "../tree/paths.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -18,7 +17,6 @@ const STEP = 32;
 export class Hindsight {
   readonly #tree: Tree;
   readonly #paths: Paths;
-  readonly #teller: Teller;
   readonly #directories: Directories;
   /** Looked at by their path since nothing was left to read. */
   #looked = new Set<Node>();
@@ -38,10 +36,9 @@ export class Hindsight {
   /** Directories that were renamed since then. */
   readonly #renamed = new Set<Node>();
 
-  constructor(tree: Tree, paths: Paths, teller: Teller, directories: Directories) {
+  constructor(tree: Tree, paths: Paths, directories: Directories) {
     this.#tree = tree;
     this.#paths = paths;
-    this.#teller = teller;
     this.#directories = directories;
   }
 
@@ -176,7 +173,7 @@ export class Hindsight {
     const ino = isLosing && known === 0 ? 0 : now.ino;
     this.#directories.become(node, { ...now, ino });
     if (isSame) return true;
-    this.#teller.tell("change", node);
+    this.#directories.tellChanged(node);
     this.#directories.enter(node, "new", true);
     return true;
   }
