@@ -9,7 +9,7 @@ import type { PathLike, Pinned } from "../libc.ts";
 import { ioctl_fionread } from "../syscalls/fd.ts";
 import { Awake } from "./awake.ts";
 import type { Choice } from "./backend/choose.ts";
-import { resolvePath } from "./disk/resolve.ts";
+import { type GivenPath, resolvePath } from "./disk/resolve.ts";
 import type { Engine } from "./engine/engine.ts";
 import { HOLD } from "./engine/moves.ts";
 import type { WatchEvent } from "./event.ts";
@@ -17,7 +17,6 @@ import { checkGlobs } from "./ignore/ignore.ts";
 import { needsTree, type Settings } from "./options.ts";
 import { MOST_UNREAD, Pace, SHORT, SLICE } from "./pace.ts";
 import { processors } from "./processors.ts";
-import type { Anchor } from "./tree/paths.ts";
 import { type Watched, watchedOf } from "./watched.ts";
 import { begin, type Works, worksOf } from "./works.ts";
 
@@ -55,7 +54,7 @@ export class Driver {
   readonly #source: Source;
   readonly #put: (events: readonly WatchEvent[]) => void;
   readonly #settings: Settings;
-  readonly #anchors: readonly Anchor[];
+  readonly #anchors: readonly GivenPath[];
   readonly #choice: Choice;
   /** Whether what happens is told before the tree is read. */
   readonly #isEarly: boolean;
@@ -83,7 +82,7 @@ export class Driver {
     source: Source,
     put: (events: readonly WatchEvent[]) => void,
     settings: Settings,
-    anchors: readonly Anchor[],
+    anchors: readonly GivenPath[],
     choice: Choice,
   ) {
     this.#source = source;

@@ -16,7 +16,9 @@ import { Watcher } from "./watcher.ts";
  * vanishes is watched again when it is back. If the kernel's queue overflows, that is told, and then the differences
  * that it hid. A limit or a directory that may not be read is an `"error"` event, and the rest goes on.
  *
- * Paths in events are the given ones, joined with what is below them. Links in a given path are followed once, at the start. Of
+ * Paths in events are the given ones, joined with what is below them. What links in a given path lead to is watched, also when they
+ * come to lead elsewhere, as those of a deployment or a ConfigMap do: the differences between what was there and what is are told, all
+ * as deleted when they lead nowhere, and as made when they lead somewhere again. What several paths lead to is told by one of them. Of
  * no paths, `[]`, nothing is watched until `add()`, by inotify unless `backend` says otherwise, and it does not end before it is closed.
  *
  * The kernel does not tell inotify of writes through mmap, of what another machine does to a network file system, of most

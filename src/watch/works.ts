@@ -6,6 +6,7 @@
 import type { Backend } from "./backend/backend.ts";
 import type { Choice } from "./backend/choose.ts";
 import { absence } from "./disk/absence.ts";
+import type { GivenPath } from "./disk/resolve.ts";
 import { Engine } from "./engine/engine.ts";
 import { Ignore } from "./ignore/ignore.ts";
 import type { Settings } from "./options.ts";
@@ -13,7 +14,7 @@ import { CalmTeller } from "./teller/calm.ts";
 import { PlainTeller } from "./teller/teller.ts";
 import { NotingTeller, Tellings, Times } from "./teller/times.ts";
 import { KIND } from "./tree/node.ts";
-import { type Anchor, pathName, Paths } from "./tree/paths.ts";
+import { pathName, Paths } from "./tree/paths.ts";
 import { Tree } from "./tree/tree.ts";
 
 /** The works of a watcher. */
@@ -60,7 +61,7 @@ export function worksOf(settings: Settings, { make }: Choice, isEarly: boolean):
  */
 export function begin(
   { engine, teller }: Works,
-  anchor: Anchor,
+  anchor: GivenPath,
   { initial, mustExist }: Settings,
 ): void {
   const wasWatched = engine.roots.has(anchor);

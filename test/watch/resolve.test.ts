@@ -44,7 +44,7 @@ test("resolvePath() follows links as realpath() does", () => {
     expect(real(`${dir.path}/${path}`)).toBe(realpath(`${dir.path}/${path}`));
 });
 
-test("resolvePath() leaves what is not there, and links that lead nowhere, as they are", () => {
+test("resolvePath() follows links as far as they lead, and leaves what is not there as it is", () => {
   using dir = tempDir();
   mkdirSync(dir.at("a"));
   symlinkSync("a", dir.at("link"));
@@ -52,8 +52,8 @@ test("resolvePath() leaves what is not there, and links that lead nowhere, as th
   symlinkSync("loop", dir.at("loop"));
   for (const [path, expected] of [
     ["link/none/file", "a/none/file"],
-    ["dangling", "dangling"],
-    ["dangling/file", "dangling/file"],
+    ["dangling", "nowhere"],
+    ["dangling/file", "nowhere/file"],
     ["loop", "loop"],
   ] as const)
     expect(real(`${dir.path}/${path}`)).toBe(dir.at(expected));

@@ -5,11 +5,12 @@
  */
 import { type ErrnoName, OSError } from "../../errors.ts";
 import { closeQuietly } from "../../events/intake.ts";
-import { isLimit } from "../disk/errors.ts";
+import { isLimit, isUnmarkable } from "../disk/errors.ts";
 import { look } from "../disk/look.ts";
+import type { GivenPath } from "../disk/resolve.ts";
 import type { Settings } from "../options.ts";
 import { KIND } from "../tree/node.ts";
-import { type Anchor, keyOf } from "../tree/paths.ts";
+import { keyOf } from "../tree/paths.ts";
 import type { Backend, Start } from "./backend.ts";
 import { FanotifyMarks } from "./fanotify-marks.ts";
 import { FanotifyBackend } from "./fanotify.ts";
@@ -47,7 +48,7 @@ const reasons: Partial<Record<ErrnoName, string>> = {
  */
 export function choose(
   { backend, modify }: Pick<Settings, "backend" | "modify">,
-  anchors: readonly Anchor[],
+  anchors: readonly GivenPath[],
 ): Choice {
   if (backend === "inotify") return inotify(modify, undefined);
   // Inotify can watch whatever is added.
@@ -66,7 +67,7 @@ function inotify(modify: boolean, reason: string | undefined): Choice {
   return { fd: backend.fd, isWhole: false, start: undefined, make: () => backend, reason };
 }
 
-function fanotify(modify: boolean, anchors: readonly Anchor[]): Choice {
+function fanotify(modify: boolean, anchors: readonly GivenPath[]): Choice {
   const marks = new FanotifyMarks(modify);
   try {
     const start = begin(marks, anchors);
@@ -79,12 +80,15 @@ function fanotify(modify: boolean, anchors: readonly Anchor[]): Choice {
 }
 
 /** Marks what paths need. @returns What there is, if all of them are directories and what is above them is known as well. */
-function begin(marks: FanotifyMarks, anchors: readonly Anchor[]): Start | undefined {
+function begin(marks: FanotifyMarks, anchors: readonly GivenPath[]): Start | undefined {
   const at = Date.now();
   const tick = performance.now();
   const ids = new Map<string, Uint8Array | OSError>();
   let isKnown = true;
-  for (const { real } of anchors) {
+  for (const { given, real, linked } of anchors) {
+    // Links may be others by the time that they are looked at.
+    if (given !== keyOf(real)) isKnown = false;
+    for (const dir of linked) beginAtLink(marks, dir);
     const id = beginAt(marks, real);
     if (id === undefined) isKnown = false;
     else ids.set(keyOf(real), id);
@@ -102,6 +106,19 @@ function beginAt(marks: FanotifyMarks, path: Uint8Array): Uint8Array | undefined
     if (look(path)?.kind === KIND.DIRECTORY) throw error;
     marks.beginNear(nearest(path));
     return undefined;
+  }
+}
+
+/**
+ * Marks the directory of a link.
+ *
+ * @throws {OSError} It is in a file system of which nothing tells that the link is another one.
+ */
+function beginAtLink(marks: FanotifyMarks, path: Uint8Array): void {
+  try {
+    marks.begin(path, "self");
+  } catch (error) {
+    if (isUnmarkable(error) || !(error instanceof OSError)) throw error;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { closeQuietly } from "../../events/intake.ts";
 import type { Backend } from "../backend/backend.ts";
-import { changedAt, type Look, look } from "../disk/look.ts";
+import { changedAt, type Look, look, type Renewal } from "../disk/look.ts";
 import type { Ignore } from "../ignore/ignore.ts";
 import type { Teller } from "../teller/teller.ts";
 import type { Known, Times } from "../teller/times.ts";
@@ -25,6 +25,9 @@ import { Rules } from "./rules.ts";
 import { type ScanMode, Scanner } from "./scanner.ts";
 import { Settled } from "./settled.ts";
 import { Watches } from "./watches.ts";
+
+/** What no entry has. */
+const NO_INODE = -1;
 
 /** How far a watcher goes. */
 export interface DirectoriesOptions {
@@ -68,6 +71,8 @@ export class Directories implements Disposable {
   readonly loss: Loss;
   /** What came before it was read, while events were lost. */
   readonly gap: Gap;
+  /** As long as one tree is compared with another one: since when what is in that is not what was in the other, whatever its inode is. */
+  renewal: Renewal | undefined;
   /** Which directories are met too early. */
   readonly foresight: Foresight;
   /** Reads directories as they were, if all that happened before is still to be told. */
@@ -292,6 +297,34 @@ export class Directories implements Disposable {
     this.scanner.cancel(node);
     this.fresh.delete(node);
     this.enter(node, "new", false);
+  }
+
+  /**
+   * The path of an entry leads elsewhere now, and what is there is compared with what is known of it: nothing else tells what happens to
+   * what was there.
+   *
+   * @param since What is another file since then although it has the same inode, or `"elsewhere"` if it is in another file system, so
+   *   that no inode is the same.
+   */
+  detach(top: Node, since: Renewal | "elsewhere"): void {
+    this.recall?.readBelow(top);
+    const isAway = since === "elsewhere";
+    if (!isAway && this.#tree.isDirectory(top)) {
+      const { born, written } = this.renewal ?? since;
+      this.renewal = {
+        born: Math.min(born, since.born),
+        written: Math.min(written, since.written),
+      };
+    }
+    const left = [top];
+    for (let node = left.pop(); node !== undefined; node = left.pop()) {
+      this.watches.forget(node);
+      this.fresh.delete(node);
+      this.lost.delete(node);
+      if (isAway || this.#tree.ino(node) === 0) this.#tree.setIno(node, NO_INODE);
+      let child = isAway ? this.#tree.first(node) : this.#tree.firstNumbered(node);
+      for (; child !== NONE; child = this.#tree.next(child)) left.push(child);
+    }
   }
 
   /** Removes an entry that another one takes the place of. */

@@ -10,6 +10,7 @@ import { openat } from "../../syscalls/open.ts";
 import type { Backend } from "../backend/backend.ts";
 import {
   changedIn,
+  isRenewedIn,
   kindOfType,
   KINDS,
   KINDS_WITHOUT_LINKS,
@@ -398,7 +399,9 @@ export class Reading implements Reader, Disposable {
     const known = this.#tree.ino(node);
     // What has come with a directory may have been looked at when it was told as what another one had in it.
     const isOther = came === -Infinity || (known === 0 ? scan.isAnother : known !== ino);
-    const isAnother = isOfAnotherKind || isOther;
+    const { renewal } = this.#directories;
+    const isNew = renewal !== undefined && isRenewedIn(scan.fd, name, renewal);
+    const isAnother = isOfAnotherKind || isOther || isNew;
     this.#directories.become(node, { kind, ino });
     if (hasCome) return this.#directories.tellMet(node);
     // What made it another one is still to be read, unless it is lost; and then nothing else tells its kind.

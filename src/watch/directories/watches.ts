@@ -99,7 +99,7 @@ export class Watches {
   locate(node: Node): number {
     const path = this.#ended ? undefined : this.#paths.call(node);
     if (path === undefined || this.#tree.handle(node) === 0) return -1;
-    const follow = this.#tree.has(node, FLAG.ANCHOR | FLAG.FOLLOWED);
+    const follow = this.#tree.has(node, FLAG.FOLLOWED);
     return openat_quietly(AT.FDCWD, path, follow ? LOCATE & ~O.NOFOLLOW : LOCATE);
   }
 
@@ -114,7 +114,7 @@ export class Watches {
     if (id instanceof OSError) return { fd: -1, handle: 0, error: id };
     if (id !== undefined)
       return { fd: -1, handle: this.#backend.past?.numberOf(id, interest) ?? 0 };
-    const follow = this.#tree.has(node, FLAG.ANCHOR | FLAG.FOLLOWED);
+    const follow = this.#tree.has(node, FLAG.FOLLOWED);
     let fd = -1;
     try {
       const flags = follow ? OPEN & ~O.NOFOLLOW : OPEN;

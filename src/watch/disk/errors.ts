@@ -13,6 +13,14 @@ export function isLimit(code: string): boolean {
   return LIMITS.has(code);
 }
 
+/** What a file system says that fanotify can't mark. */
+const UNMARKABLE = new Set(["EOPNOTSUPP", "ENODEV", "EXDEV"]);
+
+/** Whether it is the file system of a directory that can't be watched. */
+export function isUnmarkable(error: unknown): error is OSError {
+  return error instanceof OSError && UNMARKABLE.has(error.code);
+}
+
 /** The error of a call by descriptor, which knows no path, with this one; others as they are. */
 export function withPath<E>(error: E, path: string): E {
   return error instanceof OSError ? (copyOf(error, path) as E & OSError) : error;

@@ -92,9 +92,42 @@ function lookOf(buffer: Pinned | undefined): Look | undefined {
   return { kind: kindOfMode(mode), ino: identity(low, high) };
 }
 
+/** The number of the file system that something is in, 0 if nothing is there. Inodes of two say nothing of each other. */
+export function deviceOf(path: Uint8Array): number {
+  const buffer = ask(path, false, IDENTITY);
+  if (buffer === undefined) return 0;
+  const { stx_dev_major, stx_dev_minor } = read_statx(buffer);
+  return stx_dev_major * 2 ** 32 + stx_dev_minor;
+}
+
 /** When it was changed in any way, or its data were said to be: milliseconds since 1970, `-Infinity` if it is gone. */
 export function changedAt(path: Uint8Array): number {
   return latest(ask(path, false, CHANGED));
+}
+
+/** Since when something is another file than before, or has other data: milliseconds since 1970. */
+export interface Renewal {
+  readonly born: number;
+  readonly written: number;
+}
+
+/** Whether something is another one since then, or was written to: its inode may be that of what is gone. */
+export function isRenewed(path: Uint8Array, since: Renewal): boolean {
+  return renews(ask(path, false, CHANGED | STATX.BTIME), since);
+}
+
+/** The same of what has that name in an open directory. */
+export function isRenewedIn(dirfd: number, name: NameBytes, since: Renewal): boolean {
+  return renews(ask(bytesOf(name), false, CHANGED | STATX.BTIME, dirfd), since);
+}
+
+function renews(buffer: Pinned | undefined, { born, written }: Renewal): boolean {
+  if (buffer === undefined) return false;
+  // A link to it that is made or deleted says nothing.
+  const [modified] = read_statx_changed(buffer);
+  const { stx_mask, stx_btime } = read_statx(buffer);
+  const made = Number(stx_btime.tv_sec) * 1000 + stx_btime.tv_nsec / 1e6;
+  return modified >= written || ((stx_mask & STATX.BTIME) !== 0 && made >= born);
 }
 
 /** When what has that name in an open directory was changed. */

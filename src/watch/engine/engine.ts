@@ -123,6 +123,7 @@ export class Engine implements Sink, Disposable {
     if (start !== undefined) {
       this.#emptied = start.at;
       this.#emptiedTick = start.tick;
+      this.roots.heard = start.at - CLOCK_SLACK;
     }
     watches.start = start;
     try {
@@ -236,7 +237,9 @@ export class Engine implements Sink, Disposable {
     const { scanner } = this.directories;
     if (scanner.idle) return;
     scanner.run(limit, least);
-    if (scanner.idle) this.directories.settled.mark();
+    if (!scanner.idle) return;
+    this.directories.renewal = undefined;
+    this.directories.settled.mark();
   }
 
   get isClosed(): boolean {
@@ -310,6 +313,7 @@ export class Engine implements Sink, Disposable {
     this.#lostSince = Infinity;
     this.#emptied = at;
     this.#emptiedTick = performance.now();
+    this.roots.heard = at - CLOCK_SLACK;
     this.#ahead.emptied();
     this.#moves.emptied();
     this.#isUnfinished = !this.#doubts.emptied(isQuiet, limit);

@@ -1,5 +1,6 @@
 /**
- * Directories above roots. They are watched for what happens on the way to a root: from the top down, as far as that is there.
+ * Directories above roots. They are watched for what happens on the way to a root: from the top down, along links, as far as that is
+ * there.
  *
  * @module
  */
@@ -7,20 +8,25 @@ import { OSError } from "../../errors.ts";
 import { closeQuietly } from "../../events/intake.ts";
 import type { Interest } from "../backend/backend.ts";
 import type { Directories } from "../directories/directories.ts";
-import { changedAt, look } from "../disk/look.ts";
-import { MOST_LINKS, readLink } from "../disk/resolve.ts";
+import { isUnmarkable } from "../disk/errors.ts";
+import { changedAt, type Look, look } from "../disk/look.ts";
+import { follow, MOST_LINKS, pathIn, readLink } from "../disk/resolve.ts";
 import { FLAG, KIND, type Node, NONE } from "../tree/node.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "../tree/paths.ts";
 import type { Tree } from "../tree/tree.ts";
 
 /** What is guarded. */
 export interface Guarded extends Anchor {
-  /** The directories above it, from the top down. */
-  guards: readonly Guard<this>[];
-  /** What is waited for in the last of them. */
-  awaited: string;
-  /** What links on the way to it lead through, and they themselves. */
-  passed: readonly Passed<this>[];
+  /** Absolute, its bytes as text. */
+  readonly given: string;
+  /** Where that leads. */
+  real: Uint8Array;
+  /** What is on the way there, from the top down. The last of it is what is guarded, or what of the way is missing. */
+  steps: readonly Step<this>[];
+  /** Whether the last of it is what is guarded. */
+  isDirect: boolean;
+  /** When a link on the way there came to be one, last: milliseconds since 1970. */
+  led: number;
 }
 
 /** A directory above roots. */
@@ -28,16 +34,25 @@ export interface Guard<Root> {
   readonly path: string;
   readonly node: Node;
   readonly roots: Set<Root>;
+  /** Why it is not watched. */
+  error: unknown;
 }
 
-/** Something on the way of a link, or that link. */
-export interface Passed<Root> {
+/** A name that a path leads through. */
+export interface Step<Root> {
   /** Of the directory that it is in. */
   readonly guard: Guard<Root>;
   readonly name: string;
+  readonly isLink: boolean;
 }
 
+/** A root that was there when events began to be queued: it is known by its handle. */
+const BEGUN: Look = { kind: KIND.DIRECTORY, ino: 0 };
+
 const SLASH = 0x2f;
+
+/** How often a name is looked at that becomes another one between two looks. */
+const MOST_ATTEMPTS = 32;
 
 /** All of them. */
 export class Guards<Root extends Guarded> {
@@ -68,73 +83,89 @@ export class Guards<Root extends Guarded> {
     return true;
   }
 
-  /** Watches what is above a root, in place of what was watched for it before. @returns Whether what it found is still so. */
-  establish(root: Root): boolean {
-    const paths = above(root);
+  /** Watches what is on the way to a root, in place of what was watched for it before. @returns What is there. */
+  establish(root: Root): Look | undefined {
     const guards: Guard<Root>[] = [];
-    let missing: string | undefined;
-    for (const path of paths) {
-      const guard = this.#at(path);
-      const found = this.watch(guard, path === paths.at(-1) ? "names" : "self");
-      if (found === "missing") {
-        missing = path;
-        break;
-      }
-      const last = guards.at(-1);
-      // What its permissions are is told as something of what is above it.
-      if (found === "closed" && last !== undefined) this.watch(last, "names");
+    const steps: Step<Root>[] = [];
+    let now: Look | undefined;
+    let links = 0;
+    let led = -Infinity;
+    let isMissing = false;
+    const step = (dir: string, name: string, isLast: boolean): string | undefined => {
+      if (isMissing) return undefined;
+      const guard = this.#at(dir);
       guards.push(guard);
-    }
-    const last = guards.at(-1);
-    if (missing !== undefined && last !== undefined) this.watch(last, "names");
-    // At the start none of those is a link.
-    const isStart = this.#directories.watches.start !== undefined;
-    root.passed = isStart ? [] : this.#passed(root);
-    this.replace(root, root.passed.map(({ guard }) => guard).concat(guards));
-    root.awaited = (last && this.after(root, last.node)) ?? keyOf(root.real);
-    if (missing === undefined) return true;
-    return look(Buffer.from(missing, "latin1"), true)?.kind !== KIND.DIRECTORY;
+      const found = isLast ? this.#end(guard, name) : this.#pass(guard, name);
+      const isLink = typeof found === "string";
+      steps.push({ guard, name, isLink });
+      if (isLink) this.#hear(guard);
+      if (isLink) led = Math.max(led, changedAt(Buffer.from(pathIn(dir, name), "latin1")));
+      if (isLink && links++ < MOST_LINKS) return found;
+      if (isLink || found === undefined) isMissing = true;
+      else if (isLast) now = found;
+      // Also if the way goes back from there.
+      else guards.push(this.#at(pathIn(dir, name)));
+      return undefined;
+    };
+    if (root.given !== "/") this.watch(this.#at("/"), "self");
+    const real = follow(root.given, step);
+    root.real = Buffer.from(real, "latin1");
+    // A link to the directory that it is in, or to one above.
+    if (!isMissing && now === undefined && real !== "/") step(parentOf(root), nameIn(root), true);
+    const last = steps.at(-1);
+    root.steps = steps;
+    root.led = led;
+    root.isDirect =
+      last?.isLink === false && last.guard.path === parentOf(root) && last.name === nameIn(root);
+    this.replace(root, guards);
+    return real === "/" ? look(root.real) : now;
   }
 
-  /** Watches what links lead through that are above a root, and where those are, as far as it is there. */
-  #passed({ real }: Root): readonly Passed<Root>[] {
-    const passed: Passed<Root>[] = [];
-    let rest = keyOf(real).split("/").slice(0, -1).toReversed();
-    let dir = "";
-    let links = 0;
-    for (let name = rest.pop(); name !== undefined && links <= MOST_LINKS; name = rest.pop()) {
-      if (name === "" || name === ".") continue;
-      if (name === "..") {
-        dir = dir.slice(0, Math.max(dir.lastIndexOf("/"), 0));
-        continue;
-      }
-      const path = Buffer.from(`${dir}/${name}`, "latin1");
-      let kind = look(path)?.kind;
-      if (links > 0 || kind === KIND.SYMLINK) {
-        const guard = this.#at(dir === "" ? "/" : dir);
-        if (this.watch(guard, "names") === "missing") break;
-        passed.push({ guard, name });
-        // It may have come before that was watched.
-        kind = look(path)?.kind;
-      }
-      const target = kind === KIND.SYMLINK ? readLink(path) : undefined;
-      if (target === undefined) dir = `${dir}/${name}`;
-      else {
-        links++;
-        if (target.startsWith("/")) dir = "";
-        rest = rest.concat(target.split("/").toReversed());
-      }
-      if (kind === undefined) break;
+  /** Watches a name that is to be a directory. @returns What a link says, or what is there, if that leads on. */
+  #pass(guard: Guard<Root>, name: string): Look | string | undefined {
+    const path = pathIn(guard.path, name);
+    const bytes = Buffer.from(path, "latin1");
+    for (let left = MOST_ATTEMPTS; left > 0; left--) {
+      const found = this.watch(this.#at(path), "self");
+      if (found === "watched") return BEGUN;
+      // What it becomes, and what its permissions are, is told as something of what it is in.
+      this.watch(guard, "names");
+      if (this.#isStart) return BEGUN;
+      const now = look(bytes);
+      const target = now?.kind === KIND.SYMLINK ? readLink(bytes) : undefined;
+      if (target !== undefined) return target;
+      if (now?.kind === KIND.DIRECTORY && found === "closed") return now;
+      // What was missing was made while nobody watched for it.
+      if (now?.kind !== KIND.SYMLINK && now?.kind !== KIND.DIRECTORY) return undefined;
     }
-    return passed;
+    // Whatever becomes of it is told by now.
+    return undefined;
+  }
+
+  /** Watches the name of a root. @returns What a link says, or what is there. */
+  #end(guard: Guard<Root>, name: string): Look | string | undefined {
+    this.watch(guard, "names");
+    // A link that came in its place is what the events say that it is.
+    if (this.#isStart) return BEGUN;
+    const path = Buffer.from(pathIn(guard.path, name), "latin1");
+    for (let left = MOST_ATTEMPTS; left > 0; left--) {
+      const now = look(path);
+      if (now?.kind !== KIND.SYMLINK) return now;
+      const target = readLink(path);
+      if (target !== undefined) return target;
+    }
+    return undefined;
+  }
+
+  get #isStart(): boolean {
+    return this.#directories.watches.start !== undefined;
   }
 
   /** Replaces the guards of a root. */
   replace(root: Root, guards: readonly Guard<Root>[]): void {
-    root.guards = guards;
-    for (const guard of guards) guard.roots.add(root);
-    for (const guard of this.#byPath.values())
-      if (!guards.includes(guard)) guard.roots.delete(root);
+    const kept = new Set(guards);
+    for (const guard of kept) guard.roots.add(root);
+    for (const guard of this.#byPath.values()) if (!kept.has(guard)) guard.roots.delete(root);
     this.tidy();
   }
 
@@ -151,10 +182,12 @@ export class Guards<Root extends Guarded> {
   }
 
   /** Watches one. What is there, but closed to this user, is passed through. */
-  watch({ node }: Guard<Root>, interest: Interest): "watched" | "closed" | "missing" {
+  watch(guard: Guard<Root>, interest: Interest): "watched" | "closed" | "missing" {
+    const { node } = guard;
     const { watches } = this.#directories;
     const { fd, handle, error } = watches.watch(node, interest);
     closeQuietly(fd);
+    guard.error = error;
     if (error === undefined && handle !== 0) {
       watches.bind(node, handle);
       watches.recover(node);
@@ -162,17 +195,14 @@ export class Guards<Root extends Guarded> {
     }
     watches.unbind(node);
     watches.failAbove(node, error);
-    const isGone = error instanceof OSError && ["ENOENT", "ENOTDIR"].includes(error.code);
+    const isGone = error instanceof OSError && ["ENOENT", "ENOTDIR", "ELOOP"].includes(error.code);
     return fd === -1 && isGone ? "missing" : "closed";
   }
 
-  /** The name that follows a guarded directory in the path of a root. */
-  after({ real }: Root, dir: Node): string | undefined {
-    const guard = this.#byNode.get(dir);
-    if (guard === undefined) return undefined;
-    const from = guard.path.length === 1 ? 1 : guard.path.length + 1;
-    const slash = real.indexOf(SLASH, from);
-    return keyOf(real, from, slash === -1 ? real.length : slash);
+  /** Tells of the directory of a link that can't be watched: nothing says that the link is another one. */
+  #hear({ node, error }: Guard<Root>): void {
+    if (isUnmarkable(error) && !this.#tree.has(node, FLAG.FAILED))
+      this.#directories.watches.fail(node, error, true, true);
   }
 
   #at(path: string): Guard<Root> {
@@ -182,7 +212,7 @@ export class Guards<Root extends Guarded> {
       const node = this.#directories.make(NONE, nameOf(new Uint8Array(0)), KIND.DIRECTORY, 0);
       this.#paths.anchor(node, { shown: bytes, real: bytes });
       this.#tree.set(node, FLAG.GUARD);
-      guard = { path, node, roots: new Set() };
+      guard = { path, node, roots: new Set(), error: undefined };
       this.#byPath.set(path, guard);
       this.#byNode.set(node, guard);
     }
@@ -190,10 +220,12 @@ export class Guards<Root extends Guarded> {
   }
 }
 
-/** The paths of the directories above, from the top down. */
-function above({ real }: Anchor): string[] {
-  const paths = real.length > 1 ? ["/"] : [];
-  for (let at = real.indexOf(SLASH, 1); at !== -1; at = real.indexOf(SLASH, at + 1))
-    paths.push(keyOf(real, 0, at));
-  return paths;
+/** The path of the directory that a root is in. */
+export function parentOf({ real }: Anchor): string {
+  return keyOf(real, 0, Math.max(real.lastIndexOf(SLASH), 1));
+}
+
+/** Its name there, its bytes as text. */
+export function nameIn({ real }: Anchor): string {
+  return keyOf(real, real.lastIndexOf(SLASH) + 1);
 }

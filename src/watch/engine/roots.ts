@@ -8,32 +8,31 @@
 import type { RawChange, RawEvent } from "../backend/backend.ts";
 import type { Directories } from "../directories/directories.ts";
 import type { ScanMode } from "../directories/scanner.ts";
-import { type Look, look } from "../disk/look.ts";
+import { isUnmarkable } from "../disk/errors.ts";
+import { CLOCK_SLACK, deviceOf, isRenewed, type Look, look, type Renewal } from "../disk/look.ts";
+import { type GivenPath, realOf } from "../disk/resolve.ts";
 import { byNow } from "../teller/times.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import { type Anchor, keyOf, nameOf, type Paths } from "../tree/paths.ts";
 import type { Tree } from "../tree/tree.ts";
-import { type Guarded, Guards } from "./guards.ts";
+import { type Guarded, Guards, nameIn, type Step } from "./guards.ts";
 
 /** One path that is watched. */
 export interface Root extends Guarded {
-  /** What `remove` is called with. */
-  readonly key: string;
+  /** What is known of it. `NONE` as well if it is watched because another path is. */
   node: Node;
   /** What was changed before that is not told: milliseconds since 1970. */
   since: number;
-}
-
-/** A path that is watched because another one is. */
-interface Covered extends Anchor {
-  /** The same as of a root, which it may have been. */
-  readonly since: number;
+  /** What it is on, if links lead there. */
+  device: number;
 }
 
 const SLASH = 0x2f;
 
-/** A root that was there when events began to be queued: it is known by its handle. */
-const BEGUN: Look = { kind: KIND.DIRECTORY, ino: 0 };
+/** Whether two paths lead to the same place. */
+function areSame(one: Anchor, other: Anchor): boolean {
+  return Buffer.compare(one.real, other.real) === 0;
+}
 
 /** Whether one path is below another one. */
 function covers({ real: above }: Anchor, { real: below }: Anchor): boolean {
@@ -42,8 +41,9 @@ function covers({ real: above }: Anchor, { real: below }: Anchor): boolean {
   return keyOf(below).startsWith(keyOf(above)) && (isTop || below[above.length] === SLASH);
 }
 
-/** The names that lead from a path to one below it. */
+/** The names that lead from a path to one below it, or to itself. */
 function namesOf(above: Uint8Array, below: Uint8Array): Uint8Array[] {
+  if (below.length === above.length) return [];
   const rest = keyOf(below, above.length === 1 ? 1 : above.length + 1);
   return rest.split("/").map((name) => Buffer.from(name, "latin1"));
 }
@@ -52,17 +52,29 @@ function isArrival(change: RawChange): boolean {
   return change === "create" || change === "moved-to";
 }
 
+function isDeparture(change: RawChange): boolean {
+  return change === "delete" || change === "moved-from";
+}
+
+/** Whether links lead to a path. */
+function isLinked({ given, real }: Root): boolean {
+  return given !== keyOf(real);
+}
+
 export class Roots {
   readonly #tree: Tree;
   readonly #paths: Paths;
   readonly #directories: Directories;
   readonly #guards: Guards<Root>;
+  /** By what they are called, as all of this. */
   readonly #roots = new Map<string, Root>();
-  /** Paths that are watched because another one is. */
-  readonly #covered = new Map<string, Covered>();
+  /** Those that are watched because another one is. */
+  readonly #covered = new Map<string, Root>();
   readonly #byNode = new Map<Node, Root>();
   /** To be looked at again when all events are read. */
   readonly #suspects = new Set<Root>();
+  /** What happened before that is told: milliseconds since 1970. */
+  heard: number = Date.now() - CLOCK_SLACK;
 
   constructor(tree: Tree, paths: Paths, directories: Directories) {
     this.#tree = tree;
@@ -88,65 +100,48 @@ export class Roots {
   }
 
   /** Whether a path is watched, by itself or because another one is, be it there or not. */
-  has({ real }: Anchor): boolean {
-    const key = keyOf(real);
-    return this.#roots.has(key) || this.#covered.has(key);
+  has({ given }: GivenPath): boolean {
+    return this.#roots.has(given) || this.#covered.has(given);
   }
 
   /**
    * Watches a path.
    *
-   * @param real Absolute, without links.
    * @param loud Whether it is told as made.
    * @returns Whether it is there; it is watched in any case.
    */
-  add(anchor: Anchor, loud: boolean): boolean {
-    const before = this.#named(anchor);
-    const isThere = this.#add(anchor, loud);
-    // The same path led elsewhere before.
-    if (isThere && before !== undefined && before !== keyOf(anchor.real)) this.#remove(before);
-    return isThere;
-  }
-
-  #add(anchor: Anchor, loud: boolean): boolean {
-    const key = keyOf(anchor.real);
+  add(path: GivenPath, loud: boolean): boolean {
     const { start } = this.#directories.watches;
-    const above = this.#coverOf(anchor);
-    if (above !== undefined) {
-      const { since } = this.#covered.get(key) ?? above;
-      this.#covered.set(key, { ...anchor, since });
-      if (start !== undefined) return true;
-      return this.#comparePart(above, anchor, since);
-    }
-    const now = byNow(start?.at);
-    const known = this.#roots.get(key);
+    const known = this.#roots.get(path.given) ?? this.#covered.get(path.given);
     // It was given twice, and what has happened meanwhile is told by events alone.
     if (known !== undefined && start !== undefined) return true;
-    const root = known ?? this.#rootOf(anchor, now);
-    this.#roots.set(key, root);
-    const isNew = root.node === NONE;
-    if (isNew) root.since = now;
-    this.#establish(root, loud, isNew ? Infinity : root.since);
-    this.#joinAll(root, loud);
-    return (
-      root.node !== NONE &&
-      (this.#tree.isDirectory(root.node) || look(root.real, true) !== undefined)
-    );
+    const now = byNow(start?.at);
+    const root = known ?? this.#rootOf(path, now);
+    if (!this.#roots.has(root.given)) {
+      this.#covered.set(root.given, root);
+      this.#place(root, loud, now);
+    } else {
+      const isNew = root.node === NONE;
+      if (isNew) root.since = now;
+      this.#establish(root, loud, isNew ? Infinity : root.since);
+      this.#joinAll(root, loud);
+    }
+    const above = this.#covered.has(root.given) ? this.#coverOf(root) : undefined;
+    if (above !== undefined) return start !== undefined || this.#comparePart(above, root);
+    const { node, real } = root;
+    return node !== NONE && (this.#tree.isDirectory(node) || look(real) !== undefined);
   }
 
   /** Stops watching a path, wherever it leads by now. */
-  remove(anchor: Anchor): boolean {
-    return this.#remove(this.#named(anchor) ?? keyOf(anchor.real));
-  }
-
-  #remove(key: string): boolean {
-    if (this.#covered.delete(key)) return true;
-    const root = this.#roots.get(key);
+  remove(path: GivenPath): boolean {
+    const isIt = (other: Root): boolean => areSame(other, path);
+    const root =
+      this.#roots.get(path.given) ??
+      this.#covered.get(path.given) ??
+      [...this.#roots.values(), ...this.#covered.values()].find(isIt);
     if (root === undefined) return false;
-    this.#roots.delete(key);
-    const covered = [...this.#covered.values()].filter((anchor) => covers(root, anchor));
-    for (const anchor of covered.toSorted((a, b) => a.real.length - b.real.length))
-      if (this.#coverOf(anchor) === undefined) this.#part(root, anchor);
+    this.#covered.delete(root.given);
+    if (this.#roots.delete(root.given)) this.#release(root);
     this.#drop(root);
     return true;
   }
@@ -172,21 +167,47 @@ export class Roots {
   }
 
   /** Whether an event of a guarded directory is about a root that is an entry of it. */
-  wants(dir: Node, { name, change }: RawEvent): boolean {
-    const key = keyOf(name.bytes, name.start, name.end);
+  wants(dir: Node, event: RawEvent): boolean {
+    const guard = this.#guards.of(dir);
+    if (guard === undefined) return false;
+    const { bytes, start, end } = event.name;
+    const key = keyOf(bytes, start, end);
     let isDirect = false;
-    for (const root of this.#guards.of(dir)?.roots ?? []) {
-      if (root.passed.some((one) => one.guard.node === dir && one.name === key))
-        this.#suspects.add(root);
-      // What is on the way and could not be passed may be open by now, or another one.
-      const mayPass = change === "attributes" || (root.awaited !== key && isArrival(change));
-      if (mayPass && root.node === NONE && this.#guards.after(root, dir) === key)
-        this.#suspects.add(root);
-      if (root.awaited !== key || root.guards.at(-1)?.node !== dir) continue;
-      if (this.#parentOf(root) === root.guards.at(-1)?.path) isDirect = true;
-      else if (isArrival(change)) this.#suspects.add(root);
-    }
+    // Those of now: a root may be elsewhere when it is looked at.
+    const roots = [...guard.roots];
+    for (const root of roots)
+      for (const step of root.steps)
+        if (step.guard === guard && step.name === key && this.#isAbout(root, step, event))
+          isDirect = true;
     return isDirect;
+  }
+
+  /** Whether an event of a name on the way to a root is about that root, which is looked at again if it may be something else now. */
+  #isAbout(root: Root, step: Step<Root>, { name, change, isDirectory }: RawEvent): boolean {
+    const isChanged = isArrival(change) || isDeparture(change);
+    if (step.isLink) {
+      if (isChanged) this.#lead(root);
+      return false;
+    }
+    const isLast = step === root.steps.at(-1);
+    if (isLast && root.isDirect) {
+      const isLink = isArrival(change) && !isDirectory && look(root.real)?.kind === KIND.SYMLINK;
+      if (!isLink) return !this.#covered.has(root.given);
+      // What left this place is gone before anything else is there.
+      this.#directories.onMeet(step.guard.node, name, 0);
+      this.#lead(root);
+      return false;
+    }
+    // What is on the way and could not be passed may be open by now, or another one.
+    const mayPass = isArrival(change) || change === "attributes";
+    if (mayPass && (root.node === NONE || isLast)) this.#suspects.add(root);
+    return false;
+  }
+
+  /** A link on the way to a root is another one. What happens from now on where it led before is not about it. */
+  #lead(root: Root): void {
+    if (realOf(root.given) === keyOf(root.real)) this.#suspects.add(root);
+    else this.#look(root);
   }
 
   /** An entry was made in a directory: that of a root, if the directory is a guard. */
@@ -194,8 +215,11 @@ export class Roots {
     const guard = this.#guards.of(dir);
     if (guard === undefined) return;
     const key = keyOf(name.bytes, name.start, name.end);
-    for (const root of guard.roots)
-      if (root.awaited === key && this.#parentOf(root) === guard.path) this.#take(root, node);
+    for (const root of guard.roots) {
+      const last = root.steps.at(-1);
+      const isIt = root.isDirect && last?.guard === guard && last.name === key;
+      if (isIt && this.#roots.has(root.given)) this.#take(root, node);
+    }
   }
 
   /** An entry left its place. */
@@ -224,47 +248,70 @@ export class Roots {
 
   /** Looks at those that something happened to. */
   settle(): void {
-    for (const root of this.#suspects) {
-      this.#suspects.delete(root);
-      this.#establish(root, true, Infinity);
-    }
+    for (const root of this.#suspects) this.#look(root);
   }
 
   /** Looks at all of them, and compares what is below them with the disk. */
   establishAll(since: number, mode: ScanMode): void {
-    for (const root of this.#roots.values()) {
-      this.#suspects.delete(root);
-      this.#establish(root, true, since, mode);
-    }
+    for (const root of [...this.#roots.values(), ...this.#covered.values()])
+      this.#look(root, since, mode);
   }
 
   // --- One root ----------------------------------------------------------------
 
-  /** What is watched by a path as the user calls it, if that is the same whatever directory is the current one. */
-  #named({ shown, real }: Anchor): string | undefined {
-    if (shown[0] !== SLASH) return undefined;
-    const isIt = (other: Anchor): boolean => Buffer.compare(other.shown, shown) === 0;
-    const key = keyOf(real);
-    const known = this.#roots.get(key) ?? this.#covered.get(key);
-    if (known !== undefined && isIt(known)) return key;
-    const found = [...this.#roots.values(), ...this.#covered.values()].find(isIt);
-    return found && keyOf(found.real);
+  /** Looks where a root leads, and what is there. */
+  #look(root: Root, since: number = Infinity, mode?: ScanMode): void {
+    this.#suspects.delete(root);
+    if (this.#covered.has(root.given)) {
+      if (isLinked(root)) this.#place(root, true, byNow());
+    } else if (this.#roots.has(root.given)) this.#establish(root, true, since, mode);
   }
 
   /** The root that a path is a part of. */
-  #coverOf(anchor: Anchor): Root | undefined {
-    for (const root of this.#roots.values())
-      if (covers(root, anchor) && !this.#directories.leavesOut(root, anchor)) return root;
+  #coverOf(path: Root): Root | undefined {
+    for (const root of this.#roots.values()) {
+      if (root === path) continue;
+      if (areSame(root, path)) return root;
+      if (covers(root, path) && !this.#directories.leavesOut(root, path)) return root;
+    }
     return undefined;
   }
 
-  #rootOf({ shown, real }: Anchor, since: number): Root {
-    const guards = { guards: [], awaited: "", passed: [] };
-    return { shown, real, key: keyOf(real), node: NONE, ...guards, since };
+  #rootOf({ shown, real, given }: GivenPath, since: number): Root {
+    const way = { steps: [], isDirect: false, led: -Infinity };
+    return { shown, real, given, ...way, node: NONE, since, device: 0 };
+  }
+
+  /** Looks whether a root that is not watched by itself is to be. */
+  #place(root: Root, loud: boolean, now: number): void {
+    // What links lead to is elsewhere when they are others.
+    if (isLinked(root)) this.#guards.establish(root);
+    const above = this.#coverOf(root);
+    if (above !== undefined) {
+      root.since = Math.min(root.since, above.since);
+      return;
+    }
+    this.#covered.delete(root.given);
+    this.#roots.set(root.given, root);
+    root.since = now;
+    this.#establish(root, loud, Infinity);
+    this.#joinAll(root, loud);
+  }
+
+  /** Lets paths that are watched because a root is where it is be roots, if they are not parts of another one. */
+  #release(root: Root): void {
+    const parts = [...this.#covered.values()].filter(
+      (part) => areSame(root, part) || covers(root, part),
+    );
+    for (const part of parts.toSorted((one, other) => one.real.length - other.real.length)) {
+      // It may be elsewhere since then.
+      const isPart = this.#covered.has(part.given) && (areSame(root, part) || covers(root, part));
+      if (isPart && this.#coverOf(part) === undefined) this.#part(root, part);
+    }
   }
 
   #drop(root: Root): void {
-    this.#roots.delete(root.key);
+    this.#roots.delete(root.given);
     this.#suspects.delete(root);
     if (root.node !== NONE) this.#directories.dismiss(root.node);
     this.#guards.replace(root, []);
@@ -275,11 +322,11 @@ export class Roots {
     if (this.#covered.size + this.#roots.size < 2) return;
     const real = this.#paths.real(node);
     const dir = { real, shown: real };
-    for (const anchor of this.#covered.values()) {
-      if (!covers(dir, anchor) || this.#coverOf(anchor) !== undefined) continue;
-      const above = [...this.#roots.values()].filter((root) => covers(root, anchor));
-      const root = above.find((each) => this.#find(each, anchor)[0] !== NONE) ?? above[0];
-      if (root !== undefined) this.#part(root, anchor);
+    for (const part of this.#covered.values()) {
+      if (!covers(dir, part) || this.#coverOf(part) !== undefined) continue;
+      const above = [...this.#roots.values()].filter((root) => covers(root, part));
+      const root = above.find((each) => this.#find(each, part)[0] !== NONE) ?? above[0];
+      if (root !== undefined) this.#part(root, part);
     }
     for (const root of this.#roots.values()) this.#joinAll(root, loud, dir);
   }
@@ -296,32 +343,40 @@ export class Roots {
     const names = namesOf(root.real, part.real);
     const last = names.pop();
     const { node } = part;
-    const { shown, real, since } = part;
-    this.#covered.set(part.key, { shown, real, since });
-    if (node === NONE || last === undefined) return this.#drop(part);
+    this.#covered.set(part.given, part);
+    if (node === NONE || last === undefined) return this.#dropPart(part);
     // Watched before the guards are given up, which are the same directories: no event is of nobody.
     const dir = root.node === NONE ? NONE : this.#directories.lead(root.node, names, loud);
     const name = nameOf(last);
     // What led to it is not there any more, and it is told as made when that is.
     if (dir === NONE) this.#directories.depart(node, true);
-    if (dir === NONE || this.#tree.find(dir, name) !== NONE) return this.#drop(part);
+    if (dir === NONE || this.#tree.find(dir, name) !== NONE) return this.#dropPart(part);
     this.left(node);
     this.#paths.release(node);
     this.#tree.move(node, dir, name);
-    this.#drop(part);
+    this.#dropPart(part);
     this.#directories.enter(node, this.#directories.afterMove, true);
   }
 
+  #dropPart(part: Root): void {
+    this.#drop(part);
+    // Where links lead is to be known all the same.
+    if (isLinked(part)) this.#suspects.add(part);
+  }
+
   /** Makes a part of a root a root, with all that is known of it. */
-  #part(root: Root, anchor: Covered): void {
-    const part = this.#rootOf(anchor, anchor.since);
-    this.#covered.delete(part.key);
-    this.#roots.set(part.key, part);
-    const [node, dir] = this.#find(root, anchor);
+  #part(root: Root, part: Root): void {
+    this.#covered.delete(part.given);
+    this.#roots.set(part.given, part);
+    // What is known of it goes with what is elsewhere now.
+    const isLeft = areSame(root, part) && this.#roots.has(root.given);
+    if (isLeft) return this.#establish(part, false, Infinity);
+    const [node, dir] = this.#find(root, part);
     // What is still to be met is told of as it would be then.
     const loud = this.#directories.scanner.isLoud(dir) ?? true;
     if (node === NONE) return this.#establish(part, loud, Infinity);
     this.#tree.clear(node, FLAG.UNSEEN);
+    if (node === root.node) root.node = NONE;
     this.#take(part, node);
     this.#establish(part, true, Infinity);
     if (part.node !== node) return;
@@ -343,7 +398,8 @@ export class Roots {
   }
 
   /** Compares a part of a root with the disk. @returns Whether it is there. */
-  #comparePart(root: Root, part: Anchor, since: number): boolean {
+  #comparePart(root: Root, part: Root): boolean {
+    const { since } = part;
     const [node, above] = this.#find(root, part);
     const now = look(part.real);
     const isDirectory = now?.kind === KIND.DIRECTORY;
@@ -354,43 +410,37 @@ export class Roots {
     return now?.kind === KIND.SYMLINK ? look(part.real, true) !== undefined : now !== undefined;
   }
 
-  #parentOf({ real }: Root): string {
-    const slash = real.lastIndexOf(SLASH);
-    return keyOf(real, 0, Math.max(slash, 1));
-  }
-
   #take(root: Root, node: Node): void {
     root.node = node;
     this.#byNode.set(node, root);
     this.#paths.anchor(node, root);
     // A file is watched by its name: for what is done to it, and not only for whether it is there.
-    const guard = root.guards.at(-1);
+    const guard = root.steps.at(-1)?.guard;
     if (guard === undefined || this.#tree.isDirectory(node)) return;
     const before = this.#tree.handle(guard.node);
     const isWatched = this.#guards.watch(guard, "tree") === "watched";
+    const { error } = guard;
+    if (isUnmarkable(error)) return this.#directories.watches.fail(node, error, true, true);
     // It left, or is another one by now: what would tell of that is not heard any more.
     if (!isWatched || this.#tree.handle(guard.node) !== before) this.suspect(guard.node);
   }
 
-  /** Guards what is above a root, then looks whether it is there. */
+  /** Guards what is on the way to a root, then looks whether it is there. */
   #establish(root: Root, loud: boolean, since: number, how: ScanMode = "compare"): void {
-    while (!this.#guards.establish(root)) {
-      // What was missing was made while its directory was not watched yet.
-    }
-    const parent = root.guards.at(-1);
-    const isDirect = parent === undefined || parent.path === this.#parentOf(root);
-    // A link that came in its place is what the events say that it is.
-    const isStart = this.#directories.watches.start !== undefined;
-    const now = isDirect ? (isStart ? BEGUN : look(root.real)) : undefined;
-    if (now === undefined) {
-      if (root.node !== NONE) this.#directories.depart(root.node, loud);
-      return;
-    }
-    const isDirectory = now.kind === KIND.DIRECTORY;
-    if (root.node !== NONE && this.#tree.isDirectory(root.node) !== isDirectory)
+    const before = { ...root };
+    const now = this.#guards.establish(root);
+    if (isLinked(root)) root.device = deviceOf(root.real);
+    const isElsewhere = !areSame(before, root);
+    if (isElsewhere && !this.#isBySelf(root, before)) return;
+    const isDirectory = now?.kind === KIND.DIRECTORY;
+    const isOther = now === undefined || this.#tree.isDirectory(root.node) !== isDirectory;
+    if (root.node !== NONE && isOther) {
       this.#directories.depart(root.node, loud);
-    const dir = parent?.node ?? NONE;
-    const name = nameOf(root.real.subarray(root.real.lastIndexOf(SLASH) + 1));
+      this.#guards.tidy();
+    }
+    if (now === undefined) return;
+    const dir = root.steps.at(-1)?.guard.node ?? NONE;
+    const name = nameOf(Buffer.from(nameIn(root), "latin1"));
     if (root.node === NONE) {
       // It left, and the other half of that was lost.
       this.#directories.onMeet(dir, name, 0);
@@ -400,22 +450,49 @@ export class Roots {
       if (loud) this.#directories.tellMade(node);
       this.#directories.greet(node);
       this.#directories.enter(node, "new", loud);
-      if (isStart) this.#directories.recall?.hold(node);
+      if (this.#directories.watches.start !== undefined) this.#directories.recall?.hold(node);
       return;
     }
     const { node } = root;
-    if (this.#tree.parent(node) !== dir) this.#tree.move(node, dir, name);
-    this.#compare(node, now, since, how);
+    const isAway = before.device !== root.device;
+    // What was written to since links led there may not be heard of.
+    const renewal = { born: this.heard, written: Math.max(this.heard, root.led) };
+    if (isElsewhere) this.#directories.detach(node, isAway ? "elsewhere" : renewal);
+    if (isElsewhere || this.#tree.parent(node) !== dir) this.#tree.move(node, dir, name);
+    if (!isElsewhere) return this.#compare(node, now, since, how);
+    this.#take(root, node);
+    this.#guards.tidy();
+    this.#compare(node, now, since, how, renewal);
+    this.#joinAll(root, true);
   }
 
-  /** Compares what is known of something with what is there, which is of the same kind. */
-  #compare(node: Node, { kind, ino }: Look, since: number, how: ScanMode): void {
+  /** Whether a root is watched by itself where it leads now. */
+  #isBySelf(root: Root, before: Root): boolean {
+    this.#release(before);
+    const above = this.#coverOf(root);
+    if (above === undefined) return true;
+    if (root.node !== NONE) this.#directories.depart(root.node, true);
+    this.#roots.delete(root.given);
+    this.#covered.set(root.given, root);
+    root.since = above.since;
+    this.#guards.tidy();
+    return false;
+  }
+
+  /**
+   * Compares what is known of something with what is there, which is of the same kind.
+   *
+   * @param renewal Since when a file is another one, or may be, although it has the same inode.
+   */
+  #compare(node: Node, { kind, ino }: Look, since: number, how: ScanMode, renewal?: Renewal): void {
     if (kind === KIND.DIRECTORY) {
       const mode = since === Infinity ? "check" : how;
       return this.#directories.enter(node, mode, true, since);
     }
-    const isAnother = ![0, ino].includes(this.#tree.ino(node));
-    this.#tree.setIno(node, ino);
+    const isSame = [0, ino].includes(this.#tree.ino(node));
+    const isNew = renewal !== undefined && isRenewed(this.#paths.real(node), renewal);
+    const isAnother = !isSame || isNew;
+    this.#directories.become(node, { kind, ino });
     if (isAnother || this.#directories.isChanged(node, since)) this.#directories.tellChanged(node);
   }
 }
