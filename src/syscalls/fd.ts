@@ -205,7 +205,14 @@ export const FD = {
   CLOEXEC: 1,
 } as const;
 
+/** Attributes of files that {@linkcode ioctl_fs_ioc_getflags} tells. */
+export const FS = {
+  /** Upper and lower case are the same in the names of a directory's entries. */
+  CASEFOLD_FL: 0x40000000,
+} as const;
+
 const FIONREAD = 0x541bn;
+const FS_IOC_GETFLAGS = 0x80086601n;
 
 /**
  * `close(fd)`: gives the descriptor back. It is gone whatever is thrown, so it is
@@ -316,6 +323,19 @@ export function fcntl(fd: FdLike, op: number, arg: number = 0): number {
 export function ioctl_fionread(fd: FdLike): number {
   const argp = new Int32Array(1);
   check("ioctl", c.ioctl(fileno(fd), FIONREAD, argp));
+  return argp[0] ?? 0;
+}
+
+/**
+ * `ioctl(fd, FS_IOC_GETFLAGS)`: what `lsattr` shows of an open file or directory.
+ *
+ * @returns {@linkcode FS} members, and others.
+ * @throws {ValueError} `EBADF`: not open, or as a path alone. `ENOTTY`: its file system has none.
+ */
+export function ioctl_fs_ioc_getflags(fd: FdLike): number {
+  // An `int`, though by its number a `long`.
+  const argp = new Uint32Array(2);
+  check("ioctl", c.ioctl(fileno(fd), FS_IOC_GETFLAGS, argp));
   return argp[0] ?? 0;
 }
 

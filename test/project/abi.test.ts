@@ -101,6 +101,7 @@ const tables: Readonly<Record<string, TableRow>> = {
   MOUNT_ATTR: { headers: ["linux/mount.h"], newer: { IDMAP: "5.12", NOSYMFOLLOW: "5.14" } },
   MOVE_MOUNT: { headers: ["linux/mount.h"], newer: { SET_GROUP: "5.15", BENEATH: "6.5" } },
   MS: { headers: ["linux/mount.h"], newer: { NOSYMFOLLOW: "5.10" } },
+  FS: { headers: ["linux/fs.h"], newer: { CASEFOLD_FL: "5.4" } },
   O: { headers: ["fcntl.h"] },
   OPEN_TREE: { headers: ["fcntl.h", "linux/mount.h"] },
   P: { headers: ["sys/wait.h"] },

@@ -31,9 +31,20 @@ export class FileProgram {
   /** How many operations it has come to. */
   tried = 0;
   readonly #without: readonly string[];
+  readonly #spell: (name: string) => string;
 
-  /** @param without Operations that it does not do. */
-  constructor(dir: string, outside: string, seed: number, without: readonly string[] = []) {
+  /**
+   * @param without Operations that it does not do.
+   * @param spell What it calls an entry, by its name.
+   */
+  constructor(
+    dir: string,
+    outside: string,
+    seed: number,
+    without: readonly string[] = [],
+    spell: (name: string) => string = (name) => name,
+  ) {
+    this.#spell = spell;
     this.#dir = dir;
     this.#outside = outside;
     this.#without = without;
@@ -84,9 +95,9 @@ export class FileProgram {
     for (let depth = this.#random(4); depth > 0; depth--) {
       const directories = this.#directoriesOf(path);
       if (directories.length === 0) break;
-      path = join(path, directories[this.#random(directories.length)] ?? "");
+      path = join(path, this.#spell(directories[this.#random(directories.length)] ?? ""));
     }
-    return join(path, NAMES[this.#random(NAMES.length)] ?? "a");
+    return join(path, this.#spell(NAMES[this.#random(NAMES.length)] ?? "a"));
   }
 
   #directoriesOf(path: string): readonly string[] {

@@ -12,10 +12,12 @@ import {
   fcntl,
   FD,
   fd_name,
+  FS,
   IN,
   inotify_add_watch,
   inotify_init1,
   ioctl_fionread,
+  ioctl_fs_ioc_getflags,
   O,
   pinned,
   pipe2,
@@ -341,6 +343,22 @@ describe("ioctl_fionread()", () => {
     const nothing = fds.add(openSync("/dev/null", "r"));
     expectErrno(() => ioctl_fionread(nothing), ValueError, "ENOTTY");
     expectDescriptor(ioctl_fionread);
+  });
+});
+
+describe("ioctl_fs_ioc_getflags()", () => {
+  test("tells of a directory that upper and lower case differ in it", () => {
+    using fds = new Fds();
+    using dir = tempDir();
+    const fd = fds.add(openSync(dir.path, "r"));
+    expect(ioctl_fs_ioc_getflags(fd) & FS.CASEFOLD_FL).toBe(0);
+  });
+
+  test("throws for what has no attributes", () => {
+    using fds = new Fds();
+    const nothing = fds.add(openSync("/dev/null", "r"));
+    expectErrno(() => ioctl_fs_ioc_getflags(nothing), ValueError, "ENOTTY");
+    expectDescriptor(ioctl_fs_ioc_getflags);
   });
 });
 

@@ -24,6 +24,7 @@ import { Recall } from "./recall.ts";
 import { Rules } from "./rules.ts";
 import { type ScanMode, Scanner } from "./scanner.ts";
 import { Settled } from "./settled.ts";
+import { Spellings } from "./spellings.ts";
 import { Watches } from "./watches.ts";
 
 /** What no entry has. */
@@ -45,6 +46,7 @@ export interface DirectoriesOptions {
 /** Enters directories, and drops what is gone. */
 export class Directories implements Disposable {
   readonly watches: Watches;
+  readonly spellings: Spellings;
   readonly scanner: Scanner;
   readonly departures: Departures;
   readonly #reading: Reading;
@@ -106,6 +108,7 @@ export class Directories implements Disposable {
     this.#paths = paths;
     this.#backend = backend;
     this.watches = new Watches(tree, paths, backend, teller);
+    this.spellings = new Spellings(tree, this.watches);
     this.#ignore = ignore;
     this.#rules = new Rules(tree, paths, ignore, teller);
     this.#teller = teller;
@@ -153,6 +156,11 @@ export class Directories implements Disposable {
   meet(dir: Node, loud: boolean): void {
     this.settled.meet(dir, loud);
     if (!loud && this.isEarly) this.fresh.add(dir);
+  }
+
+  /** Nothing is left to read: reads directories again in which something may be known by a name that it does not have. */
+  readDoubtful(): void {
+    for (const dir of this.spellings.emptied()) this.enter(dir, "new", true);
   }
 
   /** Whether all of them are read. */
@@ -254,7 +262,9 @@ export class Directories implements Disposable {
 
   /** Adds an entry, and tells nobody. */
   make(dir: Node, name: NameBytes, kind: Kind, ino: number): Node {
+    this.spellings.added(dir, name);
     const node = this.#tree.add(dir, name, kind, ino);
+    if (kind === KIND.DIRECTORY) this.spellings.inherit(node, dir);
     this.#links?.added(node);
     return node;
   }
@@ -460,6 +470,7 @@ export class Directories implements Disposable {
     if (loud) this.#teller.tell("delete", node);
     else this.#teller.forgotten(node);
     this.watches.forget(node);
+    this.spellings.forget(node);
     this.scanner.cancel(node);
     this.foresight.forget(node);
     this.onForget(node);

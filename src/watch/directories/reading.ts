@@ -31,7 +31,7 @@ import {
   NONE,
   ROW,
 } from "../tree/node.ts";
-import { nameOf } from "../tree/paths.ts";
+import { copyOf, nameOf } from "../tree/paths.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { Directories } from "./directories.ts";
 import type { Links } from "./links.ts";
@@ -141,6 +141,7 @@ export class Reading implements Reader, Disposable {
     const kinds = this.#kinds;
     const leafKinds = this.#leafKinds;
     const isKept = this.#tree.keep(dir, buffer, length, kinds, leafKinds, rows, this.#met);
+    this.#directories.spellings.filled(dir);
     if (isKept) this.#pushMet();
     return isKept;
   }
@@ -186,6 +187,8 @@ export class Reading implements Reader, Disposable {
     this.#refused = NONE;
     const watched = isUntried ? this.#watches.watchNew(node) : this.#watches.watch(node, "tree");
     const { fd, handle } = watched;
+    if (fd !== -1 && this.#tree.has(node, FLAG.ANCHOR))
+      this.#directories.spellings.opened(node, fd);
     const unread = fd === -1 ? undefined : this.#rules.load(node, fd);
     const error = watched.error ?? unread;
     if (error !== undefined) this.#watches.fail(node, error, fd !== -1, scan.loud);
@@ -336,6 +339,7 @@ export class Reading implements Reader, Disposable {
       isLinked || this.#ignore.active || this.#times !== undefined || this.#directories.gap.isOpen;
     const isPlain = mode === "new" && !loud && !isKept && !this.#directories.isHeld();
     if (isPlain && this.#tree.isEmpty(dir) && this.take(dir, portion, length)) return;
+    if (isPlain) this.#directories.spellings.filled(dir);
     const { rows } = portion;
     const { bytes } = portion.buffer;
     const count = read_linux_dirents64_rows(portion.buffer, length, rows);
@@ -348,10 +352,17 @@ export class Reading implements Reader, Disposable {
     else this.#pushMet();
   }
 
+  #inherit(directories: readonly Node[]): void {
+    for (const node of directories)
+      this.#directories.spellings.inherit(node, this.#tree.parent(node));
+  }
+
   /** Wishes for the directories to be read that a read has found. */
   #pushMet(): void {
     const directories = this.#met;
     if (directories.length === 0) return;
+    if (this.#tree.has(this.#tree.parent(directories[0] ?? NONE), FLAG.FOLDING))
+      this.#inherit(directories);
     // All of them are as deep.
     if (!this.#directories.isTooDeep(directories[0] ?? NONE))
       for (const node of directories) this.#directories.scanner.push(node, "new", false);
@@ -443,8 +454,11 @@ export class Reading implements Reader, Disposable {
     // What left for somewhere else is waited for there.
     if (this.#tree.has(child, FLAG.HELD)) return;
     this.#tree.clear(child, FLAG.UNSEEN);
-    const now = lookIn(fd, nameOf(this.#tree.name(child)));
-    if (now === undefined) this.#directories.drop(child, true);
+    const name = copyOf(nameOf(this.#tree.name(child)));
+    const now = lookIn(fd, name);
+    const { spellings } = this.#directories;
+    if (now === undefined || spellings.isMetOtherwise(dir, fd, name, now))
+      this.#directories.drop(child, true);
     else if (mode !== "new") this.#directories.enter(child, mode, true, since);
   }
 

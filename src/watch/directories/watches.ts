@@ -34,6 +34,9 @@ const GONE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 /** What makes a directory another one than most. */
 const SPECIAL = FLAG.ANCHOR | FLAG.GUARD | FLAG.FAILED | FLAG.FOLLOWED | FLAG.LINKED | FLAG.HELD;
 
+/** What is known of the names in a directory, and not of those in another one. */
+const NAMING = FLAG.EXACT | FLAG.FOLDING | FLAG.ALIASING;
+
 /**
  * Opens a directory once more, now that it is watched: Btrfs, and FUSE servers that list it when it is opened, do not show a descriptor
  * what was made since then, and nobody told of what was made before it was watched.
@@ -266,6 +269,7 @@ export class Watches {
     const handle = this.#tree.handle(node);
     if (handle === 0) return;
     this.#tree.setHandle(node, 0);
+    if (!this.#tree.has(this.#tree.parent(node), FLAG.FOLDING)) this.#tree.clear(node, NAMING);
     if (this.handles.remove(handle, node) && !this.#ended) this.#backend.unwatch(handle);
   }
 

@@ -56,12 +56,19 @@ export class Changes {
 
   /** What an event of an entry in a directory changes. */
   at(dir: Node, event: RawEvent): void {
+    if (this.#tree.has(dir, FLAG.FOLDING)) this.#at(dir, this.#spelled(dir, event));
+    else this.#at(dir, event);
+  }
+
+  #at(dir: Node, event: RawEvent): void {
     const { change, isDirectory, name, child } = event;
     if (this.#moves.size > 0 && !isSecond(event)) {
       if (this.#moves.defer(dir, event)) return;
       this.vacate(dir, name);
+      if (this.#tree.has(dir, FLAG.FOLDING)) this.#vacateAlike(dir, event);
     }
     const isGuard = this.#tree.has(dir, FLAG.GUARD);
+    if (isGuard && this.#takeAgain(dir, event)) return;
     // Rules may leave out their own file.
     if (!isGuard) this.#directories.afterEvent(dir, name);
     const isWanted = isGuard
@@ -90,9 +97,35 @@ export class Changes {
     if (child !== 0) this.#questionOthers(child, dir, name);
   }
 
+  /** The same event, of the name that the entry has in its directory. */
+  #spelled(dir: Node, event: RawEvent): RawEvent {
+    const { spellings } = this.#directories;
+    if (this.#tree.has(dir, FLAG.GUARD))
+      return { ...event, name: this.#roots.spelled(dir, event.name) };
+    const { change, cookie } = event;
+    const isOutside = this.#tree.has(dir, FLAG.ALIASING) && !this.#moves.hasCookie(cookie);
+    const isUnread = this.#directories.isSelective || this.#directories.meets(dir) !== undefined;
+    const name = spellings.of(dir, event.name, change, isUnread || isOutside);
+    return name === event.name ? event : { ...event, name };
+  }
+
+  /** Takes an event again, of a name that is not known, if it turns out that the entry may be spelled otherwise. @returns Whether it did. */
+  #takeAgain(dir: Node, event: RawEvent): boolean {
+    if (!this.#directories.spellings.discover(dir)) return false;
+    this.at(dir, event);
+    return true;
+  }
+
   /** What left this place, and was not seen elsewhere before it is taken again, went outside. */
   vacate(dir: Node, name: NameBytes): void {
     const node = this.#moves.at(dir, name);
+    if (node !== NONE) this.#directories.drop(node, true);
+  }
+
+  /** The same of what is spelled otherwise. */
+  #vacateAlike(dir: Node, { change, name, cookie }: RawEvent): void {
+    if (change !== "create" && change !== "moved-to") return;
+    const node = this.#moves.alike(dir, name, cookie);
     if (node !== NONE) this.#directories.drop(node, true);
   }
 
@@ -162,6 +195,7 @@ export class Changes {
 
   #created(dir: Node, event: RawEvent): void {
     const { name, isDirectory, child, next } = event;
+    if (this.#directories.spellings.mayAlias && this.#takeAgain(dir, event)) return;
     let known = this.#known(dir, name, isDirectory);
     if (known !== NONE && this.#isWatchedByOther(known, child)) {
       this.#directories.drop(known, true);
@@ -179,12 +213,16 @@ export class Changes {
   }
 
   #deleted(dir: Node, event: RawEvent): void {
-    const node = this.#entryBefore(dir, event);
+    const named = this.#tree.find(dir, event.name);
+    if (named === NONE && this.#takeAgain(dir, event)) return;
+    const node = this.#entryBefore(dir, event, named);
     if (node !== NONE) this.#directories.drop(node, true);
   }
 
   #movedFrom(dir: Node, event: RawEvent): void {
-    const node = this.#entryBefore(dir, event);
+    const named = this.#tree.find(dir, event.name);
+    if (named === NONE && this.#takeAgain(dir, event)) return;
+    const node = this.#entryBefore(dir, event, named);
     if (node === NONE) return;
     if (event.isDirectory) this.#hindsight.confuse();
     this.#directories.moving(node);
@@ -205,11 +243,13 @@ export class Changes {
 
   #movedTo(dir: Node, event: RawEvent): void {
     const { name, isDirectory, child } = event;
+    if (this.#tree.find(dir, name) === NONE && this.#takeAgain(dir, event)) return;
     const held = this.#takeHeld(dir, event);
     if (held === undefined) {
       this.vacate(dir, name);
       if (this.#moves.size > 0 && this.#directories.mayReturn)
         this.#returned(dir, name, isDirectory);
+      this.#directories.spellings.arrived(dir);
       return this.#arrived(dir, event);
     }
     const { node, deferred } = held;
@@ -239,6 +279,7 @@ export class Changes {
     const from = this.#paths.shown(node);
     this.#paths.release(node);
     this.#tree.move(node, dir, name);
+    this.#directories.spellings.added(dir, name);
     this.#roots.arrived(dir, name, node);
     if (isDirectory) {
       this.#hindsight.renamed(node);
@@ -366,6 +407,7 @@ export class Changes {
     const { change, name } = event;
     let node = this.#tree.find(dir, name);
     if (node === NONE) {
+      if (this.#takeAgain(dir, event)) return;
       // Deleted meanwhile, or not yet met by a scan that is under way.
       const isLoud = this.#directories.meets(dir);
       if (isLoud === undefined || look(this.#paths.real(dir, name)) === undefined) return;
@@ -394,9 +436,12 @@ export class Changes {
     else this.#directories.enter(node, mode, loud);
   }
 
-  /** The entry that an event is about. A directory that has another name by now is known by its handle. */
-  #entryOf(dir: Node, { name, isDirectory, child }: RawEvent): Node {
-    const node = this.#tree.find(dir, name);
+  /**
+   * The entry that an event is about. A directory that has another name by now is known by its handle.
+   *
+   * @param node What has the name, or `NONE`.
+   */
+  #entryOf(node: Node, { isDirectory, child }: RawEvent): Node {
     // One of another kind has taken its name already.
     const isIt = node !== NONE && this.#tree.isDirectory(node) === isDirectory;
     if (child === 0) return isIt ? node : NONE;
@@ -406,15 +451,12 @@ export class Changes {
   }
 
   /** The same, of an event that it left: a scan that is still to come does not meet it any more. */
-  #entryBefore(dir: Node, event: RawEvent): Node {
-    const node = this.#entryOf(dir, event);
+  #entryBefore(dir: Node, event: RawEvent, named: Node): Node {
+    const node = this.#entryOf(named, event);
     if (event.child !== 0) {
       if (node !== NONE && this.#tree.handle(node) === 0)
         this.#directories.recall?.bind(node, event.child);
-      const isPlace =
-        node === NONE
-          ? this.#tree.find(dir, event.name) === NONE
-          : this.#tree.isAt(node, dir, event.name);
+      const isPlace = node === NONE ? named === NONE : this.#tree.isAt(node, dir, event.name);
       // It left a place that was thought to be another's, and what it was thought to have may be another's as well.
       if (!isPlace) this.#doubts.question(dir, event.name);
       if (!isPlace && node !== NONE) this.#doubts.questionPlace(node);
@@ -424,8 +466,7 @@ export class Changes {
     const { scanner } = this.#directories;
     const isQuiet = scanner.modeOf(dir) === "new" && scanner.isLoud(dir) === false;
     if (!isFresh && !isQuiet && !this.#directories.gap.isUnsure(dir)) return NONE;
-    const isTaken = this.#tree.find(dir, event.name) !== NONE;
-    if (isTaken) return NONE;
+    if (named !== NONE) return NONE;
     const kind = event.isDirectory ? KIND.DIRECTORY : KIND.FILE;
     const made = this.#directories.make(dir, event.name, kind, 0);
     if (isFresh) this.#directories.tellMade(made);

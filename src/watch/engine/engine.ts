@@ -353,6 +353,7 @@ export class Engine implements Sink, Disposable {
     recall?.settle();
     fresh.clear();
     if (isEarly && scanner.idle && lost.size === 0) this.directories.endEarly();
+    this.directories.readDoubtful();
     this.directories.settled.emptied();
   }
 

@@ -6,6 +6,7 @@
  * @module
  */
 import type { RawEvent } from "../backend/backend.ts";
+import { folded } from "../disk/naming.ts";
 import { FLAG, type NameBytes, type Node, NONE } from "../tree/node.ts";
 import { copyOf, keyOf, nameOf } from "../tree/paths.ts";
 import type { Tree } from "../tree/tree.ts";
@@ -79,6 +80,11 @@ export class Moves {
     return held;
   }
 
+  /** Whether a half waits for that one. */
+  hasCookie(cookie: number): boolean {
+    return this.#held.has(cookie);
+  }
+
   /** Something has the place of another one: if what left it comes to be told, that is the other one. */
   replaced(node: Node): void {
     this.#replacing.delete(node);
@@ -120,6 +126,17 @@ export class Moves {
     if (this.#held.size === 0) return NONE;
     for (const { node } of this.#places.get(placeOf(dir, name)) ?? [])
       if (this.#tree.isAt(node, dir, name)) return node;
+    return NONE;
+  }
+
+  /** An entry that left a place by another spelling of its name, and is not what comes, or `NONE`. */
+  alike(dir: Node, name: NameBytes, cookie: number): Node {
+    const common = folded(keyOf(name.bytes, name.start, name.end));
+    for (const all of this.#held.values())
+      for (const held of all) {
+        if (this.#tree.parent(held.node) !== dir || held.cookie === cookie) continue;
+        if (folded(keyOf(this.#tree.name(held.node))) === common) return held.node;
+      }
     return NONE;
   }
 

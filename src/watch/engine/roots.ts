@@ -10,6 +10,7 @@ import type { Directories } from "../directories/directories.ts";
 import type { ScanMode } from "../directories/scanner.ts";
 import { isUnmarkable } from "../disk/errors.ts";
 import { CLOCK_SLACK, deviceOf, isRenewed, type Look, look, type Renewal } from "../disk/look.ts";
+import { folded } from "../disk/naming.ts";
 import { type GivenPath, realOf } from "../disk/resolve.ts";
 import { byNow } from "../teller/times.ts";
 import { FLAG, KIND, type NameBytes, type Node, NONE } from "../tree/node.ts";
@@ -180,6 +181,19 @@ export class Roots {
         if (step.guard === guard && step.name === key && this.#isAbout(root, step, event))
           isDirect = true;
     return isDirect;
+  }
+
+  /** How what leads to a root is called, if a name in a guarded directory is another spelling of that. */
+  spelled(dir: Node, name: NameBytes): NameBytes {
+    const key = keyOf(name.bytes, name.start, name.end);
+    const guard = this.#guards.of(dir);
+    const names: string[] = [];
+    for (const root of guard?.roots ?? [])
+      for (const step of root.steps) if (step.guard === guard) names.push(step.name);
+    const common = folded(key);
+    const other = names.find((one) => folded(one) === common);
+    if (other === undefined || names.includes(key)) return name;
+    return nameOf(Buffer.from(other, "latin1"));
   }
 
   /** Whether an event of a name on the way to a root is about that root, which is looked at again if it may be something else now. */

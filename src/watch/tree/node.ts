@@ -37,6 +37,12 @@ export const FLAG = {
   HELD: 0x200,
   /** Below a link that is followed. */
   LINKED: 0x400,
+  /** A directory in which each entry has one name, spelled in one way. */
+  EXACT: 0x800,
+  /** One in which names may be spelled otherwise than on the disk: see `Spellings`. */
+  FOLDING: 0x1000,
+  /** One in which an entry may have quite another name besides. */
+  ALIASING: 0x2000,
 } as const;
 
 /** Bytes of a name within a larger array. */
