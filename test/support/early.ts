@@ -12,7 +12,7 @@ import { CLOCK_SLACK } from "../../src/watch/disk/look.ts";
 import { FileProgram, NAMES } from "./file-program.ts";
 import { type Difference, Mirror } from "./mirror.ts";
 import { type Outcome, outcome, place } from "./replay.ts";
-import { sysctl } from "./sysctl.ts";
+import { sysctl, unchanged } from "./sysctl.ts";
 import { Model, seeded, treeOf, type Way } from "./watch.ts";
 
 /** How far down directories are made. */
@@ -97,7 +97,9 @@ export async function unread(
   const program = new FileProgram(root, outside, seed);
   const most = 1 + random(6);
   using slow = slowly(() => random(most + 1));
-  await using watcher = watch(root, { backend, ...options });
+  await using watcher = unchanged(`fs.${backend}.max_queued_events`, () =>
+    watch(root, { backend, ...options }),
+  );
   await runIn(1 + random(30), program, random, () => model.apply(watcher.readEventsSync()));
   slow[Symbol.dispose]();
   return await end(seed, watcher, model, root);

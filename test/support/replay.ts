@@ -8,7 +8,7 @@ import { between } from "./between.ts";
 import { bun } from "./child.ts";
 import { FileProgram } from "./file-program.ts";
 import { RuleProgram } from "./rule-program.ts";
-import { sysctl } from "./sysctl.ts";
+import { sysctl, unchanged } from "./sysctl.ts";
 import { type TempDir, tempDir } from "./temp.ts";
 import { listed, Model, seeded, treeOf, type Way } from "./watch.ts";
 
@@ -47,8 +47,10 @@ function open(
   queue: number | undefined,
 ): Watcher {
   const limit = `fs.${backend}.max_queued_events`;
-  using _ = queue === undefined ? undefined : sysctl(limit, queue);
-  return watch(root, { initial: true, backend, ...options });
+  const start = (): Watcher => watch(root, { initial: true, backend, ...options });
+  if (queue === undefined) return unchanged(limit, start);
+  using _ = sysctl(limit, queue);
+  return start();
 }
 
 export async function outcome(

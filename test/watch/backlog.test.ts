@@ -7,6 +7,7 @@ import { tmpfs, watch, type Watcher, type WatchOptions } from "bun-butter";
 
 import { canMount } from "../support/mounts.ts";
 import { backlogs, heard, hurried, toldBy } from "../support/slices.ts";
+import { unchanged } from "../support/sysctl.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { canFanotify, line } from "../support/watch.ts";
 
@@ -24,7 +25,14 @@ function open(dir: TempDir, options: WatchOptions = {}): Watcher {
     mkdirSync(dir.at(`root/${at}/deep`), { recursive: true });
     writeFileSync(dir.at(`root/${at}/old`), "");
   }
-  return watch(dir.at("root"), { ...isFanotify, ...options });
+  return watchUnread(dir, options);
+}
+
+/** The same of what is there. The kernel is to keep all that happens until it is read. */
+function watchUnread(dir: TempDir, options: WatchOptions = {}): Watcher {
+  return unchanged("fs.fanotify.max_queued_events", () =>
+    watch(dir.at("root"), { ...isFanotify, ...options }),
+  );
 }
 
 /** Makes files, and renames and deletes some. @returns What is told of it. */
@@ -159,7 +167,7 @@ describe.skipIf(!canFanotify || !canMount)(
       using _alone = tmpfs({ target: dir.path });
       for (const name of ["root", "beside"]) mkdirSync(dir.at(name));
       using _ = hurried();
-      await using watcher = watch(dir.at("root"), isFanotify);
+      await using watcher = watchUnread(dir);
       const write = (from: number, count: number): void => {
         for (let at = from; at < from + count; at++) writeFileSync(dir.at(`beside/${at}`), "");
       };
