@@ -4,11 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type Mount, tmpfs } from "bun-butter";
+import { statfs } from "bun-butter/syscalls";
 
 import { can } from "./capabilities.ts";
 
-/** A directory on tmpfs, where there is one. */
-export const memory: string = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+const SHM = "/dev/shm";
+
+/** Whether fanotify can name what is in a tmpfs: those of some kernels have no fsid. */
+export const namesTmpfs: boolean = existsSync(SHM) && statfs(SHM).f_fsid.some((part) => part !== 0);
+
+/** A directory on tmpfs, where there is one that fanotify can mark. */
+export const memory: string = namesTmpfs ? SHM : tmpdir();
 
 /** Those that were not disposed, for tests that drop things on purpose. */
 const left = new Set<TempDir>();
@@ -25,7 +31,7 @@ export class TempDir implements Disposable {
     this.path = mkdtempSync(join(base, "butter-"));
     left.add(this);
     // Fanotify hears of all that others do in a file system: in memory each directory has one of its own.
-    if (base === memory && can("CAP_SYS_ADMIN"))
+    if (base === SHM && can("CAP_SYS_ADMIN"))
       this.#mount = tmpfs({ target: this.path, mode: 0o700 });
   }
 

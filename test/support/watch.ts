@@ -3,10 +3,12 @@ import { lstatSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { WatchEvent, WatchKind } from "bun-butter";
+import { OSError, type WatchEvent, type WatchKind } from "bun-butter";
+import { close, FAN_INIT, fanotify_init } from "bun-butter/syscalls";
 
-import { can, emulated, kernel } from "./capabilities.ts";
-import { memory } from "./temp.ts";
+import { emulated } from "./capabilities.ts";
+import { canMount } from "./mounts.ts";
+import { memory, namesTmpfs } from "./temp.ts";
 
 /** A backend, and where to try it. */
 export interface Way {
@@ -15,10 +17,26 @@ export interface Way {
   readonly base: string;
 }
 
-/** Whether this process may have the fanotify backend. */
-export const canFanotify: boolean = !emulated && can("CAP_SYS_ADMIN") && kernel(5, 17);
+/** Whether this process may have the fanotify backend: not the version of a kernel says that, but what it has taken over. */
+export const canFanotify: boolean = !emulated && hasNames();
 
-/** The backends that there are here: fanotify needs CAP_SYS_ADMIN and Linux 5.17. */
+/** Whether it may have it of a tmpfs that it mounts. */
+export const canFanotifyTmpfs: boolean = canFanotify && canMount && namesTmpfs;
+
+/** Whether fanotify's events have the names and the handles of entries. */
+function hasNames(): boolean {
+  const { REPORT_FID, REPORT_DIR_FID, REPORT_NAME, REPORT_TARGET_FID, CLOEXEC } = FAN_INIT;
+  const names = REPORT_FID | REPORT_DIR_FID | REPORT_NAME | REPORT_TARGET_FID;
+  try {
+    close(fanotify_init(names | CLOEXEC, 0));
+    return true;
+  } catch (error) {
+    if (error instanceof OSError) return false;
+    throw error;
+  }
+}
+
+/** The backends that there are here: fanotify needs CAP_SYS_ADMIN and Linux 5.17, or an older one that took it over. */
 export const ways: readonly Way[] = [
   { backend: "inotify", base: tmpdir() },
   ...(canFanotify ? [{ backend: "fanotify", base: memory } as const] : []),

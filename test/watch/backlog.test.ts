@@ -5,11 +5,10 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { tmpfs, watch, type Watcher, type WatchOptions } from "bun-butter";
 
-import { canMount } from "../support/mounts.ts";
 import { backlogs, heard, hurried, toldBy } from "../support/slices.ts";
 import { unchanged } from "../support/sysctl.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { canFanotify, line } from "../support/watch.ts";
+import { canFanotifyTmpfs, line } from "../support/watch.ts";
 
 const DIRECTORIES = 40;
 const FILES = 3000;
@@ -72,7 +71,7 @@ function byName(lines: readonly string[]): Readonly<Record<string, string[]>> {
   return all;
 }
 
-describe.skipIf(!canFanotify || !canMount)(
+describe.skipIf(!canFanotifyTmpfs)(
   "fanotify, before the tree is read (needs CAP_SYS_ADMIN, Linux 5.17)",
   () => {
     test("row 20: what is queued is told in slices, and in order", async () => {

@@ -5,12 +5,11 @@ import { tmpfs } from "bun-butter";
 
 import { slowness } from "../support/capabilities.ts";
 import { unread } from "../support/early.ts";
-import { canMount } from "../support/mounts.ts";
 import { parallel } from "../support/parallel.ts";
 import { right, seeds } from "../support/replay.ts";
 import { hurried } from "../support/slices.ts";
 import { memory, tempDir } from "../support/temp.ts";
-import { canFanotify, undisturbed } from "../support/watch.ts";
+import { canFanotify, canFanotifyTmpfs, undisturbed } from "../support/watch.ts";
 
 // More of them by hand: `BUTTER_SEEDS=500 bun test test/watch/early.test.ts`. These went wrong once.
 const some = [...seeds, 47, 49, 55, 103, 150, 539, 613, 616].filter(
@@ -38,7 +37,7 @@ describe.skipIf(!canFanotify)(
   },
 );
 
-describe.skipIf(!canFanotify || !canMount)(
+describe.skipIf(!canFanotifyTmpfs)(
   "replaying what is told in slices makes the tree (needs CAP_SYS_ADMIN, Linux 5.17)",
   () => {
     test.each(options)(

@@ -5,10 +5,9 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { tmpfs, watch, type Watcher } from "bun-butter";
 
-import { canMount } from "../support/mounts.ts";
 import { heard, shortOfTime } from "../support/slices.ts";
 import { memory, type TempDir, tempDir } from "../support/temp.ts";
-import { canFanotify, Model, ways } from "../support/watch.ts";
+import { canFanotifyTmpfs, Model, ways } from "../support/watch.ts";
 
 /** More than are looked at before the time is. */
 const MANY = 300;
@@ -58,7 +57,7 @@ function before(dir: TempDir): Model {
   return model;
 }
 
-describe.skipIf(!canFanotify || !canMount)("fanotify (needs CAP_SYS_ADMIN, Linux 5.17)", () => {
+describe.skipIf(!canFanotifyTmpfs)("fanotify (needs CAP_SYS_ADMIN, Linux 5.17)", () => {
   test("names in doubt are compared with the disk in slices", async () => {
     using dir = tempDir();
     using _alone = tmpfs({ target: dir.path });

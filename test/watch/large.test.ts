@@ -13,10 +13,9 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { tmpfs, watch, type Watcher } from "bun-butter";
 
-import { canMount } from "../support/mounts.ts";
 import { heard, hurried, slowly, toldBy } from "../support/slices.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { canFanotify, line, Model } from "../support/watch.ts";
+import { canFanotifyTmpfs, line, Model } from "../support/watch.ts";
 
 /** Many more than one read takes. */
 const MANY = 8000;
@@ -86,7 +85,7 @@ const entriesOf = (dir: TempDir): number =>
 const lines = (told: Parameters<Model["apply"]>[0], dir: TempDir): string[] =>
   told.map((event) => line(event, dir.path));
 
-describe.skipIf(!canFanotify || !canMount)("fanotify (needs CAP_SYS_ADMIN)", () => {
+describe.skipIf(!canFanotifyTmpfs)("fanotify (needs CAP_SYS_ADMIN)", () => {
   test("row 20: what happens in it is told in order, when it is read in slices", async () => {
     using dir = tempDir();
     using _alone = tmpfs({ target: dir.path });

@@ -5,9 +5,8 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { overlay, watch, type WatchOptions } from "bun-butter";
 import { statfs } from "bun-butter/syscalls";
 
-import { canMount } from "../support/mounts.ts";
 import { memory, type TempDir, tempDir } from "../support/temp.ts";
-import { canFanotify, listed, Model, treeOf } from "../support/watch.ts";
+import { canFanotifyTmpfs, listed, Model, treeOf } from "../support/watch.ts";
 
 type Options = NonNullable<Parameters<typeof overlay>[0]["options"]>;
 
@@ -54,7 +53,7 @@ async function expectTold(dir: TempDir, path: string, options: WatchOptions): Pr
   expect(listed(model.entries)).toEqual(listed(treeOf(path)));
 }
 
-test.skipIf(!canFanotify || !canMount)(
+test.skipIf(!canFanotifyTmpfs)(
   "auto takes inotify for an overlay that opens nothing by handle, and says why (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     using dir = tempDir(memory);
@@ -71,7 +70,7 @@ test.skipIf(!canFanotify || !canMount)(
   },
 );
 
-test.skipIf(!canFanotify || !canMount)(
+test.skipIf(!canFanotifyTmpfs)(
   "fanotify tells of an overlay with nfs_export (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     using dir = tempDir(memory);
@@ -80,7 +79,7 @@ test.skipIf(!canFanotify || !canMount)(
   },
 );
 
-test.skipIf(!canFanotify || !canMount)(
+test.skipIf(!canFanotifyTmpfs)(
   "fanotify tells of an overlay that has its fsid from another file system of the tree (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     using dir = tempDir(memory);
@@ -91,7 +90,7 @@ test.skipIf(!canFanotify || !canMount)(
   },
 );
 
-test.skipIf(!canFanotify || !canMount)(
+test.skipIf(!canFanotifyTmpfs)(
   "fanotify says once of what is mounted in the tree that it can't watch that, and what can (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     using dir = tempDir(memory);

@@ -5,9 +5,9 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { watch, type Watcher, type WatchEvent } from "bun-butter";
 
-import { canMount, runMounted } from "../support/namespace.ts";
+import { runMounted } from "../support/namespace.ts";
 import { memory, tempDir } from "../support/temp.ts";
-import { canFanotify, ways } from "../support/watch.ts";
+import { canFanotifyTmpfs, ways } from "../support/watch.ts";
 
 const MOST = 16_384;
 const MANY = 80_000;
@@ -77,7 +77,7 @@ describe.each(ways)("$backend", ({ backend }) => {
   }, 30_000);
 });
 
-test.skipIf(!canFanotify || !canMount)(
+test.skipIf(!canFanotifyTmpfs)(
   "row 20: fanotify reads no more ahead than happened before the tree was read, for who reads late (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     // What others do in the same file system would be read as well.

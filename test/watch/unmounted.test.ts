@@ -3,11 +3,10 @@ import { expect, test } from "bun:test";
 
 import { slowness } from "../support/capabilities.ts";
 import { runScript } from "../support/child.ts";
-import { canMount } from "../support/mounts.ts";
 import { tempDir } from "../support/temp.ts";
-import { canFanotify } from "../support/watch.ts";
+import { canFanotifyTmpfs } from "../support/watch.ts";
 
-test.skipIf(!canFanotify || !canMount)(
+test.skipIf(!canFanotifyTmpfs)(
   "a tree that is unmounted before it is read is not looked for without end, and add() finds what is there (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     using dir = tempDir();

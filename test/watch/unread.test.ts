@@ -17,9 +17,16 @@ import { setImmediate as turn } from "node:timers/promises";
 import { tmpfs, watch, type WatchEvent } from "bun-butter";
 
 import { exchange } from "../support/exchange.ts";
-import { canMount } from "../support/mounts.ts";
 import { memory, type TempDir, tempDir } from "../support/temp.ts";
-import { canFanotify, line, listed, seeded, treeOf, undisturbed } from "../support/watch.ts";
+import {
+  canFanotify,
+  canFanotifyTmpfs,
+  line,
+  listed,
+  seeded,
+  treeOf,
+  undisturbed,
+} from "../support/watch.ts";
 
 /** Directories at the top, and in each of them. */
 const TOPS = 24;
@@ -357,7 +364,7 @@ describe.skipIf(!canFanotify)("before a tree is read (needs CAP_SYS_ADMIN, Linux
     expect(watcher.readEventsSync()).toEqual([]);
   });
 
-  test.skipIf(!canMount).each([{}, { ignore: ["nothing"] }])(
+  test.skipIf(!canFanotifyTmpfs).each([{}, { ignore: ["nothing"] }])(
     "what is mounted before the tree is read is told as made, and watched, with %p (needs CAP_SYS_ADMIN)",
     async (options) => {
       using dir = tempDir(memory);
