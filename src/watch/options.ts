@@ -118,7 +118,7 @@ export interface WatchOptions extends EventSourceOptions {
   /**
    * What tells of changes: inotify has a watch for each directory, fanotify one mark for each file system, knows who it was, and
    * tells all of what was made and deleted at once. It needs CAP_SYS_ADMIN, Linux 5.17 and a file system with file handles;
-   * `"auto"` takes it where it can for the paths at the start, and {@linkcode Watched.reason} says why not.
+   * `"auto"` takes it where it can for the paths at the start and what is mounted within them, and {@linkcode Watched.reason} says why not.
    *
    * @default "auto"
    */

@@ -28,7 +28,8 @@ import { Watcher } from "./watcher.ts";
  * most of FUSE, nor FAT, nor subvolumes of btrfs, nor overlays without `nfs_export` are. It tells who it was, this process included, and what
  * was made and deleted before anybody could look. The same is not told as with inotify; in addition an unmount is not, and on an
  * overlay what is done to its layers. The same directory through another mount counts. File systems that are mounted within the tree
- * are marked as well, and one that can't be is an `"error"` event. `fs.fanotify.max_queued_events` is for all
+ * are marked as well; with one that can't be at the start `"auto"` takes inotify, unless it is left out, too deep, made up by the kernel
+ * as /proc is, or below the path `/`. Else, and later, that is an `"error"` event. `fs.fanotify.max_queued_events` is for all
  * that happens in the file system.
  *
  * @throws {ValueError} `ENOENT`, `ENOTDIR`, `ELOOP`: a path is not there.

@@ -14,7 +14,7 @@ export interface Watched {
   readonly paths: readonly string[];
   /** What tells of changes. */
   readonly backend: "inotify" | "fanotify";
-  /** Why it is inotify, if `"auto"` could not take fanotify. */
+  /** Why it is inotify, if `"auto"` could not take fanotify: of what is mounted within a path it says where and what that is. */
   readonly reason?: string;
   /**
    * File systems that the paths are on and of which the kernel does not tell all, by their names, such as `"nfs"` and `"proc"`: what

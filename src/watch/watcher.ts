@@ -13,6 +13,7 @@ import type { WatchEvent } from "./event.ts";
 import { checkGlobs } from "./ignore/ignore.ts";
 import { settingsOf, type WatchOptions } from "./options.ts";
 import type { Watched } from "./watched.ts";
+import { mountedWithin } from "./within.ts";
 
 /**
  * Watches files and directories with all that is below them: see `watch()`.
@@ -25,7 +26,7 @@ export class Watcher extends EventSource<WatchEvent> {
     const settings = settingsOf(options);
     const anchors = isList(paths) ? paths.map(resolvePath) : [resolvePath(paths)];
     if (settings.ignore.length > 0) checkGlobs(settings.ignore, anchors);
-    const choice = choose(settings, anchors);
+    const choice = choose(settings, anchors, (anchor) => mountedWithin(settings, anchor));
     super(choice.fd, options);
     this.#driver = new Driver(this, (events) => this.push(events), settings, anchors, choice);
     if (!settings.persistent) this.unref();

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
-import { overlay, watch, type WatchOptions } from "bun-butter";
+import { mount, overlay, watch, type WatchOptions } from "bun-butter";
 import { statfs } from "bun-butter/syscalls";
 
 import { memory, type TempDir, tempDir } from "../support/temp.ts";
@@ -104,5 +104,46 @@ test.skipIf(!canFanotifyTmpfs)(
     expect(errors.map(({ path }) => path)).toEqual([dir.at("root/merged")]);
     expect(errors[0]?.error.message).toContain('take backend: "inotify"');
     expect(watcher.watched.failed).toBe(3);
+  },
+);
+
+test.skipIf(!canFanotify || !canMount)(
+  "auto takes inotify when something is mounted in the tree that fanotify can't watch, unless it is left out, too deep or made up (needs CAP_SYS_ADMIN, Linux 5.17)",
+  async () => {
+    using dir = tempDir(memory);
+    using _over = overlayIn(dir, {});
+    const target = dir.at("root/made up");
+    mkdirSync(target);
+    const proc = mount({ type: "proc", source: "proc", target });
+    using _proc = proc;
+    writeFileSync(dir.at("root/.gitignore"), "upper\n");
+    const chosen = (path: string, options: WatchOptions = {}): string => {
+      using watcher = watch(path, options);
+      return watcher.watched.backend;
+    };
+    const ignored: readonly WatchOptions[] = [
+      { ignore: "merged" },
+      { ignore: (path) => path === "root/merged" },
+      { depth: 1 },
+    ];
+    expect(ignored.map((options) => chosen(dir.path, options))).toEqual(
+      ignored.map(() => "fanotify"),
+    );
+    expect(chosen(dir.path, { gitignore: true, depth: 2 })).toBe("inotify");
+    writeFileSync(dir.at("root/.gitignore"), "/merged\n");
+    expect(chosen(dir.path, { gitignore: true })).toBe("fanotify");
+    proc.unmount();
+    await using watcher = watch(dir.path);
+    const { backend, reason } = watcher.watched;
+    expect([backend, reason]).toEqual([
+      "inotify",
+      `overlay is mounted at ${JSON.stringify(dir.at("root/merged"))}: the file system has no file handles, or none that last`,
+    ]);
+    await watcher.ready;
+    writeFileSync(dir.at("root/merged/below/new"), "");
+    await watcher.sync();
+    const told = watcher.readEventsSync().map(({ type, path }) => `${type} ${path}`);
+    expect(told).toContain(`create ${dir.at("root/merged/below/new")}`);
+    expect(told.join()).not.toContain("error");
   },
 );

@@ -5,8 +5,10 @@
  */
 import { type ErrnoName, OSError } from "../../errors.ts";
 import { closeQuietly } from "../../events/intake.ts";
+import { pathText } from "../../libc.ts";
 import { isLimit, isUnmarkable } from "../disk/errors.ts";
 import { look } from "../disk/look.ts";
+import type { Mounted } from "../disk/mounted.ts";
 import type { GivenPath } from "../disk/resolve.ts";
 import type { Settings } from "../options.ts";
 import { KIND } from "../tree/node.ts";
@@ -44,18 +46,23 @@ const reasons: Partial<Record<ErrnoName, string>> = {
 /**
  * Makes the backend that was asked for; of `"auto"` that is fanotify where it can be.
  *
+ * @param within What is mounted within the paths, and is to be watched.
  * @throws {OSError} It can't be made.
  */
 export function choose(
   { backend, modify }: Pick<Settings, "backend" | "modify">,
   anchors: readonly GivenPath[],
+  within: (anchor: GivenPath) => readonly Mounted[],
 ): Choice {
   if (backend === "inotify") return inotify(modify, undefined);
   // Inotify can watch whatever is added.
   if (backend === "auto" && anchors.length === 0)
     return inotify(modify, "no path says whether fanotify can");
   try {
-    return fanotify(modify, anchors);
+    const choice = fanotify(modify, anchors);
+    if (backend === "fanotify" || choice.isWhole) return choice;
+    const reason = whyNotWithin(choice, () => anchors.flatMap(within));
+    return reason === undefined ? choice : inotify(modify, reason);
   } catch (error) {
     if (backend === "fanotify" || !(error instanceof OSError)) throw error;
     return inotify(modify, reasons[error.code as ErrnoName] ?? error.message);
@@ -106,6 +113,44 @@ function beginAt(marks: FanotifyMarks, path: Uint8Array): Uint8Array | undefined
     if (look(path)?.kind === KIND.DIRECTORY) throw error;
     marks.beginNear(nearest(path));
     return undefined;
+  }
+}
+
+/** Why something that is mounted can't be watched by fanotify, which is closed then, or `undefined` if all can be. What can't be looked at does not count. */
+function whyNotWithin({ fd }: Choice, mounted: () => readonly Mounted[]): string | undefined {
+  let isKept = false;
+  try {
+    const reason = whyNot(mounted());
+    isKept = reason === undefined;
+    return reason;
+  } finally {
+    // No other group may be possible.
+    if (!isKept) closeQuietly(fd);
+  }
+}
+
+function whyNot(mounted: readonly Mounted[]): string | undefined {
+  if (mounted.length === 0) return undefined;
+  const marks = new FanotifyMarks(false);
+  try {
+    for (const { path, type } of mounted) {
+      const reason = unmarked(marks, path);
+      if (reason !== undefined)
+        return `${type} is mounted at ${JSON.stringify(pathText(path))}: ${reason}`;
+    }
+    return undefined;
+  } finally {
+    closeQuietly(marks.fd);
+  }
+}
+
+function unmarked(marks: FanotifyMarks, path: Uint8Array): string | undefined {
+  try {
+    if (look(path)?.kind === KIND.DIRECTORY) marks.begin(path, "tree");
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof OSError)) throw error;
+    return isUnmarkable(error) ? (reasons[error.code as ErrnoName] ?? error.message) : undefined;
   }
 }
 

@@ -14,21 +14,45 @@ const CHUNK = 4096;
 /** What is written as its octal number. */
 const ESCAPED = /[ \t\n\\]/g;
 
+/** What those numbers are in a path. */
+const OCTAL = /\\([0-7]{3})/g;
+
+/** File systems that the kernel makes up, or that are mounted when somebody looks: nobody waits for what happens there. */
+const PSEUDO: ReadonlySet<string> = new Set([
+  "autofs",
+  "binder",
+  "binfmt_misc",
+  "bpf",
+  "cgroup",
+  "cgroup2",
+  "configfs",
+  "debugfs",
+  "devpts",
+  "efivarfs",
+  "fusectl",
+  "hugetlbfs",
+  "mqueue",
+  "nsfs",
+  "proc",
+  "pstore",
+  "rpc_pipefs",
+  "securityfs",
+  "selinuxfs",
+  "sysfs",
+  "tracefs",
+]);
+
+/** Something that is mounted. */
+export interface Mounted {
+  readonly path: Uint8Array;
+  /** What the kernel calls its file system. */
+  readonly type: string;
+}
+
 /** Whether anything is. It may be, as long as nobody can tell; and what is mounted of such a path elsewhere counts as well. */
 export function isMountedBelow(paths: Iterable<Uint8Array>): boolean {
-  const fd = openat_quietly(AT.FDCWD, "/proc/self/mountinfo", O.RDONLY | O.CLOEXEC);
-  if (fd === -1) return true;
-  let text = "";
-  try {
-    const bytes = new Uint8Array(CHUNK);
-    for (;;) {
-      const length = read(fd, bytes);
-      if (length === 0) break;
-      text += keyOf(bytes, 0, length);
-    }
-  } finally {
-    closeQuietly(fd);
-  }
+  const text = table();
+  if (text === undefined) return true;
   for (const path of paths) {
     // Not even a second one may be there.
     if (path.length === 1) return text.indexOf("\n") !== text.length - 1;
@@ -37,6 +61,41 @@ export function isMountedBelow(paths: Iterable<Uint8Array>): boolean {
   return false;
 }
 
+/** What is mounted below a path, but for file systems that the kernel makes up. */
+export function mountedBelow(path: Uint8Array): Mounted[] {
+  const prefix = path.length === 1 ? "/" : `${keyOf(path)}/`;
+  const found: Mounted[] = [];
+  for (const line of table()?.split("\n") ?? []) {
+    const [fields = "", rest = ""] = line.split(" - ");
+    const type = rest.split(" ")[0] ?? "";
+    const target = (fields.split(" ")[4] ?? "").replace(OCTAL, unescaped);
+    if (target.startsWith(prefix) && target !== prefix && !PSEUDO.has(type))
+      found.push({ path: Buffer.from(target, "latin1"), type });
+  }
+  return found;
+}
+
+/** The kernel's list of mounts, its bytes as text, if it can be read. */
+function table(): string | undefined {
+  const fd = openat_quietly(AT.FDCWD, "/proc/self/mountinfo", O.RDONLY | O.CLOEXEC);
+  if (fd === -1) return undefined;
+  let text = "";
+  try {
+    const bytes = new Uint8Array(CHUNK);
+    for (;;) {
+      const length = read(fd, bytes);
+      if (length === 0) return text;
+      text += keyOf(bytes, 0, length);
+    }
+  } finally {
+    closeQuietly(fd);
+  }
+}
+
 function octal(character: string): string {
   return `\\${character.charCodeAt(0).toString(8).padStart(3, "0")}`;
+}
+
+function unescaped(_: string, digits: string): string {
+  return String.fromCharCode(Number.parseInt(digits, 8));
 }
