@@ -5,6 +5,7 @@
  */
 import { builtin } from "../libc.ts";
 import { CLOCK, clock_gettime } from "../syscalls/clock.ts";
+import { isLimit } from "./disk/errors.ts";
 
 /** Where control groups say how much of the processors their processes get: those of version 2, the same beside version 1, and version 1. */
 const LIMITS = [
@@ -25,9 +26,13 @@ let isSpare: boolean | undefined;
 
 /** Those of this machine. */
 export const processors: Processors = {
-  /** It is looked at once. */
+  /** It is looked at once, and again as long as nothing can be opened for that. */
   get isOneSpare() {
-    return (isSpare ??= navigator.hardwareConcurrency > 1 && !isLimited());
+    try {
+      return (isSpare ??= navigator.hardwareConcurrency > 1 && !isLimited());
+    } catch {
+      return false;
+    }
   },
   had() {
     const { tv_sec, tv_nsec } = clock_gettime(CLOCK.THREAD_CPUTIME_ID);
@@ -35,13 +40,18 @@ export const processors: Processors = {
   },
 };
 
-/** Whether a control group that this process is in, or one above that, limits the time of its processes. */
+/**
+ * Whether a control group that this process is in, or one above that, limits the time of its processes.
+ *
+ * @throws {Error} `EMFILE`, `ENFILE`, `ENOMEM`: that can't be found out now.
+ */
 function isLimited(): boolean {
   const { readFileSync } = builtin("node:fs");
   const read = (path: string): string => {
     try {
       return readFileSync(path, "latin1").trim();
-    } catch {
+    } catch (error) {
+      if (isLimit((error as NodeJS.ErrnoException).code ?? "")) throw error;
       return "";
     }
   };

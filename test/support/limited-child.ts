@@ -16,7 +16,12 @@ for (const seed of seeds) {
     limit = kind === "watches" ? limitWatches(8) : useDescriptors();
   };
   const after = (): void => limit?.[Symbol.dispose]();
-  outcomes.push(await inBursts(Number(seed), { backend, base } as Way, model, { before, after }));
+  try {
+    outcomes.push(await inBursts(Number(seed), { backend, base } as Way, model, { before, after }));
+  } catch (error) {
+    // Where nothing can be opened its directory can't be removed either.
+    throw error instanceof SuppressedError ? error.suppressed : error;
+  }
   told += model.limits;
 }
 console.log(JSON.stringify({ outcomes, told }));

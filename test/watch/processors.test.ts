@@ -4,13 +4,15 @@ import { existsSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 
 
 import { processors } from "../../src/watch/processors.ts";
 
-const program = `
-  const { processors } = await import(${JSON.stringify(`${import.meta.dir}/../../src/watch/processors.ts`)});
+const source = JSON.stringify(`${import.meta.dir}/../../src/watch/processors.ts`);
+
+const asked = `
+  const { processors } = await import(${source});
   console.log(processors.isOneSpare);
 `;
 
 /** What a process says that is started by a script, of which `"$@"` is that. */
-function saidBy(script: string, cgroup: string = ""): string {
+function saidBy(script: string, cgroup: string = "", program: string = asked): string {
   const cmd = ["sh", "-c", script, cgroup, process.execPath, "-e", program];
   const { stdout, stderr } = Bun.spawnSync(cmd);
   return stdout.toString().trim() + stderr.toString();
@@ -67,6 +69,21 @@ test.skipIf(!canLimit)(
     }
   },
 );
+
+test("none as long as no file can be opened that says so", () => {
+  const support = JSON.stringify(`${import.meta.dir}/../support/limited.ts`);
+  const limited = `
+    const { useDescriptors } = await import(${support});
+    const { processors } = await import(${source});
+    {
+      using _ = useDescriptors();
+      console.log(processors.isOneSpare);
+    }
+    console.log(processors.isOneSpare);
+  `;
+  const said = saidBy('ulimit -n 100; exec "$@"', "", limited).split("\n");
+  expect(said).toEqual(["false", `${processors.isOneSpare}`]);
+});
 
 test("counts how long this thread had one", () => {
   const before = processors.had();

@@ -21,7 +21,7 @@ import { parallel } from "../support/parallel.ts";
 import { type Outcome, right, seeds } from "../support/replay.ts";
 import { linesOf, type Place, within, write } from "../support/rows.ts";
 import { memory, type TempDir, tempDir } from "../support/temp.ts";
-import { canFanotify, type Way, ways } from "../support/watch.ts";
+import { canFanotifyTmpfs, type Way, ways } from "../support/watch.ts";
 
 /** Lets a link lead elsewhere at once. */
 function swap(link: string, target: string): void {
@@ -505,7 +505,7 @@ function unmarkable(dir: TempDir): Disposable {
   return overlay({ target, lower: [lower ?? ""], upper: upper ?? "", work: work ?? "" });
 }
 
-test.skipIf(!canFanotify || !canMount)(
+test.skipIf(!canFanotifyTmpfs)(
   "a link in a file system that fanotify can't mark is heard of, by whichever backend can (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     using dir = tempDir(memory);
@@ -523,7 +523,7 @@ test.skipIf(!canFanotify || !canMount)(
   },
 );
 
-test.skipIf(!canFanotify || !canMount)(
+test.skipIf(!canFanotifyTmpfs)(
   "fanotify tells of a link that comes to lead where it can't watch, and watches what it leads to then (needs CAP_SYS_ADMIN, Linux 5.17)",
   async () => {
     using dir = tempDir(memory);
