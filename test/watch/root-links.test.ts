@@ -21,7 +21,7 @@ import { parallel } from "../support/parallel.ts";
 import { type Outcome, right, seeds } from "../support/replay.ts";
 import { linesOf, type Place, within, write } from "../support/rows.ts";
 import { memory, type TempDir, tempDir } from "../support/temp.ts";
-import { canFanotifyTmpfs, type Way, ways } from "../support/watch.ts";
+import { canFanotifyTmpfs, Model, treeOf, type Way, ways } from "../support/watch.ts";
 
 /** Lets a link lead elsewhere at once. */
 function swap(link: string, target: string): void {
@@ -438,6 +438,58 @@ describe.each(ways)("$backend", (way) => {
       await check("1", "root/c");
       expect(watcher.watched.paths).toEqual(["root/a", "root/c"].map((path) => place.at(path)));
       expect(watcher.watched.entries).toBe(4);
+    });
+  });
+
+  test("a path is told by one above it as soon as links lead there, be that there or not", async () => {
+    const before = ({ at }: Place): void => {
+      mkdirSync(at("out/one"), { recursive: true });
+      symlinkSync("../none", at("root/link"));
+    };
+    const paths = ({ at }: Place): string[] => [at("out/one"), at("root/link")];
+    const options = { mustExist: false };
+    await within(way, { before, watch: paths, options }, async (watcher, place) => {
+      const check = async (told: string): Promise<void> => {
+        write(place.at("out/one/file"), "more");
+        const lines = await linesOf(watcher, place);
+        expect(new Set(lines.map((text) => text.split(" ")[1]))).toEqual(new Set([told]));
+      };
+      swap(place.at("root/link"), "../out");
+      expect(await linesOf(watcher, place)).toEqual(["create root/link/"]);
+      await check("root/link/one/file");
+      swap(place.at("root/link"), "../none");
+      expect(await linesOf(watcher, place)).toEqual(["delete root/link/"]);
+      await check("out/one/file");
+      renameSync(place.at("out"), place.at("other"));
+      const gone = ["delete out/one/file", "delete out/one/"];
+      expect(await linesOf(watcher, place)).toEqual(gone);
+      swap(place.at("root/link"), "../out");
+      expect(await linesOf(watcher, place)).toEqual([]);
+      renameSync(place.at("other"), place.at("out"));
+      const made = ["link/", "link/one/", "link/one/file"].map((name) => `create root/${name}`);
+      expect(await linesOf(watcher, place)).toEqual(made);
+      await check("root/link/one/file");
+      expect(watcher.watched.entries).toBe(3);
+    });
+  });
+
+  test("a large directory that a link in it leads to is gone when that is replaced, with what was in it", async () => {
+    const before = ({ at }: Place): void => {
+      for (let left = 300; left > 0; left--) write(at("root", `${left}`));
+      symlinkSync(".", at("root/link"));
+    };
+    await using(before, async (watcher, place) => {
+      const model = new Model();
+      for (const path of treeOf(place.root).keys())
+        model.entries.set(path.replace(place.root, place.at("root/link")), "file");
+      await watcher.indexed;
+      unlinkSync(place.at("root/link"));
+      write(place.at("out/file"));
+      renameSync(place.at("out/file"), place.at("root/link"));
+      await watcher.sync();
+      model.apply(watcher.readEventsSync());
+      expect(model.wrong).toEqual([]);
+      expect([...model.entries]).toEqual([[place.at("root/link"), "file"]]);
     });
   });
 

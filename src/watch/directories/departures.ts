@@ -76,6 +76,11 @@ export class Departures {
     return this.#waiting.length > 0;
   }
 
+  /** Whether an entry is among what leaves in slices. */
+  isLeaving(node: Node): boolean {
+    return this.#waiting.some(({ top }) => this.#tree.isWithin(node, top));
+  }
+
   /** Lets an entry leave, or all that is below it. */
   begin(top: Node, loud: boolean, end: End): void {
     const departure = { top, loud, end, pid: this.#teller.pid, at: top };

@@ -146,9 +146,11 @@ export class Engine implements Sink, Disposable {
     const node = handles.only(event.handle);
     if (node !== NONE) this.#at(node, event);
     else {
-      // What is done at one path can end another.
+      const { departures } = this.directories;
+      // What is done at one path can end another, or let it begin to leave.
       for (const each of handles.of(event.handle))
-        if (this.#tree.handle(each) === event.handle) this.#at(each, event);
+        if (this.#tree.handle(each) === event.handle && !departures.isLeaving(each))
+          this.#at(each, event);
     }
     this.#teller.pid = undefined;
   }

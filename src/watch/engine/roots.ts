@@ -452,7 +452,11 @@ export class Roots {
       this.#directories.depart(root.node, loud);
       this.#guards.tidy();
     }
-    if (now === undefined) return;
+    if (now === undefined) {
+      // What is to be there one day is told by this one then.
+      if (isElsewhere) this.#joinAll(root, loud);
+      return;
+    }
     const dir = root.steps.at(-1)?.guard.node ?? NONE;
     const name = nameOf(Buffer.from(nameIn(root), "latin1"));
     if (root.node === NONE) {
@@ -465,6 +469,7 @@ export class Roots {
       this.#directories.greet(node);
       this.#directories.enter(node, "new", loud);
       if (this.#directories.watches.start !== undefined) this.#directories.recall?.hold(node);
+      if (isElsewhere) this.#joinAll(root, loud);
       return;
     }
     const { node } = root;
