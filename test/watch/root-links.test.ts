@@ -473,6 +473,47 @@ describe.each(ways)("$backend", (way) => {
     });
   });
 
+  test.each([false, true])(
+    "what is told by a path above it is watched by itself when a link takes its place or that of what leads there, read before: %p",
+    async (isRead) => {
+      const before = ({ at }: Place): void => {
+        for (const name of ["root/a/b/c", "out/c"]) mkdirSync(at(name), { recursive: true });
+      };
+      const paths = ({ at }: Place): string[] => [at("root"), at("root/a/b/c")];
+      await within(way, { before, watch: paths }, async (watcher, place) => {
+        if (isRead) await watcher.indexed;
+        const check = async (told: string): Promise<void> => {
+          write(place.at(told, "file"), "more");
+          const lines = await linesOf(watcher, place);
+          const expected = new Set([`create root/a/b/c/file`, `change root/a/b/c/file`]);
+          expect(new Set(lines)).toEqual(expected);
+          rmSync(place.at(told, "file"));
+          expect(await linesOf(watcher, place)).toEqual([`delete root/a/b/c/file`]);
+        };
+        renameSync(place.at("root/a"), place.at("other"));
+        symlinkSync("../out", place.at("root/a"));
+        mkdirSync(place.at("out/b/c"), { recursive: true });
+        const lines = await linesOf(watcher, place);
+        expect(lines).toEqual([
+          "delete root/a/b/c/",
+          "delete root/a/b/",
+          "delete root/a/",
+          "create root/a@",
+          "create root/a/b/c/",
+        ]);
+        await check("out/b/c");
+        unlinkSync(place.at("root/a"));
+        renameSync(place.at("other"), place.at("root/a"));
+        await linesOf(watcher, place);
+        await check("root/a/b/c");
+        renameSync(place.at("root/a/b"), place.at("other"));
+        symlinkSync("../../out", place.at("root/a/b"));
+        await linesOf(watcher, place);
+        await check("out/c");
+      });
+    },
+  );
+
   test("a large directory that a link in it leads to is gone when that is replaced, with what was in it", async () => {
     const before = ({ at }: Place): void => {
       for (let left = 300; left > 0; left--) write(at("root", `${left}`));

@@ -276,9 +276,8 @@ export class Roots {
   /** Looks where a root leads, and what is there. */
   #look(root: Root, since: number = Infinity, mode?: ScanMode): void {
     this.#suspects.delete(root);
-    if (this.#covered.has(root.given)) {
-      if (isLinked(root)) this.#place(root, true, byNow());
-    } else if (this.#roots.has(root.given)) this.#establish(root, true, since, mode);
+    if (this.#covered.has(root.given)) this.#place(root, true, byNow());
+    else if (this.#roots.has(root.given)) this.#establish(root, true, since, mode);
   }
 
   /** The root that a path is a part of. */
@@ -299,10 +298,12 @@ export class Roots {
   /** Looks whether a root that is not watched by itself is to be. */
   #place(root: Root, loud: boolean, now: number): void {
     // What links lead to is elsewhere when they are others.
-    if (isLinked(root)) this.#guards.establish(root);
+    const wasLinked = isLinked(root);
+    if (wasLinked) this.#guards.establish(root);
     const above = this.#coverOf(root);
     if (above !== undefined) {
       root.since = Math.min(root.since, above.since);
+      if (!wasLinked) this.#guardPart(root, loud, now);
       return;
     }
     this.#covered.delete(root.given);
@@ -310,6 +311,16 @@ export class Roots {
     root.since = now;
     this.#establish(root, loud, Infinity);
     this.#joinAll(root, loud);
+  }
+
+  /** Guards what is on the way to a root that is watched because another one is: any of that may come to be a link. */
+  #guardPart(part: Root, loud: boolean, now: number): void {
+    // What it was like at the start is known without.
+    if (this.#directories.watches.start !== undefined) this.#suspects.add(part);
+    else {
+      this.#guards.establish(part);
+      if (isLinked(part)) this.#place(part, loud, now);
+    }
   }
 
   /** Lets paths that are watched because a root is where it is be roots, if they are not parts of another one. */
@@ -375,7 +386,7 @@ export class Roots {
   #dropPart(part: Root): void {
     this.#drop(part);
     // Where links lead is to be known all the same.
-    if (isLinked(part)) this.#suspects.add(part);
+    this.#suspects.add(part);
   }
 
   /** Makes a part of a root a root, with all that is known of it. */
