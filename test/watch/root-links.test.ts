@@ -356,6 +356,24 @@ describe.each(ways)("$backend", (way) => {
     );
   });
 
+  test("the kernel says why a link leads nowhere: it follows 40 of them, and none through a file", async () => {
+    await within(way, {}, (_, { at }) => {
+      mkdirSync(at("out/1"));
+      for (let count = 2; count <= 42; count++) symlinkSync(`${count - 1}`, at(`out/${count}`));
+      write(at("out/file"));
+      symlinkSync("file/..", at("out/through"));
+      symlinkSync("none/..", at("out/nowhere"));
+      const open = (name: string): void => watch(at("out", name), { backend: way.backend }).close();
+      open("41");
+      for (const [name, code] of [
+        ["42", "ELOOP"],
+        ["through", "ENOTDIR"],
+        ["nowhere", "ENOENT"],
+      ] as const)
+        expect(() => open(name)).toThrow(code);
+    });
+  });
+
   test("a link that leads nowhere is told as made when what it leads to comes", async () => {
     const options = { mustExist: false };
     const before = ({ at }: Place): void => symlinkSync("../out/a/file", at("root/link"));

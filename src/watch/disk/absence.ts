@@ -4,8 +4,9 @@
  * @module
  */
 import { ERRNO, type OSError, type OSErrorClass, ValueError } from "../../errors.ts";
-import { type Anchor, pathName } from "../tree/paths.ts";
+import { pathName } from "../tree/paths.ts";
 import { whyNot } from "./look.ts";
+import type { GivenPath } from "./resolve.ts";
 
 const hints: Partial<Record<string, string>> = {
   ENOENT: "mustExist: false waits for it",
@@ -14,8 +15,9 @@ const hints: Partial<Record<string, string>> = {
 };
 
 /** Why a path is not there. */
-export function absence({ real, shown }: Anchor): OSError {
-  const why = whyNot(real);
+export function absence({ given, shown }: GivenPath): OSError {
+  // Not where it leads: what is there may be more links than the kernel follows, or be reached through what is no directory.
+  const why = whyNot(Buffer.from(given, "latin1"));
   const Class = (why?.constructor ?? ValueError) as OSErrorClass;
   const details = {
     syscall: "watch",
