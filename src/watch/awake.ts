@@ -17,14 +17,17 @@ const MOST = 10_000;
 /** How many of them come back in each millisecond. */
 const SHARE = 0.05;
 
-/** Milliseconds after which it is asked who had the processor meanwhile. */
-const ASKED = 10;
+/** Milliseconds of being awake after which it is asked whether others had the processor meanwhile. */
+const ASKED = 40;
 
 /** The part of that for which others may have had it. */
-const OTHERS = 0.25;
+const OTHERS = 0.5;
 
 /** Milliseconds without being awake when it was more: who waits for others is not there before them. */
-const PAUSE = 200;
+const PAUSE = 100;
+
+/** Milliseconds after which what others did says nothing of what they do. */
+const STALE = 1000;
 
 /** What a look at the kernel's queue brought. */
 export interface Found {
@@ -44,9 +47,10 @@ export class Awake {
   #until = -Infinity;
   /** When there was something last. */
   #last = -Infinity;
-  /** When it was asked last who had the processor, and how long this thread had had one by then. */
-  #asked = 0;
-  #had = 0;
+  /** When it was asked last how long this thread had waited for a processor, what that was, and how long it was awake since. */
+  #asked = -Infinity;
+  #waited = 0;
+  #awake = 0;
   #pausedUntil = -Infinity;
 
   constructor(processors: Processors) {
@@ -57,10 +61,17 @@ export class Awake {
   after({ isAnything, isDirectory, isBurst }: Found, now: number): number {
     const isAwake = this.#until > this.#counted;
     this.#left = Math.min(MOST, this.#left + (now - this.#counted) * SHARE);
-    // What brought something was not for nothing.
-    if (isAwake && !isAnything) this.#left -= Math.min(now, this.#until) - this.#counted;
+    if (isAwake) {
+      const time = Math.min(now, this.#until) - this.#counted;
+      this.#awake += time;
+      // What brought something was not for nothing.
+      if (!isAnything) this.#left -= time;
+    }
     this.#counted = now;
-    if (isAwake && now < this.#until && now - this.#asked >= ASKED) this.#ask(now);
+    if (this.#awake >= ASKED) {
+      const most = this.#awake * OTHERS;
+      if (this.#ask(now) > most) this.#pausedUntil = now + PAUSE;
+    }
     if (isAnything) {
       const isNear = !isBurst && now - this.#last < NEAR;
       this.#last = now;
@@ -72,18 +83,17 @@ export class Awake {
 
   #stay(now: number, time: number): void {
     if (now < this.#pausedUntil || !this.#processors.isOneSpare) return;
-    if (this.#until <= now) {
-      this.#asked = now;
-      this.#had = this.#processors.had();
-    }
+    if (this.#until <= now && now - this.#asked >= STALE) this.#ask(now);
     this.#until = Math.max(this.#until, now + time);
   }
 
-  #ask(now: number): void {
-    const had = this.#processors.had();
-    const lost = now - this.#asked - (had - this.#had);
-    if (lost > (now - this.#asked) * OTHERS) this.#pausedUntil = now + PAUSE;
+  /** @returns Milliseconds for which this thread has waited for a processor since that was asked last. */
+  #ask(now: number): number {
+    const waited = this.#processors.waited();
+    const time = waited - this.#waited;
     this.#asked = now;
-    this.#had = had;
+    this.#waited = waited;
+    this.#awake = 0;
+    return time;
   }
 }

@@ -268,7 +268,8 @@ export class Driver {
     this.#scan(0, Math.max(SHORT, limit - performance.now()));
     const events = this.#take();
     // What happens in it before it is watched is told by nothing.
-    const isDirectory = watches.bound > bound && this.#pace.isReady && backend.name === "inotify";
+    const isBlind = this.#pace.isReady && backend.name === "inotify";
+    const isDirectory = isBlind && (watches.bound > bound || events.some(isMadeDirectory));
     const found = { isAnything: isDirectory || events.length > 0, isDirectory, isBurst: burst };
     // Who wants the whole looks again at once.
     const isLeft = isMore || engine.isUnfinished;
@@ -503,4 +504,9 @@ export class Driver {
 
 function closedError(by: string): ValueError {
   return new ValueError(ERRNO.EBADF[0], { syscall: by, path: "Watcher", hint: "it is closed" });
+}
+
+/** Also if it was gone before it was watched: the next one may be so as well. */
+function isMadeDirectory({ type, kind }: WatchEvent): boolean {
+  return type === "create" && kind === "directory";
 }

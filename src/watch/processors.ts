@@ -1,10 +1,9 @@
 /**
- * How long a thread may have a processor.
+ * Whether a thread may have a processor for itself, and whether others want it.
  *
  * @module
  */
 import { builtin } from "../libc.ts";
-import { CLOCK, clock_gettime } from "../syscalls/clock.ts";
 import { isLimit } from "./disk/errors.ts";
 
 /** Where control groups say how much of the processors their processes get: those of version 2, the same beside version 1, and version 1. */
@@ -18,8 +17,8 @@ const LIMITS = [
 export interface Processors {
   /** Whether there is another one for everybody else, and no control group that counts how long this process has one. */
   readonly isOneSpare: boolean;
-  /** How long this thread has had one up to now, in milliseconds. */
-  had(): number;
+  /** How long this thread has waited for one up to now, while others had them, in milliseconds. */
+  waited(): number;
 }
 
 let isSpare: boolean | undefined;
@@ -34,9 +33,14 @@ export const processors: Processors = {
       return false;
     }
   },
-  had() {
-    const { tv_sec, tv_nsec } = clock_gettime(CLOCK.THREAD_CPUTIME_ID);
-    return Number(tv_sec) * 1e3 + Number(tv_nsec) / 1e6;
+  waited() {
+    try {
+      const text = builtin("node:fs").readFileSync("/proc/thread-self/schedstat", "latin1");
+      return Number(text.split(" ")[1]) / 1e6;
+    } catch {
+      // Some kernels don't count that, and now nothing may be open any more.
+      return 0;
+    }
   },
 };
 

@@ -77,8 +77,7 @@ export class Watcher extends EventSource<WatchEvent> {
    * was told of last, or else than when its path was watched. That time goes in steps of up to 10 ms, and is the server's on a network file
    * system: what nothing tells of within the same step is not found, unlike with the option `poll`, which compares each file with what it was.
    *
-   * What could not be watched is tried again. An absolute path that leads elsewhere than when it was added is watched where it leads now,
-   * and no more where it led.
+   * What could not be watched is tried again.
    *
    * What happened before is told first, in the same turn of the event loop: when a directory leaves, half a second for each million entries that
    * were in it, or more. `await sync()` before it does that in slices.

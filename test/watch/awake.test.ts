@@ -1,6 +1,6 @@
 /** Watchers that stay awake for what is likely to follow in a moment. */
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 
 import { Watcher, type WatchOptions } from "bun-butter";
 
@@ -19,7 +19,7 @@ function awakeWith(
   part: number = 1,
 ): Awake & { pass(time: number): void } {
   let now = 0;
-  const awake = new Awake({ isOneSpare, had: () => now * part });
+  const awake = new Awake({ isOneSpare, waited: () => now * (1 - part) });
   return Object.assign(awake, { pass: (time: number) => void (now = time) });
 }
 
@@ -138,19 +138,49 @@ describe("what it may cost", () => {
   });
 
   test("is a pause where others take the processor", () => {
+    const awake = awakeWith(true, 0.4);
+    // The third ends when it was awake for 40 ms.
+    for (const [now, end] of [
+      [100, 120],
+      [130, 150],
+      [160, 160.5],
+    ] as const) {
+      awake.pass(now);
+      awake.after(DIRECTORY, now);
+      expect(lookOn(awake, now + 0.5, 30)).toBe(end);
+    }
+    expect(awake.after(DIRECTORY, 200)).toBeLessThan(200);
+    expect(awake.after(DIRECTORY, 261)).toBe(281);
+  });
+
+  test("is no pause where who reads was away, and nobody took the processor", () => {
+    const awake = awakeWith();
+    awake.pass(100);
+    awake.after(DIRECTORY, 100);
+    awake.pass(112);
+    expect(awake.after(NOTHING, 112)).toBe(120);
+    awake.pass(150);
+    expect(awake.after(DIRECTORY, 150)).toBe(170);
+  });
+
+  test("is none where others take less than half of it", () => {
     const awake = awakeWith(true, 0.6);
     awake.pass(100);
     awake.after(DIRECTORY, 100);
-    expect(lookOn(awake, 100.5, 20)).toBeWithin(110, 112);
-    expect(awake.after(DIRECTORY, 200)).toBeLessThan(200);
-    expect(awake.after(DIRECTORY, 320)).toBe(340);
+    for (let now = 100; now < 300; now += 20) {
+      awake.pass(now);
+      expect(awake.after(DIRECTORY, now)).toBe(now + 20);
+      expect(lookOn(awake, now + 0.5, 19)).toBe(now + 19.5);
+    }
   });
 
-  test("is none where others take little of it", () => {
-    const awake = awakeWith(true, 0.9);
-    awake.pass(100);
-    awake.after(DIRECTORY, 100);
-    expect(lookOn(awake, 100.5, 30)).toBe(120);
+  test("is no pause for what others took long before", () => {
+    const awake = awakeWith(true, 0.3);
+    for (const now of [100, 5000, 10_000]) {
+      awake.pass(now);
+      awake.after(DIRECTORY, now);
+      expect(lookOn(awake, now + 0.5, 30)).toBe(now + 20);
+    }
   });
 });
 
@@ -176,13 +206,13 @@ async function looksAfter(act: (path: string) => void, options: WatchOptions): P
     using dir = new TempDir(memory);
     using watcher = new CountingWatcher(dir.path, options);
     await watcher.ready;
-    const first = watcher.readEvent();
+    const first = watcher.readEvents();
     // It sleeps by then.
     for (let turns = 0; turns < TURNS; turns++) await turn();
     act(dir.at("new"));
     await first;
     watcher.looks = 0;
-    const next = watcher.readEvent();
+    const next = watcher.readEvents();
     for (let turns = 0; turns < TURNS; turns++) await turn();
     looks = Math.max(looks, watcher.looks);
     watcher.close();
@@ -195,14 +225,12 @@ async function looksAfter(act: (path: string) => void, options: WatchOptions): P
 const FEW = 4;
 
 describe("watch()", () => {
-  test.skipIf(!processors.isOneSpare)(
-    "is awake after a directory was made (needs two processors, and no cpu.max)",
-    async () => {
-      expect(await looksAfter((path) => mkdirSync(path), { backend: "inotify" })).toBeGreaterThan(
-        FEW,
-      );
-    },
-  );
+  test.skipIf(!processors.isOneSpare).each<[string, (path: string) => void]>([
+    ["made", (path) => mkdirSync(path)],
+    ["made and deleted before it could be watched", (path) => (mkdirSync(path), rmdirSync(path))],
+  ])("is awake after a directory was %s (needs two processors, and no cpu.max)", async (_, act) => {
+    expect(await looksAfter(act, { backend: "inotify" })).toBeGreaterThan(FEW);
+  });
 
   test("sleeps after a file was made", async () => {
     expect(
