@@ -189,6 +189,7 @@ export function watchStart(): Benchmark {
       { key: "cpu", label: "CPU, ms" },
       { key: "memory", label: "RSS more than an empty process, MiB" },
       { key: "index", label: "of which names, kinds and inodes, MiB" },
+      { key: "queued", label: "until what was queued before an overflow is told, ms" },
       { key: "rescan", label: "rescan after an overflow, ms" },
       { key: "rescanCpu", label: "rescan after an overflow, CPU, ms" },
     ],
@@ -209,7 +210,7 @@ export function watchStart(): Benchmark {
     notes: [
       "Ready is who tells of all that happens from then on: with fanotify that is before the tree is read",
       "C keeps nothing; watch() has every name in memory at the end",
-      "C's rescan reads every directory and looks at every file; watch() looks at directories, and reads those that changed",
+      "C's rescan reads every directory and looks at every file; watch() looks at directories, and reads those that changed, from when the overflow is told until the differences are",
       "CPU is that of all threads: some 50 ms of watch() are those that compile it",
       "fs.watch does not say when it is ready: until a file that is touched each 5 ms is told of",
       ...others.notes,

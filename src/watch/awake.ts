@@ -11,6 +11,9 @@ const AFTER_DIRECTORY = 20;
 /** Milliseconds between lone events that follow one another, and for which it is awake after the second of them. */
 const NEAR = 2;
 
+/** Milliseconds between those that are nearer, and a storm: it is better to wait for more of it. */
+const STORM = 0.2;
+
 /** Milliseconds that it may be awake for nothing: at first, and at most. */
 const MOST = 10_000;
 
@@ -73,7 +76,8 @@ export class Awake {
       if (this.#ask(now) > most) this.#pausedUntil = now + PAUSE;
     }
     if (isAnything) {
-      const isNear = !isBurst && now - this.#last < NEAR;
+      const pause = now - this.#last;
+      const isNear = !isBurst && pause >= STORM && pause < NEAR;
       this.#last = now;
       if (isDirectory || isNear) this.#stay(now, isDirectory ? AFTER_DIRECTORY : NEAR);
     }

@@ -53,6 +53,14 @@ describe("how long", () => {
       103,
     ],
     [
+      "two of a storm",
+      [
+        [LONE, 100],
+        [LONE, 100.1],
+      ],
+      0,
+    ],
+    [
       "two that don't",
       [
         [LONE, 100],
