@@ -95,7 +95,7 @@ export interface WatchOptions extends EventSourceOptions {
    * source: 0 sleeps at once.
    *
    * By default it is awake for a moment where sleep loses something. With inotify that is after a directory was made, for 20 ms: what is
-   * made in it, and deleted before it is watched, is told by nothing. And it is so after events that follow one another within 2 ms, for
+   * made in it, and deleted before it is watched, is told by nothing. And it is so after lone events that follow one another within 2 ms, for
    * 2 ms. If nothing comes then, each watcher can have ten seconds of that at once, and a twentieth of a processor in the long run; none if the
    * process may use one processor only, or a control group limits its time (`cpu.max`).
    */
