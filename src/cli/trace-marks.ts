@@ -13,33 +13,9 @@ import {
   OSError,
   UnsupportedError,
 } from "../index.ts";
+import { MADE_UP } from "../watch/disk/file-systems.ts";
 import { Tree } from "./real-path.ts";
 import type { TraceOptions } from "./trace-options.ts";
-
-/** What is no place for files: the kernel's own views of itself. */
-const VIEWS: ReadonlySet<string> = new Set([
-  "autofs",
-  "binfmt_misc",
-  "bpf",
-  "cgroup",
-  "cgroup2",
-  "configfs",
-  "debugfs",
-  "devpts",
-  "devtmpfs",
-  "efivarfs",
-  "fusectl",
-  "hugetlbfs",
-  "mqueue",
-  "nsfs",
-  "proc",
-  "pstore",
-  "rpc_pipefs",
-  "securityfs",
-  "selinuxfs",
-  "sysfs",
-  "tracefs",
-]);
 
 /** Told of every mark. */
 const OF_FILES = ["open", "open-exec", "access", "modify", "close-write", "close-nowrite"] as const;
@@ -119,7 +95,7 @@ function mountsBelow(directory: Uint8Array): readonly MountEntry[] {
   const seen = new Set([deviceOf(Buffer.from(directory))]);
   return mounts().filter((mount) => {
     const { target, targetBytes, type } = mount;
-    if (VIEWS.has(type) || tree.relative(target, targetBytes) === undefined) return false;
+    if (MADE_UP.has(type) || tree.relative(target, targetBytes) === undefined) return false;
     const device = deviceOf(targetBytes === undefined ? target : Buffer.from(targetBytes));
     if (device === undefined || seen.has(device)) return false;
     seen.add(device);

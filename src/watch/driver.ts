@@ -267,7 +267,7 @@ export class Driver {
     // What was told took some of the time.
     this.#scan(0, Math.max(SHORT, limit - performance.now()));
     const events = this.#take();
-    // What happens in it before it is watched is told by nothing.
+    // What happens in a new directory before that is watched is told by nothing.
     const isBlind = this.#pace.isReady && backend.name === "inotify";
     const isDirectory = isBlind && (watches.bound > bound || events.some(isMadeDirectory));
     const found = { isAnything: isDirectory || events.length > 0, isDirectory, isBurst: burst };

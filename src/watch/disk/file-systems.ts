@@ -29,6 +29,32 @@ const unheard: ReadonlyMap<bigint, string> = new Map([
   [0x63677270n, "cgroup2"],
 ]);
 
+/** By what the kernel calls them, those that are no place for files: its views of itself, and what is mounted when somebody looks. */
+export const MADE_UP: ReadonlySet<string> = new Set([
+  "autofs",
+  "binder",
+  "binfmt_misc",
+  "bpf",
+  "cgroup",
+  "cgroup2",
+  "configfs",
+  "debugfs",
+  "devpts",
+  "devtmpfs",
+  "efivarfs",
+  "fusectl",
+  "hugetlbfs",
+  "mqueue",
+  "nsfs",
+  "proc",
+  "pstore",
+  "rpc_pipefs",
+  "securityfs",
+  "selinuxfs",
+  "sysfs",
+  "tracefs",
+]);
+
 /** Those whose names are as they were given, and whose times are of this machine's clock and are kept so: Btrfs, ext2 to ext4, F2FS, tmpfs, XFS. */
 const exact: ReadonlySet<bigint> = new Set([
   0x9123683en,

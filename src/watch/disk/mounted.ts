@@ -7,6 +7,7 @@ import { closeQuietly } from "../../events/intake.ts";
 import { O, read } from "../../syscalls/fd.ts";
 import { AT, openat_quietly } from "../../syscalls/open.ts";
 import { keyOf } from "../tree/paths.ts";
+import { MADE_UP } from "./file-systems.ts";
 
 /** Bytes of one read: the kernel gives no more. */
 const CHUNK = 4096;
@@ -16,31 +17,6 @@ const ESCAPED = /[ \t\n\\]/g;
 
 /** What those numbers are in a path. */
 const OCTAL = /\\([0-7]{3})/g;
-
-/** File systems that the kernel makes up, or that are mounted when somebody looks: nobody waits for what happens there. */
-const PSEUDO: ReadonlySet<string> = new Set([
-  "autofs",
-  "binder",
-  "binfmt_misc",
-  "bpf",
-  "cgroup",
-  "cgroup2",
-  "configfs",
-  "debugfs",
-  "devpts",
-  "efivarfs",
-  "fusectl",
-  "hugetlbfs",
-  "mqueue",
-  "nsfs",
-  "proc",
-  "pstore",
-  "rpc_pipefs",
-  "securityfs",
-  "selinuxfs",
-  "sysfs",
-  "tracefs",
-]);
 
 /** Something that is mounted. */
 export interface Mounted {
@@ -69,7 +45,7 @@ export function mountedBelow(path: Uint8Array): Mounted[] {
     const [fields = "", rest = ""] = line.split(" - ");
     const type = rest.split(" ")[0] ?? "";
     const target = (fields.split(" ")[4] ?? "").replace(OCTAL, unescaped);
-    if (target.startsWith(prefix) && target !== prefix && !PSEUDO.has(type))
+    if (target.startsWith(prefix) && target !== prefix && !MADE_UP.has(type))
       found.push({ path: Buffer.from(target, "latin1"), type });
   }
   return found;
