@@ -13,6 +13,16 @@ import type { NameBytes } from "../tree/node.ts";
 export type RawChange =
   "create" | "delete" | "moved-from" | "moved-to" | "written" | "modified" | "attributes";
 
+/** Whether something comes to be in a directory. */
+export function isArrival(change: RawChange): boolean {
+  return change === "create" || change === "moved-to";
+}
+
+/** Whether something is no more in a directory. */
+export function isDeparture(change: RawChange): boolean {
+  return change === "delete" || change === "moved-from";
+}
+
 /** What happened to a watched directory itself. */
 export type RawSelf =
   /** It was deleted, renamed, or its permissions changed. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { closeQuietly } from "../../events/intake.ts";
-import type { RawChange } from "../backend/backend.ts";
+import { isArrival, isDeparture, type RawChange } from "../backend/backend.ts";
 import { type Look, lookAt, lookIn } from "../disk/look.ts";
 import { folded, keepsName, namingOf, spelledIn } from "../disk/naming.ts";
 import { FLAG, type NameBytes, type Node, NONE } from "../tree/node.ts";
@@ -52,10 +52,13 @@ export class Spellings {
     if (this.#tree.has(dir, KNOWN)) return false;
     const fd = this.#watches.locate(dir);
     if (fd === -1) return false;
-    const isFolding = this.#isFolding(dir, fd);
-    closeQuietly(fd);
-    if (isFolding) this.#spread(dir);
-    return isFolding;
+    try {
+      if (!this.#isFolding(dir, fd)) return false;
+    } finally {
+      closeQuietly(fd);
+    }
+    this.#spread(dir);
+    return true;
   }
 
   /** A directory is met in one, or made: it is of the same kind, unless that was changed, which costs no more than to find out what is known already. */
@@ -114,27 +117,43 @@ export class Spellings {
   of(dir: Node, name: NameBytes, change: RawChange, isUnread: boolean): NameBytes {
     if (this.#tree.find(dir, name) !== NONE) return name;
     const alike = this.#alike(dir, name);
-    const isComing = change === "create" || change === "moved-to";
-    const isLeaving = change === "delete" || change === "moved-from";
-    const isAliasing = this.#tree.has(dir, FLAG.ALIASING);
     // It may have taken the place of something, or changed places with it, which keeps its name.
     const mayReplace =
       alike.length > 0 || (change === "moved-to" && (isUnread || this.#wasAlike(dir, name)));
-    const isNew = isComing && !mayReplace;
-    if (isNew && !(isAliasing && mayBecome(name))) return name;
+    const isNew = isArrival(change) && !mayReplace;
+    if (isNew && !(this.#tree.has(dir, FLAG.ALIASING) && mayBecome(name))) return name;
     const fd = this.#open(dir);
-    // It is somewhere else by now, and is read when that is known.
-    if (fd === -1) this.#doubtful.add(dir);
-    else if (isNew && keepsName(fd, name)) {
+    try {
+      // It is somewhere else by now, and is read when that is known.
+      if (fd === -1) this.#doubtful.add(dir);
+      else if (isNew && keepsName(fd, name)) return name;
+      return this.#found(dir, fd, name, change, alike);
+    } finally {
       closeQuietly(fd);
-      return name;
     }
+  }
+
+  /**
+   * The same as the disk has it.
+   *
+   * @param fd Of the directory, or -1 if it is out of reach.
+   * @param alike Names that are known, and may be other spellings.
+   */
+  #found(
+    dir: Node,
+    fd: number,
+    name: NameBytes,
+    change: RawChange,
+    alike: readonly NameBytes[],
+  ): NameBytes {
+    const isComing = isArrival(change);
+    const isLeaving = isDeparture(change);
+    const isAliasing = this.#tree.has(dir, FLAG.ALIASING);
     const now = fd === -1 ? undefined : lookIn(fd, name);
     const same = alike.filter((one) => fd === -1 || isSame(now, lookIn(fd, one)));
     const [known] = same;
     const isListed = now !== undefined && (isComing || (!isLeaving && known === undefined));
     const found = isListed ? spelledIn(fd, name, now.ino) : undefined;
-    closeQuietly(fd);
     const spelled = found && nameOf(found);
     // Something is known by a name that it has no more, or is gone and not known by this one.
     const isOther = known !== undefined && spelled !== undefined && !isEqual(known, spelled);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RawEvent } from "../backend/backend.ts";
+import { isArrival, type RawEvent } from "../backend/backend.ts";
 import type { Directories } from "../directories/directories.ts";
 import type { ScanMode } from "../directories/scanner.ts";
 import { type Look, look, statsOf } from "../disk/look.ts";
@@ -124,7 +124,7 @@ export class Changes {
 
   /** The same of what is spelled otherwise. */
   #vacateAlike(dir: Node, { change, name, cookie }: RawEvent): void {
-    if (change !== "create" && change !== "moved-to") return;
+    if (!isArrival(change)) return;
     const node = this.#moves.alike(dir, name, cookie);
     if (node !== NONE) this.#directories.drop(node, true);
   }

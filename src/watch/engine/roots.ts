@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { RawChange, RawEvent } from "../backend/backend.ts";
+import { isArrival, isDeparture, type RawEvent } from "../backend/backend.ts";
 import type { Directories } from "../directories/directories.ts";
 import type { ScanMode } from "../directories/scanner.ts";
 import { isUnmarkable } from "../disk/errors.ts";
@@ -47,14 +47,6 @@ function namesOf(above: Uint8Array, below: Uint8Array): Uint8Array[] {
   if (below.length === above.length) return [];
   const rest = keyOf(below, above.length === 1 ? 1 : above.length + 1);
   return rest.split("/").map((name) => Buffer.from(name, "latin1"));
-}
-
-function isArrival(change: RawChange): boolean {
-  return change === "create" || change === "moved-to";
-}
-
-function isDeparture(change: RawChange): boolean {
-  return change === "delete" || change === "moved-from";
 }
 
 /** Whether links lead to a path. */
